@@ -1,0 +1,1 @@
+//! The homelab server: inventory, health checks, SCPI and audited credentials.

@@ -1,0 +1,30 @@
+//! The domain of homelab-mcp: types, traits and pure decisions. No network, no SQL, no HTTP, no
+//! MCP SDK, so that everything in here is tested without any of them.
+//!
+//! Read in this order: [`tool`] (what a tool is), [`server`] (kinds, instances, registry),
+//! [`call`] (one call on its way), [`policy`] (who may), [`audit`] (what is kept), [`store`] (what
+//! storage must offer).
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub mod audit;
+pub mod call;
+pub mod clock;
+pub mod error;
+pub mod id;
+pub mod inventory;
+pub mod keyring;
+pub mod net;
+pub mod page;
+pub mod policy;
+pub mod redact;
+pub mod render;
+pub mod schema;
+pub mod secret;
+pub mod server;
+pub mod store;
+pub mod tool;
+
+/// A future behind a pointer, where a trait has to be object-safe.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,0 +1,447 @@
+//! What storage must offer, one trait per aggregate; `homelab-store` implements all of them for
+//! SQLite and PostgreSQL.
+//!
+//! Every method is one transaction. Lists are ordered by the natural key (names folded to lower
+//! case, addresses in numeric order where stated) and paged by keyset.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::audit::{AuditEntry, ChainHead, ChainedEntry};
+use crate::call::CredentialKind;
+use crate::clock::Micros;
+use crate::error::{Code, ToolError};
+use crate::inventory::{
+    Address, Device, Equipment, FirewallRule, Host, Network, Record, Service, Snapshot, Status,
+    VirtualMachine,
+};
+use crate::net::{Cidr, Ip};
+use crate::page::{Page, PageRequest};
+use crate::policy::{Grants, Role};
+
+/// What a store answers.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// Why storage failed.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// Another record holds this key already.
+    #[error("a record with this {field} exists already in {entity}: `{value}`")]
+    Conflict {
+        /// Table.
+        entity: &'static str,
+        /// Field.
+        field: &'static str,
+        /// Its value.
+        value: String,
+    },
+    /// A record refers to one that does not exist.
+    #[error("{field} names no record of {entity}: `{value}`")]
+    UnknownReference {
+        /// Table that was looked in.
+        entity: &'static str,
+        /// Field that refers.
+        field: &'static str,
+        /// Name it holds.
+        value: String,
+    },
+    /// The database cannot be reached or is busy; trying again may help.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// A stored value cannot be read back.
+    #[error("{entity} holds a value that cannot be read: {detail}")]
+    Corrupt {
+        /// Table.
+        entity: &'static str,
+        /// What and where.
+        detail: String,
+    },
+    /// Anything else; a fault of ours.
+    #[error("the database refused a statement: {0}")]
+    Internal(String),
+}
+
+impl From<StoreError> for ToolError {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Conflict { field, .. } => {
+                Self::new(Code::Conflict, error.to_string()).field(*field)
+            }
+            StoreError::UnknownReference { field, .. } => Self::invalid(*field, error.to_string()),
+            StoreError::Unavailable(_) => {
+                Self::new(Code::UpstreamUnreachable, "the database is not available")
+                    .reason("database_unavailable")
+                    .hint("run `homelab-mcp doctor` to see what is wrong with it")
+            }
+            // The detail may quote stored text, so it goes to the log alone.
+            StoreError::Corrupt { .. } => Self::internal("a stored value cannot be read")
+                .reason("stored_value_unreadable")
+                .hint("find the request id in the log"),
+            StoreError::Internal(_) => Self::internal("the database refused a statement")
+                .reason("statement_refused")
+                .hint("find the request id in the log"),
+        }
+    }
+}
+
+/// Which devices to list; absent fields match everything. Texts are compared without case.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeviceFilter {
+    /// Exact category.
+    pub category: Option<String>,
+    /// Exact status.
+    pub status: Option<Status>,
+    /// Exact type.
+    pub kind: Option<String>,
+    /// Has this tag.
+    pub tag: Option<String>,
+}
+
+/// Which services to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServiceFilter {
+    /// Runs on the device or guest of this name.
+    pub device: Option<String>,
+    /// Exact type.
+    pub kind: Option<String>,
+}
+
+/// Which guests to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VmFilter {
+    /// Exact status.
+    pub status: Option<Status>,
+    /// On the host of this node name.
+    pub host: Option<String>,
+}
+
+/// Which instruments to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EquipmentFilter {
+    /// Exact type.
+    pub kind: Option<String>,
+    /// Exact status.
+    pub status: Option<Status>,
+    /// Part of name, maker or model.
+    pub search: Option<String>,
+}
+
+/// One record found by search or address lookup.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Found {
+    /// Which kind of record: the table's name.
+    pub entity: String,
+    /// Its id.
+    pub id: String,
+    /// Its name or address.
+    pub name: String,
+    /// Its address, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<Ip>,
+    /// One line more: type, model, what it is allocated to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Field that matched: `name`, `hostname`, `ip`, `mac`, `tag`, `notes`.
+    pub matched: String,
+}
+
+/// Counts for the summary.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct InventoryCounts {
+    /// Records by table.
+    pub records: BTreeMap<String, u64>,
+    /// Devices by status.
+    pub devices_by_status: BTreeMap<String, u64>,
+    /// Devices by category (`uncategorised` for none).
+    pub devices_by_category: BTreeMap<String, u64>,
+    /// Guests by status.
+    pub vms_by_status: BTreeMap<String, u64>,
+    /// Services by type (`untyped` for none).
+    pub services_by_type: BTreeMap<String, u64>,
+}
+
+/// What an import did, by table.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ImportReport {
+    /// New records.
+    pub created: BTreeMap<String, u64>,
+    /// Changed records.
+    pub updated: BTreeMap<String, u64>,
+    /// Records that were the same already.
+    pub unchanged: BTreeMap<String, u64>,
+}
+
+/// Stored records of one kind.
+///
+/// `get` finds by id or by natural key (name without case, canonical address). `put` inserts, or
+/// replaces the record of the same id, else of the same natural key; it returns the record as
+/// stored. `near` gives up to five keys similar to a name that was not found.
+#[async_trait]
+pub trait Records<R: Record>: Send + Sync {
+    /// Finds one.
+    async fn get(&self, key: &str) -> StoreResult<Option<R>>;
+    /// Inserts or replaces.
+    async fn put(&self, record: R) -> StoreResult<R>;
+    /// Removes by id; false if there was none.
+    async fn delete(&self, id: &str) -> StoreResult<bool>;
+    /// Similar keys.
+    async fn near(&self, key: &str) -> StoreResult<Vec<String>>;
+}
+
+/// The inventory.
+#[async_trait]
+pub trait Inventory:
+    Records<Host>
+    + Records<VirtualMachine>
+    + Records<Device>
+    + Records<Equipment>
+    + Records<Service>
+    + Records<Network>
+    + Records<Address>
+    + Records<FirewallRule>
+{
+    /// Devices by name.
+    async fn devices(&self, filter: &DeviceFilter, page: &PageRequest)
+    -> StoreResult<Page<Device>>;
+    /// Devices with this address.
+    async fn devices_by_ip(&self, ip: Ip) -> StoreResult<Vec<Device>>;
+    /// Services by name.
+    async fn services(
+        &self,
+        filter: &ServiceFilter,
+        page: &PageRequest,
+    ) -> StoreResult<Page<Service>>;
+    /// Guests by name.
+    async fn virtual_machines(
+        &self,
+        filter: &VmFilter,
+        page: &PageRequest,
+    ) -> StoreResult<Page<VirtualMachine>>;
+    /// Hosts by node name.
+    async fn hosts(&self, page: &PageRequest) -> StoreResult<Page<Host>>;
+    /// Instruments by name.
+    async fn equipment(
+        &self,
+        filter: &EquipmentFilter,
+        page: &PageRequest,
+    ) -> StoreResult<Page<Equipment>>;
+    /// Networks by name.
+    async fn networks(&self, page: &PageRequest) -> StoreResult<Page<Network>>;
+    /// Firewall rules by name.
+    async fn firewall_rules(&self, page: &PageRequest) -> StoreResult<Page<FirewallRule>>;
+    /// Allocated addresses in numeric order, of one network if given.
+    async fn addresses(
+        &self,
+        network: Option<&str>,
+        page: &PageRequest,
+    ) -> StoreResult<Page<Address>>;
+    /// Everything that has this address, through indexes.
+    async fn lookup_ip(&self, ip: Ip) -> StoreResult<Vec<Found>>;
+    /// Everything whose name, host name, address, MAC, tag or notes contain the text; exact
+    /// matches first. At most 200.
+    async fn search(&self, query: &str, limit: u32) -> StoreResult<Vec<Found>>;
+    /// Counts.
+    async fn counts(&self) -> StoreResult<InventoryCounts>;
+    /// Allocates an address: the given one, else the lowest free one of the network that is not
+    /// its gateway, in its DHCP pool, or used by any record. Atomic: two callers never get the
+    /// same one. [`StoreError::Conflict`] if the given one is taken or the network is full.
+    async fn allocate(&self, wanted: &Allocation) -> StoreResult<Address>;
+    /// Inserts or updates everything, or nothing.
+    async fn import(&self, snapshot: Snapshot) -> StoreResult<ImportReport>;
+    /// Everything, ordered by natural key.
+    async fn export(&self) -> StoreResult<Snapshot>;
+}
+
+/// What [`Inventory::allocate`] is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Allocation {
+    /// Network to allocate from.
+    pub network: String,
+    /// Its addresses.
+    pub cidr: Cidr,
+    /// The wanted address; the lowest free one if absent.
+    pub ip: Option<Ip>,
+    /// The record to store; its `ip_address` is replaced.
+    pub record: Address,
+}
+
+/// A stored credential; its password is a Fernet token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// Our id.
+    pub id: String,
+    /// Which kind of thing it opens: `device`, `service`, `vm`, `host`, `other`.
+    pub target_type: String,
+    /// Which one: its name (or, for imported rows, whatever the old system wrote).
+    pub target_id: String,
+    /// Login name.
+    pub username: Option<String>,
+    /// Fernet token of the password, token or passphrase.
+    pub password_encrypted: Option<String>,
+    /// Path of a private key on this machine.
+    pub ssh_key_path: Option<String>,
+    /// `password`, `ssh_key`, `api_token`, …
+    pub auth_type: String,
+    /// Free text.
+    pub notes: Option<String>,
+    /// When it was stored.
+    pub created_at: Micros,
+    /// When it was last changed.
+    pub updated_at: Micros,
+}
+
+/// Stored credentials.
+#[async_trait]
+pub trait Credentials: Send + Sync {
+    /// All credentials whose target or id this is (without case), by type and login name.
+    async fn find(&self, target: &str) -> StoreResult<Vec<Credential>>;
+    /// All of them, by target.
+    async fn list(&self, page: &PageRequest) -> StoreResult<Page<Credential>>;
+    /// Inserts, or replaces the one with the same target, type and login name.
+    async fn put(&self, credential: Credential) -> StoreResult<Credential>;
+    /// Removes by id.
+    async fn delete(&self, id: &str) -> StoreResult<bool>;
+    /// Replaces every token by what `rewrite` makes of it, in one transaction; returns how many
+    /// changed. An error of `rewrite` leaves everything as it was.
+    async fn rewrite(
+        &self,
+        rewrite: &(dyn for<'a> Fn(&'a str) -> Result<Option<String>, String> + Send + Sync),
+    ) -> StoreResult<u64>;
+}
+
+/// An API key without the key: only its hash is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ApiKey {
+    /// Public part, also the key's prefix.
+    pub id: String,
+    /// Name for people and rules; unique among keys in force.
+    pub name: String,
+    /// Agent or owner.
+    pub kind: CredentialKind,
+    /// Its role.
+    pub role: Role,
+    /// Narrowing patterns.
+    pub grants: Grants,
+    /// SHA-256 of the secret part, hexadecimal.
+    #[serde(skip)]
+    pub hash: String,
+    /// When it was made.
+    pub created_at: Micros,
+    /// When it stops working.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Micros>,
+    /// When it was revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<Micros>,
+}
+
+/// Stored API keys.
+#[async_trait]
+pub trait Keys: Send + Sync {
+    /// The key with this id, revoked ones included.
+    async fn get(&self, id: &str) -> StoreResult<Option<ApiKey>>;
+    /// All keys, oldest first.
+    async fn list(&self) -> StoreResult<Vec<ApiKey>>;
+    /// Stores a new key; a conflict if a key in force has its name.
+    async fn insert(&self, key: ApiKey) -> StoreResult<()>;
+    /// Revokes by id or name; false if none in force was found.
+    async fn revoke(&self, id_or_name: &str, at: Micros) -> StoreResult<bool>;
+    /// Stores the first keys, all or none: false, with nothing stored, if any key exists. Two
+    /// processes that start together on one new database get one pair of keys.
+    async fn insert_first(&self, keys: Vec<ApiKey>) -> StoreResult<bool>;
+    /// A number that changes whenever any key changes, so that a cache knows when to forget.
+    async fn revision(&self) -> StoreResult<i64>;
+}
+
+/// Small values that all processes share.
+#[async_trait]
+pub trait Settings: Send + Sync {
+    /// The value.
+    async fn get(&self, name: &str) -> StoreResult<Option<String>>;
+    /// Sets it.
+    async fn set(&self, name: &str, value: &str) -> StoreResult<()>;
+    /// Sets it if absent, and returns what it is afterwards.
+    async fn get_or_set(&self, name: &str, value: &str) -> StoreResult<String>;
+}
+
+/// Name of the kill switch in [`Settings`]: `on` stops every change.
+pub const KILL_SWITCH: &str = "kill_switch";
+/// Name of the Fernet key's fingerprint in [`Settings`].
+pub const MASTER_KEY_FINGERPRINT: &str = "master_key_fingerprint";
+/// Name of the audit key's fingerprint in [`Settings`].
+pub const AUDIT_KEY_FINGERPRINT: &str = "audit_key_fingerprint";
+
+/// Which audit rows to show, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Exact user.
+    pub user: Option<String>,
+    /// Exact action.
+    pub action: Option<String>,
+    /// Exact instance.
+    pub target_id: Option<String>,
+    /// Exact outcome.
+    pub outcome: Option<String>,
+    /// Exact request.
+    pub request_id: Option<String>,
+    /// Not before.
+    pub since: Option<Micros>,
+    /// Before.
+    pub until: Option<Micros>,
+}
+
+/// The stored audit rows; chaining them is [`AuditSink`]'s business.
+#[async_trait]
+pub trait AuditLog: Send + Sync {
+    /// Appends rows and moves the chain's head, in one durable transaction. Fails if the stored
+    /// head is not the one the rows follow on.
+    async fn append(&self, rows: &[ChainedEntry], head: &ChainHead) -> StoreResult<()>;
+    /// Appends rows that no chain of ours covers, from an older system.
+    async fn append_legacy(&self, entries: &[AuditEntry]) -> StoreResult<()>;
+    /// Rows newest first.
+    async fn show(
+        &self,
+        filter: &AuditFilter,
+        page: &PageRequest,
+    ) -> StoreResult<Page<ChainedEntry>>;
+    /// Chained rows after `(chain, seq)`, ordered by chain and number, for verifying and exporting.
+    async fn scan(
+        &self,
+        after: Option<(String, i64)>,
+        limit: u32,
+    ) -> StoreResult<Vec<ChainedEntry>>;
+    /// The heads of all chains.
+    async fn heads(&self) -> StoreResult<Vec<ChainHead>>;
+}
+
+/// Where the call pipeline hands its audit rows.
+#[async_trait]
+pub trait AuditSink: Send + Sync {
+    /// Returns when the row is durable.
+    async fn durable(&self, entry: AuditEntry) -> StoreResult<()>;
+    /// Queues a row; it is durable within 50 ms. Waits when the queue is full, so that a flood of
+    /// reads slows down rather than losing rows.
+    async fn queued(&self, entry: AuditEntry) -> StoreResult<()>;
+    /// Waits until everything queued so far is durable.
+    async fn flush(&self) -> StoreResult<()>;
+}
+
+/// All stores behind one database.
+#[derive(Clone)]
+pub struct Stores {
+    /// The inventory.
+    pub inventory: Arc<dyn Inventory>,
+    /// Credentials.
+    pub credentials: Arc<dyn Credentials>,
+    /// API keys.
+    pub keys: Arc<dyn Keys>,
+    /// Shared values.
+    pub settings: Arc<dyn Settings>,
+    /// Stored audit rows.
+    pub audit: Arc<dyn AuditLog>,
+}

@@ -1,0 +1,3 @@
+//! Tests of the public surface of the domain.
+
+mod tool_attribute;

@@ -1,0 +1,1 @@
+//! Transports, authentication, aggregation, the call pipeline and metrics.

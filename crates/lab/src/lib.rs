@@ -1,0 +1,1 @@
+//! In-process upstreams with state, for tests and the demo.

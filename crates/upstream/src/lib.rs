@@ -1,0 +1,1 @@
+//! The only outbound HTTP client: limits, time-outs, retries, TLS, redaction.
