@@ -1,3 +1,4 @@
 //! Tests of the public surface of the domain.
 
+mod render;
 mod tool_attribute;
