@@ -1,1 +1,58 @@
-//! What all backends share: the Backend trait, its environment and the adaptor to a server.
+//! What all backends share: the [`Backend`] trait, its [`Env`], the adaptor to
+//! [`homelab_core::server::Server`], and [`shape::faults`], which every backend's tests call.
+//!
+//! # Adding a backend
+//! 1. Copy the file set of an existing one: `lib.rs` (configuration, `connect`, `health`, the list
+//!    of tools), `client.rs` (one method per upstream endpoint), `types.rs`, `tools/`, `tests/it/`.
+//! 2. Implement [`Backend`]; every field of its configuration has a doc comment, because the
+//!    configuration reference is made from them.
+//! 3. Export `pub fn kind() -> Kind { Kind::of::<Mine>() }` and add that to the program's list.
+//! 4. Test that `shape::faults(&kind())` is empty, and every tool with one success and one failure.
+
+use std::future::Future;
+
+use homelab_core::error::ToolResult;
+use homelab_core::server::Health;
+use homelab_core::tool::ToolDef;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+mod adaptor;
+mod env;
+mod kind;
+pub mod settings;
+pub mod shape;
+
+pub use env::Env;
+pub use kind::Kind;
+
+/// One kind of server: how it is configured, connected and watched, and which tools it has.
+pub trait Backend: Sized + Send + Sync + 'static {
+    /// The kind, such as `proxmox`: one word of `[a-z0-9]`.
+    const KIND: &'static str;
+    /// A title for people, such as `Proxmox VE`.
+    const TITLE: &'static str;
+    /// Its section of the configuration. Unknown keys are refused by name, so it needs
+    /// `#[serde(deny_unknown_fields, default)]` and a doc comment on every field.
+    type Config: DeserializeOwned + JsonSchema + Default + Send;
+    /// Variable names that users of comparable servers have already: the variable, and the dotted
+    /// key within this section that it sets.
+    const ENV_NAMES: &'static [(&'static str, &'static str)] = &[];
+    /// Most calls of one instance at a time.
+    const CONCURRENCY: usize = 16;
+
+    /// Refuses settings that are well-formed but make no sense together; no I/O.
+    /// The error's field is the dotted key within the section.
+    fn check(_config: &Self::Config) -> ToolResult<()> {
+        Ok(())
+    }
+
+    /// Makes an instance; no network I/O, so that an upstream that is down never delays the start.
+    fn connect(instance: &str, config: Self::Config, env: &Env) -> ToolResult<Self>;
+
+    /// Whether the upstream answers; the caller gives it 5 s.
+    fn health(&self) -> impl Future<Output = Health> + Send;
+
+    /// Its tools, in the order in which they are listed: `tools![…]`.
+    fn tools() -> Vec<ToolDef<Self>>;
+}

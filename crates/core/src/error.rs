@@ -256,6 +256,12 @@ impl ToolError {
     }
 }
 
+impl From<Envelope> for ToolError {
+    fn from(envelope: Envelope) -> Self {
+        Self(Box::new(envelope))
+    }
+}
+
 impl fmt::Display for ToolError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}: {}", self.0.code, self.0.message)?;

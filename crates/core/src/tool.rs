@@ -399,11 +399,17 @@ impl<B: Sync + 'static> ToolDef<B> {
 }
 
 /// The pipeline has validated the arguments against the schema already; what serde still refuses
-/// (a hand-written `Deserialize`, an address that does not parse) names its own field in the text.
+/// is a value that its type's own parser refuses, such as an address, or a schema and a type that
+/// disagree. Either way the error names the argument.
 fn parse<T: DeserializeOwned>(args: Value) -> ToolResult<T> {
-    serde_json::from_value(args).map_err(|error| {
-        let text = error.to_string();
-        let field = text.split('`').nth(1).unwrap_or("arguments").to_owned();
+    serde_path_to_error::deserialize(args).map_err(|error| {
+        let path = error.path().to_string();
+        let text = error.into_inner().to_string();
+        let field = match path.as_str() {
+            // A missing or unknown member is reported on the object that should hold it.
+            "." | "" => text.split('`').nth(1).unwrap_or("arguments").to_owned(),
+            _ => path,
+        };
         ToolError::invalid(field, text)
     })
 }

@@ -1,0 +1,92 @@
+//! What a backend is given: stores, keys, clock, randomness, redaction.
+
+use std::sync::Arc;
+
+use homelab_core::clock::{Clock, Entropy};
+use homelab_core::error::{Code, ToolError, ToolResult};
+use homelab_core::keyring::Keyring;
+use homelab_core::redact::Redactor;
+use homelab_core::secret::{Secret, SecretRef};
+use homelab_core::store::{Credential, Stores};
+
+/// What a backend is given when it is made; clones share everything.
+#[derive(Clone)]
+pub struct Env {
+    /// Our database.
+    pub stores: Stores,
+    /// Keys of the stored credentials.
+    pub keyring: Arc<Keyring>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Learns every secret that is read, so that none leaves the process by accident.
+    pub redactor: Redactor,
+}
+
+impl Env {
+    /// The secret that a setting names; `credential:` references are looked up now, so that a
+    /// rotated credential needs no restart. The redactor learns it.
+    ///
+    /// # Errors
+    /// `not_configured` if there is no such credential, several, or none that can be decrypted.
+    pub async fn secret(&self, reference: &SecretRef) -> ToolResult<Secret> {
+        let secret = match reference {
+            SecretRef::Plain(secret) => secret.clone(),
+            SecretRef::Credential(target) => return self.stored_secret(target).await,
+            // The configuration resolves these two when it is read.
+            SecretRef::Env(name) => return Err(unresolved(&format!("env:{name}"))),
+            SecretRef::File(path) => return Err(unresolved(&format!("file:{path}"))),
+        };
+        self.redactor.learn(&secret);
+        Ok(secret)
+    }
+
+    /// The decrypted password of a stored credential, `None` where it has none (a key file on
+    /// disk). The redactor learns it.
+    ///
+    /// # Errors
+    /// `not_configured` with reason `credential_undecryptable` if no known key fits.
+    pub fn decrypt(&self, credential: &Credential) -> ToolResult<Option<Secret>> {
+        let Some(token) = &credential.password_encrypted else {
+            return Ok(None);
+        };
+        let secret = self.keyring.decrypt(token).map_err(|error| {
+            let target = &credential.target_id;
+            ToolError::new(
+                Code::NotConfigured,
+                format!("the credential of `{target}` cannot be decrypted: {error}"),
+            )
+            .reason("credential_undecryptable")
+            .hint("add the key it was stored with to `HOMELAB_DB_KEY`, or set it again with `homelab-mcp credentials set`")
+        })?;
+        self.redactor.learn(&secret);
+        Ok(Some(secret))
+    }
+
+    async fn stored_secret(&self, target: &str) -> ToolResult<Secret> {
+        let found = self.stores.credentials.find(target).await?;
+        let mut with_password = found
+            .iter()
+            .filter(|credential| credential.password_encrypted.is_some());
+        let (first, second) = (with_password.next(), with_password.next());
+        let problem = match (first, second) {
+            (Some(credential), None) => match self.decrypt(credential)? {
+                Some(secret) => return Ok(secret),
+                None => "no password is stored for it",
+            },
+            (Some(_), Some(_)) => "several passwords are stored for it: name the credential's id",
+            (None, _) => "no password is stored for it",
+        };
+        Err(ToolError::new(
+            Code::NotConfigured,
+            format!("the setting `credential:{target}` cannot be used: {problem}"),
+        )
+        .reason("credential_missing")
+        .hint("see `homelab-mcp credentials list`, or store it with `homelab-mcp credentials set`"))
+    }
+}
+
+fn unresolved(reference: &str) -> ToolError {
+    ToolError::internal(format!("the reference `{reference}` was not resolved"))
+}

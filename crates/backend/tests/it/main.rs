@@ -1,0 +1,4 @@
+//! Tests of what all backends share.
+
+mod settings;
+mod shape;
