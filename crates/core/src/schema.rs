@@ -54,7 +54,8 @@ pub fn without_nulls(value: Value) -> Value {
     }
 }
 
-fn simplify(schema: &mut Value) {
+/// Trims a generated schema in place, as the module describes.
+pub fn simplify(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
             drop_noise(members);
