@@ -1,0 +1,7 @@
+//! The launchers against the programs they launch.
+#![cfg(test)]
+
+mod peers;
+mod postgres;
+mod process;
+mod skip;
