@@ -1,1 +1,12 @@
 //! Transports, authentication, aggregation, the call pipeline and metrics.
+//!
+//! Every door (stdio, Streamable HTTP, HTTP+SSE, REST, the command line) turns what it got into a
+//! [`ToolCall`](homelab_core::call::ToolCall) and hands it to [`pipeline::Dispatcher`]; there is no
+//! second way to run a tool.
+
+pub mod auth;
+pub mod limits;
+pub mod metrics;
+pub mod pipeline;
+mod refusals;
+mod trail;

@@ -1,0 +1,1 @@
+//! Who is calling: API keys over HTTP, the local user elsewhere.

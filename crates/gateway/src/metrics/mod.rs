@@ -1,0 +1,457 @@
+//! What Prometheus sees: typed families in a registry of their own, no global recorder.
+//!
+//! Handles for the hot path ([`ToolMetrics`], [`ServerMetrics`]) are made once for each tool and
+//! instance, which also writes their counters as 0, so that a rate exists before the first error.
+
+pub mod names;
+mod process;
+mod text;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI8, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use homelab_core::audit::EntryKind;
+use homelab_core::call::Transport;
+use homelab_core::error::{Code, ToolError};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+pub use text::{CLASSIC, OPENMETRICS, wants_openmetrics};
+
+/// How a call ended, as a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It answered.
+    Ok,
+    /// The tool or its upstream refused or failed.
+    ToolError,
+    /// The caller may not.
+    Denied,
+    /// A human has to agree first.
+    ApprovalRequired,
+    /// The arguments, or the tool's name, were wrong.
+    Invalid,
+    /// It took too long.
+    Timeout,
+    /// The upstream did not answer, or is not configured.
+    BackendDown,
+    /// The caller went away.
+    Cancelled,
+}
+
+impl Outcome {
+    const ALL: [Self; 8] = [
+        Self::Ok,
+        Self::ToolError,
+        Self::Denied,
+        Self::ApprovalRequired,
+        Self::Invalid,
+        Self::Timeout,
+        Self::BackendDown,
+        Self::Cancelled,
+    ];
+
+    /// The outcome as it is written in metrics and log lines.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::ToolError => "tool_error",
+            Self::Denied => "denied",
+            Self::ApprovalRequired => "approval_required",
+            Self::Invalid => "invalid",
+            Self::Timeout => "timeout",
+            Self::BackendDown => "backend_down",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The outcome that an error is.
+    pub fn of(error: &ToolError) -> Self {
+        match error.code() {
+            Code::InvalidArgument => Self::Invalid,
+            Code::PermissionDenied | Code::ApprovalDenied => Self::Denied,
+            Code::ApprovalRequired => Self::ApprovalRequired,
+            Code::Timeout if error.envelope().reason.as_deref() == Some("cancelled") => {
+                Self::Cancelled
+            }
+            Code::Timeout => Self::Timeout,
+            Code::UpstreamUnreachable | Code::NotConfigured => Self::BackendDown,
+            Code::NotFound
+            | Code::Conflict
+            | Code::UpstreamUnauthorized
+            | Code::UpstreamRejected
+            | Code::RateLimited
+            | Code::Internal => Self::ToolError,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BuildLabels {
+    version: &'static str,
+    commit: &'static str,
+    rustc: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    server: Arc<str>,
+    tool: Arc<str>,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ServerLabels {
+    server: Arc<str>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TransportLabels {
+    transport: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabels {
+    kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OperationLabels {
+    mcp_method_name: &'static str,
+    gen_ai_tool_name: Arc<str>,
+    error_type: &'static str,
+    network_transport: &'static str,
+    mcp_protocol_version: &'static str,
+}
+
+/// What was built: shown as `homelab_mcp_build_info`.
+#[derive(Debug, Clone, Copy)]
+pub struct Build {
+    /// Our version.
+    pub version: &'static str,
+    /// Abbreviated commit; empty if unknown.
+    pub commit: &'static str,
+    /// The compiler's version; empty if unknown.
+    pub rustc: &'static str,
+}
+
+/// One MCP message that was served, for `mcp_server_operation_duration_seconds`.
+#[derive(Debug, Clone, Copy)]
+pub struct Operation<'a> {
+    /// JSON-RPC method; one that MCP does not define is counted as [`names::OTHER`].
+    pub method: &'a str,
+    /// Name of the tool as the caller wrote it, for `tools/call`; one that no server has is counted
+    /// as [`names::UNKNOWN`].
+    pub tool: Option<&'a str>,
+    /// `tool_error` for `isError`, else the JSON-RPC code; absent for a success.
+    pub error_type: Option<&'static str>,
+    /// Whether it came over a socket or through a pipe.
+    pub transport: Transport,
+    /// Protocol revision; one that we do not speak is counted as [`names::OTHER`].
+    pub revision: &'a str,
+}
+
+type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
+
+/// All metrics of the process.
+pub struct Metrics {
+    registry: Registry,
+    calls: Family<CallLabels, Counter>,
+    result_bytes: Histograms<ServerLabels>,
+    inflight: Family<ServerLabels, Gauge>,
+    sessions: Family<TransportLabels, Gauge>,
+    backend_up: Family<ServerLabels, Gauge>,
+    auth_failures: Family<ReasonLabels, Counter>,
+    audit_events: Family<KindLabels, Counter>,
+    audit_write_failures: Counter,
+    operations: Histograms<OperationLabels>,
+    tools: ArcSwap<HashSet<Arc<str>>>,
+    no_tool: Arc<str>,
+    unknown_tool: Arc<str>,
+}
+
+impl Metrics {
+    /// Registers every family.
+    pub fn new(build: Build) -> Arc<Self> {
+        let mut registry = Registry::default();
+        let calls = Family::default();
+        let result_bytes = Histograms::new_with_constructor(|| Histogram::new(names::BYTES));
+        let inflight = Family::default();
+        let sessions = Family::default();
+        let backend_up = Family::default();
+        let auth_failures = Family::default();
+        let audit_events = Family::<KindLabels, Counter>::default();
+        let audit_write_failures = Counter::default();
+        let operations = Histograms::new_with_constructor(|| Histogram::new(names::SECONDS));
+        let info = Family::<BuildLabels, Gauge>::default();
+
+        registry.register(
+            names::BUILD_INFO,
+            "What this process was built from",
+            info.clone(),
+        );
+        registry.register(
+            names::TOOL_CALLS,
+            "Tool calls by how they ended",
+            calls.clone(),
+        );
+        registry.register(
+            names::TOOL_RESULT_BYTES,
+            "Size of tool answers as JSON text",
+            result_bytes.clone(),
+        );
+        registry.register(
+            names::INFLIGHT,
+            "Tool calls that are running",
+            inflight.clone(),
+        );
+        registry.register(names::SESSIONS, "Open client sessions", sessions.clone());
+        registry.register(
+            names::BACKEND_UP,
+            "Whether the instance's upstream answered when it was last asked",
+            backend_up.clone(),
+        );
+        registry.register(
+            names::AUTH_FAILURES,
+            "Refused requests by what was wrong with their credential",
+            auth_failures.clone(),
+        );
+        registry.register(
+            names::AUDIT_EVENTS,
+            "Audit rows handed over by what they record",
+            audit_events.clone(),
+        );
+        registry.register(
+            names::AUDIT_WRITE_FAILURES,
+            "Audit rows that could not be kept",
+            audit_write_failures.clone(),
+        );
+        registry.register(
+            names::OPERATION_DURATION,
+            "How long the server took to answer an MCP message",
+            operations.clone(),
+        );
+        registry.register_collector(Box::new(process::Process::new()));
+
+        let labels = BuildLabels {
+            version: build.version,
+            commit: build.commit,
+            rustc: build.rustc,
+        };
+        info.get_or_create(&labels).set(1);
+        for kind in [EntryKind::Intent, EntryKind::Outcome, EntryKind::Event] {
+            let kind = kind.as_str();
+            drop(audit_events.get_or_create(&KindLabels { kind }));
+        }
+        Arc::new(Self {
+            registry,
+            calls,
+            result_bytes,
+            inflight,
+            sessions,
+            backend_up,
+            auth_failures,
+            audit_events,
+            audit_write_failures,
+            operations,
+            tools: ArcSwap::default(),
+            no_tool: "".into(),
+            unknown_tool: names::UNKNOWN.into(),
+        })
+    }
+
+    /// The counters of one tool of one instance, all written as 0 if they are new.
+    pub fn tool(&self, server: &Arc<str>, tool: &str) -> ToolMetrics {
+        let tool: Arc<str> = tool.into();
+        ToolMetrics {
+            calls: Outcome::ALL.map(|outcome| {
+                self.calls.get_or_create_owned(&CallLabels {
+                    server: Arc::clone(server),
+                    tool: Arc::clone(&tool),
+                    outcome: outcome.as_str(),
+                })
+            }),
+        }
+    }
+
+    /// What is measured for a whole instance.
+    pub fn server(self: &Arc<Self>, server: &Arc<str>) -> ServerMetrics {
+        let labels = ServerLabels {
+            server: Arc::clone(server),
+        };
+        ServerMetrics {
+            inflight: self.inflight.get_or_create_owned(&labels),
+            result_bytes: self.result_bytes.get_or_create_owned(&labels),
+            up: AtomicI8::new(-1),
+            labels,
+            metrics: Arc::clone(self),
+        }
+    }
+
+    /// Counts a call of a tool that does not exist.
+    pub fn unknown_tool(&self) {
+        let labels = CallLabels {
+            server: Arc::clone(&self.unknown_tool),
+            tool: Arc::clone(&self.unknown_tool),
+            outcome: Outcome::Invalid.as_str(),
+        };
+        self.calls.get_or_create(&labels).inc();
+    }
+
+    /// States which tools exist, under every name they can be called by, and forgets the gauges of
+    /// `gone` instances: an instance that was removed must not look down for ever.
+    pub fn set_known(&self, tools: HashSet<Arc<str>>, gone: &[Arc<str>]) {
+        self.tools.store(Arc::new(tools));
+        for server in gone {
+            let labels = ServerLabels {
+                server: Arc::clone(server),
+            };
+            self.backend_up.remove(&labels);
+            self.inflight.remove(&labels);
+        }
+    }
+
+    /// Records how long an MCP message took.
+    pub fn operation(&self, operation: Operation<'_>, took: Duration) {
+        let tool = match operation.tool {
+            None => Arc::clone(&self.no_tool),
+            Some(name) => {
+                let known = self.tools.load().get(name).cloned();
+                known.unwrap_or_else(|| Arc::clone(&self.unknown_tool))
+            }
+        };
+        let labels = OperationLabels {
+            mcp_method_name: names::method(operation.method),
+            gen_ai_tool_name: tool,
+            error_type: operation.error_type.unwrap_or_default(),
+            network_transport: match operation.transport {
+                Transport::Http | Transport::Sse | Transport::Rest => "tcp",
+                Transport::Stdio | Transport::Cli | Transport::Agent => "pipe",
+            },
+            mcp_protocol_version: names::revision(operation.revision),
+        };
+        self.operations
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
+    }
+
+    /// Counts a session as open until the guard is dropped.
+    pub fn session(&self, transport: Transport) -> Counted {
+        let transport = transport.as_str();
+        Counted::new(
+            self.sessions
+                .get_or_create_owned(&TransportLabels { transport }),
+        )
+    }
+
+    /// Says whether an instance's upstream answers.
+    pub fn backend_up(&self, server: &Arc<str>, up: bool) {
+        let labels = ServerLabels {
+            server: Arc::clone(server),
+        };
+        self.backend_up.get_or_create(&labels).set(i64::from(up));
+    }
+
+    /// Counts a refused credential; `reason` is from a closed set.
+    pub fn auth_failure(&self, reason: &'static str) {
+        self.auth_failures
+            .get_or_create(&ReasonLabels { reason })
+            .inc();
+    }
+
+    /// Counts an audit row that was handed over.
+    pub fn audit_event(&self, kind: EntryKind) {
+        let kind = kind.as_str();
+        self.audit_events.get_or_create(&KindLabels { kind }).inc();
+    }
+
+    /// Counts an audit row that could not be kept.
+    pub fn audit_write_failure(&self) {
+        self.audit_write_failures.inc();
+    }
+
+    /// Everything as text: OpenMetrics, or the classic format. Send it as [`OPENMETRICS`] or
+    /// [`CLASSIC`].
+    pub fn encode(&self, openmetrics: bool) -> String {
+        let mut out = String::new();
+        let encoded = prometheus_client::encoding::text::encode(&mut out, &self.registry);
+        debug_assert!(encoded.is_ok(), "a String takes every text");
+        if openmetrics {
+            out
+        } else {
+            text::classic(&out)
+        }
+    }
+}
+
+/// The counters of one tool of one instance.
+#[derive(Debug, Clone)]
+pub struct ToolMetrics {
+    calls: [Counter; Outcome::ALL.len()],
+}
+
+impl ToolMetrics {
+    /// Counts a call.
+    pub fn count(&self, outcome: Outcome) {
+        self.calls[outcome as usize].inc();
+    }
+}
+
+/// What is measured for a whole instance.
+pub struct ServerMetrics {
+    inflight: Gauge,
+    result_bytes: Histogram,
+    /// -1 until the first answer; kept here so that the common case takes no lock.
+    up: AtomicI8,
+    labels: ServerLabels,
+    metrics: Arc<Metrics>,
+}
+
+impl ServerMetrics {
+    /// Counts a call as running until the guard is dropped.
+    pub fn running(&self) -> Counted {
+        Counted::new(self.inflight.clone())
+    }
+
+    /// Records the size of an answer, bytes.
+    pub fn answered(&self, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.result_bytes.observe(f64::from(bytes));
+    }
+
+    /// Notes from a call's outcome whether the upstream answers.
+    pub fn note_up(&self, up: bool) {
+        if self.up.swap(i8::from(up), Ordering::Relaxed) != i8::from(up) {
+            self.metrics.backend_up(&self.labels.server, up);
+        }
+    }
+}
+
+/// Counts down when it is dropped.
+#[derive(Debug)]
+pub struct Counted(Gauge);
+
+impl Counted {
+    fn new(gauge: Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
