@@ -32,7 +32,7 @@ struct Tls {
 }
 
 fn refused(section: Value) -> ToolError {
-    parse::<Section>(section).unwrap_err()
+    parse::<Section>(section).expect_err("it is refused")
 }
 
 #[test]

@@ -1,0 +1,6 @@
+//! Tests of the upstreams themselves: a fake that is wrong makes every test above it worthless.
+
+mod demo;
+mod instrument;
+mod services;
+mod wire;
