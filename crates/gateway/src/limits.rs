@@ -56,7 +56,7 @@ impl<K: Eq + Hash> Buckets<K> {
         let most = self.rate.every * self.rate.burst;
         let used = after - now;
         if used > most {
-            return Err(used - most);
+            return Err(used.saturating_sub(most));
         }
         *full = after;
         Ok(())

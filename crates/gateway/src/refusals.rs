@@ -11,8 +11,9 @@ use homelab_core::clock::Micros;
 use crate::trail::{Durability, Trail};
 
 /// How long repeats of a refusal are gathered.
-const WINDOW: Duration = Duration::from_secs(60);
-/// Different refusals that are gathered at once; beyond that each is written by itself.
+const WINDOW: Duration = Duration::from_mins(1);
+/// Different refusals that are gathered at once; beyond that they are told apart by action and
+/// outcome alone.
 const MOST_OPEN: usize = 1024;
 
 /// What makes two refusals the same: everything but time, arguments and request.
@@ -38,6 +39,16 @@ impl RefusalKey {
             detail: detail.to_owned(),
         }
     }
+
+    /// The key under which it is gathered together with those of other callers.
+    fn without_caller(&self) -> Self {
+        Self {
+            credential: String::new(),
+            address: None,
+            detail: "others".into(),
+            ..self.clone()
+        }
+    }
 }
 
 /// Gathers repeats; clones share what is gathered.
@@ -53,12 +64,6 @@ struct Gathered {
     latest: AuditEntry,
 }
 
-enum Seen {
-    First,
-    Repeat,
-    TooMany,
-}
-
 impl Refusals {
     pub(crate) fn new(trail: Trail) -> Self {
         Self {
@@ -70,12 +75,10 @@ impl Refusals {
     /// Records a refusal. Whether it could be kept changes nothing for the caller, who is refused
     /// either way; the trail has counted and logged a failure.
     pub(crate) async fn record(&self, key: RefusalKey, entry: AuditEntry, durability: Durability) {
-        match self.see(&key, &entry) {
-            Seen::Repeat => return,
-            Seen::First => self.close_later(key),
-            Seen::TooMany => {}
+        if let Some(opened) = self.open(key, &entry) {
+            self.close_later(opened);
+            drop(self.trail.write(entry, durability).await);
         }
-        drop(self.trail.write(entry, durability).await);
     }
 
     /// Writes what is gathered, at the end of the process.
@@ -86,15 +89,18 @@ impl Refusals {
         }
     }
 
-    fn see(&self, key: &RefusalKey, entry: &AuditEntry) -> Seen {
+    /// Counts a repeat, or opens a window and returns its key.
+    fn open(&self, key: RefusalKey, entry: &AuditEntry) -> Option<RefusalKey> {
         let mut open = self.lock();
-        if let Some(gathered) = open.get_mut(key) {
+        let key = if open.len() < MOST_OPEN || open.contains_key(&key) {
+            key
+        } else {
+            key.without_caller()
+        };
+        if let Some(gathered) = open.get_mut(&key) {
             gathered.repeats += 1;
             gathered.latest = entry.clone();
-            return Seen::Repeat;
-        }
-        if open.len() >= MOST_OPEN {
-            return Seen::TooMany;
+            return None;
         }
         let gathered = Gathered {
             repeats: 0,
@@ -102,7 +108,7 @@ impl Refusals {
             latest: entry.clone(),
         };
         open.insert(key.clone(), gathered);
-        Seen::First
+        Some(key)
     }
 
     fn close_later(&self, key: RefusalKey) {
