@@ -6,7 +6,10 @@
 
 pub mod auth;
 pub mod limits;
+pub mod mcp;
 pub mod metrics;
 pub mod pipeline;
 mod refusals;
+pub mod rest;
 mod trail;
+pub mod transport;

@@ -1,0 +1,28 @@
+//! REST: probes, metrics, and every tool as `POST /api/v1/tools/<instance>/<tool>`.
+
+mod health;
+mod metrics;
+mod tools;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use homelab_core::server::Registry;
+
+use crate::mcp::HandlerParts;
+
+pub use health::Readiness;
+pub use metrics::MetricsAccess;
+
+pub(crate) use health::{Ready, routes as health};
+pub(crate) use metrics::routes as metrics;
+pub(crate) use tools::routes as tools;
+
+/// What the routes here need.
+pub(crate) struct Rest {
+    pub(crate) parts: Arc<HandlerParts>,
+    pub(crate) registry: Arc<ArcSwap<Registry>>,
+    pub(crate) ready: Ready,
+    /// Largest request body, bytes.
+    pub(crate) max_body: usize,
+}
