@@ -1,0 +1,220 @@
+//! One tool at one instance, from the decision to the recorded outcome.
+
+use std::sync::Arc;
+
+use homelab_core::call::CallContext;
+use homelab_core::error::{Code, ToolError, ToolResult};
+use homelab_core::tool::{Inverse, Target};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::authorize::{self, Question, changes};
+use super::catalogue::{Entry, Place};
+use super::execute::{Bounds, busy, not_applied};
+use super::size::{self, Answer, Budget};
+use super::{Pipeline, shape};
+
+/// How often a page is asked for anew with fewer rows, before it is cut.
+const PAGE_ATTEMPTS: usize = 3;
+
+/// What is to be done.
+pub(super) struct Job {
+    pub(super) entry: Arc<Entry>,
+    pub(super) place: Arc<Place>,
+    /// The tool's name where it was called.
+    pub(super) listed_name: Arc<str>,
+    /// Normalised and valid.
+    pub(super) arguments: Value,
+    /// The caller said how many rows it wants.
+    pub(super) is_sized: bool,
+    pub(super) budget: Budget,
+    pub(super) context: CallContext,
+    pub(super) started: Instant,
+}
+
+impl Pipeline {
+    /// Decides, runs, shapes and records one job.
+    pub(super) async fn perform(&self, mut job: Job) -> ToolResult<Answer> {
+        let deadline = job.started + job.entry.spec().timeout;
+        let own = job.context.deadline;
+        job.context.deadline = Some(own.map_or(deadline, |own| own.min(deadline)));
+        // Ends with the call, so that work which a tool left behind stops too.
+        let token = job.context.cancel.child_token();
+        let _ends_with_call = token.clone().drop_guard();
+        job.context.cancel = token;
+
+        let record = self.recorder.open(
+            &job.context,
+            &job.entry,
+            &job.place,
+            &job.arguments,
+            job.started,
+        );
+        let targets = match self.bounds(&job).hold(self.admit(&job)).await {
+            Ok(targets) => targets,
+            Err(error) => {
+                let error = self.clean_error(error, &job);
+                if error.code() == Code::PermissionDenied {
+                    record.refused(&error).await;
+                } else {
+                    // Nothing ran, so there is nothing to withhold if this cannot be kept.
+                    drop(record.ended(Some(&error), None).await);
+                }
+                return Err(error);
+            }
+        };
+        if changes(job.entry.spec())
+            && let Err(error) = record.intent(&targets).await
+        {
+            drop(record.ended(Some(&error), None).await);
+            return Err(error);
+        }
+
+        let (inverse, answer) = self.execute(&job).await;
+        let answer = answer.map_err(|error| self.clean_error(error, &job));
+        // The inverse is kept for a failure too: part of the change may have been made.
+        record.ended(answer.as_ref().err(), inverse).await?;
+        note(&job, &answer);
+        answer
+    }
+
+    /// Kill switch, targets, decision. Reads have no targets: nothing of theirs is protected yet.
+    async fn admit(&self, job: &Job) -> ToolResult<Vec<Target>> {
+        let spec = job.entry.spec();
+        let server = &job.place.instance.server;
+        let mut targets = Vec::new();
+        if changes(spec) {
+            authorize::kill_switch(&*self.settings).await?;
+            if let Some(found) = server.targets(job.place.index, job.arguments.clone()) {
+                targets = found.await?;
+            }
+        }
+        let question = Question {
+            principal: &job.context.principal,
+            transport: job.context.transport,
+            spec,
+            kind: job.entry.kind,
+            instance: &job.place.instance.name,
+            arguments: &job.arguments,
+            targets: &targets,
+        };
+        let decision = self.policy.decide(&question).await?;
+        authorize::enforce(decision, job.context.transport, spec, &job.listed_name)?;
+        Ok(targets)
+    }
+
+    /// Waits for a place, works out the inverse from the state before, runs, and makes it fit.
+    async fn execute(&self, job: &Job) -> (Option<Inverse>, ToolResult<Answer>) {
+        let instance = &job.place.instance;
+        let bounds = self.bounds(job);
+        let place = bounds.hold(async {
+            let place = instance.permits.acquire().await;
+            place.map_err(|_| ToolError::internal("the instance takes no more calls"))
+        });
+        let _place = match place.await {
+            Ok(place) => place,
+            Err(error) => return (None, Err(busy(error, &instance.name))),
+        };
+        let _running = instance.metrics.running();
+
+        let mut inverse = None;
+        if changes(job.entry.spec()) {
+            let hook = async {
+                match instance
+                    .server
+                    .inverse(job.place.index, job.arguments.clone())
+                {
+                    Some(inverse) => inverse.await,
+                    None => Ok(None),
+                }
+            };
+            inverse = bounds.hold(hook).await.unwrap_or_else(|error| {
+                // Most often the call will fail for the same reason; if not, it cannot be undone.
+                tracing::debug!(tool.name = job.entry.spec().name, %error, "no inverse");
+                None
+            });
+        }
+        (inverse, self.answer(job, &bounds).await)
+    }
+
+    async fn answer(&self, job: &Job, bounds: &Bounds<'_>) -> ToolResult<Answer> {
+        let limit = if job.entry.is_paged && !job.is_sized {
+            job.budget.page
+        } else {
+            job.budget.most
+        };
+        let mut answer = self.run_once(job, bounds, job.arguments.clone()).await?;
+        if answer.fits(limit) {
+            return Ok(answer);
+        }
+        // A smaller page is asked for rather than cut, because only the store can name the cursor
+        // that leads to the rows behind it.
+        if job.entry.is_paged && !changes(job.entry.spec()) {
+            for _ in 0..PAGE_ATTEMPTS {
+                let Some(rows) = size::rows_that_fit(&answer, limit) else {
+                    break;
+                };
+                let mut arguments = job.arguments.clone();
+                arguments["limit"] = rows.into();
+                let page = self.run_once(job, bounds, arguments).await?;
+                answer = size::note_page(page, &job.entry);
+                if answer.fits(limit) {
+                    return Ok(answer);
+                }
+            }
+        }
+        if answer.fits(job.budget.most) {
+            return Ok(answer);
+        }
+        size::cut(answer, job.budget.most, &job.entry)
+    }
+
+    async fn run_once(
+        &self,
+        job: &Job,
+        bounds: &Bounds<'_>,
+        arguments: Value,
+    ) -> ToolResult<Answer> {
+        let spec = job.entry.spec();
+        let server = &job.place.instance.server;
+        // Within the bounds: also a tool that panics before it returns its future is caught.
+        let run = async { server.run(job.place.index, arguments, &job.context).await };
+        let ran = bounds.hold(run).await?;
+        if let Some(error) = not_applied(&ran.mismatches, spec.sensitive_args) {
+            return Err(error);
+        }
+        let mut output = ran.output;
+        if !output.is_object() {
+            return Err(ToolError::internal("the tool's result is not an object"));
+        }
+        shape::clean(&mut output, spec, &self.redactor);
+        Ok(Answer::of(output))
+    }
+
+    fn bounds<'a>(&'a self, job: &'a Job) -> Bounds<'a> {
+        Bounds {
+            spec: job.entry.spec(),
+            cancel: &job.context.cancel,
+            deadline: job.context.deadline.unwrap_or(job.started),
+            started: job.started,
+            redactor: &self.redactor,
+        }
+    }
+
+    fn clean_error(&self, error: ToolError, job: &Job) -> ToolError {
+        shape::clean_error(error, &self.redactor).instance(&*job.place.instance.name)
+    }
+}
+
+/// Measures an answer, and notes what it says about the upstream.
+fn note(job: &Job, answer: &ToolResult<Answer>) {
+    let metrics = &job.place.instance.metrics;
+    match answer {
+        Ok(answer) => {
+            metrics.answered(answer.text.len());
+            metrics.note_up(true);
+        }
+        Err(error) if error.code() == Code::UpstreamUnreachable => metrics.note_up(false),
+        Err(_) => {}
+    }
+}

@@ -1,0 +1,155 @@
+//! From an endpoint and a name to a tool and the instances that may be meant.
+
+use std::sync::Arc;
+
+use homelab_core::call::Principal;
+use homelab_core::error::{ToolError, ToolResult};
+use homelab_core::server::{Endpoint, ListedTool};
+
+use super::authorize::may_see;
+use super::catalogue::{Catalogue, Offer, Place, Scope};
+use super::near::{either, near};
+
+/// A tool, and those of its instances that the caller may use.
+pub(super) struct Resolved {
+    pub(super) offer: Arc<Offer>,
+    pub(super) places: Vec<Arc<Place>>,
+}
+
+/// A name that leads nowhere for this caller.
+pub(super) struct Unresolved {
+    /// The same, word for word, whether the tool is unknown or forbidden.
+    pub(super) error: ToolError,
+    /// What is there all the same, for the audit alone.
+    pub(super) forbidden: Option<Arc<Offer>>,
+}
+
+/// Looks a tool up.
+pub(super) fn resolve(
+    catalogue: &Catalogue,
+    endpoint: &Endpoint,
+    name: &str,
+    principal: &Principal,
+) -> Result<Resolved, Unresolved> {
+    let scope = visible_scope(catalogue, endpoint, principal).map_err(|error| Unresolved {
+        error,
+        forbidden: None,
+    })?;
+    let mut candidates = scope
+        .named(name)
+        .filter_map(|offer| visible(offer, principal));
+    match (candidates.next(), candidates.next()) {
+        (Some(only), None) => Ok(only),
+        (Some(first), Some(second)) => {
+            let mut listed = vec![first, second];
+            listed.extend(candidates);
+            Err(Unresolved {
+                error: ambiguous(name, &listed),
+                forbidden: None,
+            })
+        }
+        (None, _) => Err(Unresolved {
+            error: unknown(scope, name, principal),
+            forbidden: scope.named(name).next().cloned(),
+        }),
+    }
+}
+
+/// The tools of an endpoint that the caller may see.
+pub(super) fn list(
+    catalogue: &Catalogue,
+    endpoint: &Endpoint,
+    principal: &Principal,
+) -> ToolResult<Vec<ListedTool>> {
+    let scope = visible_scope(catalogue, endpoint, principal)?;
+    let seen = |offer: &&Arc<Offer>| is_visible(offer, principal);
+    Ok(scope
+        .offers
+        .iter()
+        .filter(seen)
+        .map(|offer| offer.listed.clone())
+        .collect())
+}
+
+/// An endpoint of one server where the caller may see nothing looks like one that is not there.
+fn visible_scope<'a>(
+    catalogue: &'a Catalogue,
+    endpoint: &Endpoint,
+    principal: &Principal,
+) -> ToolResult<&'a Scope> {
+    let any = |scope: &Scope| {
+        scope
+            .offers
+            .iter()
+            .any(|offer| is_visible(offer, principal))
+    };
+    let found = catalogue.scope(endpoint);
+    if let Some(scope) = found.filter(|scope| *endpoint == Endpoint::All || any(scope)) {
+        return Ok(scope);
+    }
+    let Endpoint::Server(name) = endpoint else {
+        return Err(ToolError::internal("the aggregated endpoint is missing"));
+    };
+    let seen = |server: &&str| {
+        let endpoint = Endpoint::Server((*server).into());
+        catalogue.scope(&endpoint).is_some_and(any)
+    };
+    let similar = near(name, catalogue.server_names().filter(seen));
+    let error = ToolError::not_found(format!("no server `{}`", clipped(name)));
+    Err(if similar.is_empty() {
+        error
+    } else {
+        error.hint(format!("did you mean {}?", either(&similar)))
+    })
+}
+
+fn is_visible(offer: &Offer, principal: &Principal) -> bool {
+    let mut places = offer.places.iter();
+    places.any(|place| may_see(principal, &offer.entry, place))
+}
+
+fn visible(offer: &Arc<Offer>, principal: &Principal) -> Option<Resolved> {
+    let places: Vec<_> = offer
+        .places
+        .iter()
+        .filter(|place| may_see(principal, &offer.entry, place))
+        .cloned()
+        .collect();
+    (!places.is_empty()).then(|| Resolved {
+        offer: Arc::clone(offer),
+        places,
+    })
+}
+
+fn unknown(scope: &Scope, name: &str, principal: &Principal) -> ToolError {
+    let names = scope
+        .offers
+        .iter()
+        .filter(|offer| is_visible(offer, principal))
+        .map(|offer| offer.listed.name.as_str());
+    let similar = near(name, names);
+    let error = ToolError::not_found(format!("no tool `{}`", clipped(name)));
+    if similar.is_empty() {
+        error.hint("list the tools to see those that you may call")
+    } else {
+        error.hint(format!("did you mean {}?", either(&similar)))
+    }
+}
+
+fn ambiguous(name: &str, listed: &[Resolved]) -> ToolError {
+    let names: Vec<&str> = listed
+        .iter()
+        .map(|resolved| resolved.offer.listed.name.as_str())
+        .collect();
+    ToolError::not_found(format!("several servers have a tool `{}`", clipped(name)))
+        .hint(format!("call {}", either(&names)))
+}
+
+/// A caller's text as part of a message.
+pub(super) fn clipped(text: &str) -> String {
+    const MOST: usize = 80;
+    if text.chars().nth(MOST).is_none() {
+        return text.to_owned();
+    }
+    text.chars().take(MOST).chain(['…']).collect()
+}
