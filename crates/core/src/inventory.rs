@@ -83,6 +83,7 @@ macro_rules! record {
 
         impl Record for $name {
             const ENTITY: &'static str = $entity;
+            const KEY: &'static str = stringify!($key);
 
             fn id(&self) -> &str {
                 &self.id
@@ -107,6 +108,8 @@ macro_rules! record {
 pub trait Record {
     /// Name of the table, and of the list in import files.
     const ENTITY: &'static str;
+    /// Name of the field that holds the natural key.
+    const KEY: &'static str;
     /// Our id; empty until stored.
     fn id(&self) -> &str;
     /// Gives it an id.
