@@ -1,9 +1,8 @@
 //! The inventory's records: hosts, guests, devices, equipment, services, networks, addresses,
 //! firewall rules. One struct each serves the store, the tools and import/export.
 //!
-//! Records refer to each other by name, so that a file written by hand, or exported from another
-//! database, can be imported; the store keeps ids. Names are unique within their kind, compared
-//! without regard to case.
+//! Records refer to each other by name, so that a file from elsewhere can be imported; the store
+//! keeps ids. Names are unique within their kind, compared without regard to case.
 
 use std::collections::BTreeMap;
 
