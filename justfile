@@ -31,9 +31,9 @@ lint:
 ci:
     bash .ci/run
 
-# Run the benchmarks (release build; not part of CI).
+# Run the benchmarks against their peers (release build; by hand, not part of CI).
 bench *ARGS:
-    cargo bench --package homelab-benches --locked {{ ARGS }}
+    benches/run {{ ARGS }}
 
 # Build the optimised binary.
 release:
