@@ -169,3 +169,33 @@ async fn a_name_without_an_address_is_told_so() {
         "the host name of `http://pve.invalid:8006` has no address"
     );
 }
+
+#[test]
+fn each_reason_has_its_line_on_a_help_page() {
+    let pages = [
+        include_str!("../../../../docs/reference/errors/upstream_unreachable.md"),
+        include_str!("../../../../docs/reference/errors/upstream_rejected.md"),
+    ]
+    .concat();
+    let sources = [
+        include_str!("../../src/error.rs"),
+        include_str!("../../src/tls/certificate.rs"),
+    ];
+
+    let mut found = 0;
+    for source in sources {
+        // The functions that turn a fault into a word.
+        let functions = source
+            .split("-> Option<&'static str> {")
+            .skip(1)
+            .chain(source.split("-> &'static str {").skip(1));
+        for function in functions {
+            let body = function.split("\n    }\n").next().unwrap();
+            for word in body.split('"').skip(1).step_by(2) {
+                assert!(pages.contains(&format!("| `{word}` |")), "{word}");
+                found += 1;
+            }
+        }
+    }
+    assert!(found >= 19, "only {found} reasons found");
+}
