@@ -40,6 +40,12 @@ pub enum StoreError {
         /// Its value.
         value: String,
     },
+    /// A network has no free address left.
+    #[error("no address of this network is free: `{network}`")]
+    Exhausted {
+        /// Its name.
+        network: String,
+    },
     /// A record refers to one that does not exist.
     #[error("{field} names no record of {entity}: `{value}`")]
     UnknownReference {
@@ -50,6 +56,20 @@ pub enum StoreError {
         /// Name it holds.
         value: String,
     },
+    /// A value that no store of ours can keep: an empty or overlong key, a NUL character, a cursor
+    /// that is not ours.
+    #[error("{field} of {entity} cannot be stored: {detail}")]
+    Invalid {
+        /// Table.
+        entity: &'static str,
+        /// Field.
+        field: &'static str,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The database is not one of ours, or was made by a newer version; nothing was changed.
+    #[error("this database cannot be used: {0}")]
+    Incompatible(String),
     /// The database cannot be reached or is busy; trying again may help.
     #[error("the database is not available: {0}")]
     Unavailable(String),
@@ -72,7 +92,15 @@ impl From<StoreError> for ToolError {
             StoreError::Conflict { field, .. } => {
                 Self::new(Code::Conflict, error.to_string()).field(*field)
             }
-            StoreError::UnknownReference { field, .. } => Self::invalid(*field, error.to_string()),
+            StoreError::Exhausted { .. } => {
+                Self::new(Code::Conflict, error.to_string()).field("network")
+            }
+            StoreError::UnknownReference { field, .. } | StoreError::Invalid { field, .. } => {
+                Self::invalid(*field, error.to_string())
+            }
+            StoreError::Incompatible(_) => Self::new(Code::NotConfigured, error.to_string())
+                .reason("database_incompatible")
+                .hint("point the configuration at another database, or run the newer version"),
             StoreError::Unavailable(_) => {
                 Self::new(Code::UpstreamUnreachable, "the database is not available")
                     .reason("database_unavailable")
@@ -249,7 +277,8 @@ pub trait Inventory:
     async fn counts(&self) -> StoreResult<InventoryCounts>;
     /// Allocates an address: the given one, else the lowest free one of the network that is not
     /// its gateway, in its DHCP pool, or used by any record. Atomic: two callers never get the
-    /// same one. [`StoreError::Conflict`] if the given one is taken or the network is full.
+    /// same one. [`StoreError::Conflict`] if the given one is taken, [`StoreError::Exhausted`] if
+    /// the network is full, [`StoreError::Invalid`] if the given one is not a host's address there.
     async fn allocate(&self, wanted: &Allocation) -> StoreResult<Address>;
     /// Inserts or updates everything, or nothing.
     async fn import(&self, snapshot: Snapshot) -> StoreResult<ImportReport>;
