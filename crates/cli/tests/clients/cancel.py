@@ -23,7 +23,7 @@ async def story(spec):
     port = upstream.sockets[0].getsockname()[1]
     async with upstream, connect(spec) as client:
         service = {
-            "service_name": spec["service"],
+            "name": spec["service"],
             "url": f"http://127.0.0.1:{port}",
             "health_endpoint": "/health",
         }

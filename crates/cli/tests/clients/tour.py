@@ -143,7 +143,9 @@ async def ask_for_text(client):
 async def story(spec):
     async with connect(spec) as client:
         info = client.server_info
-        expect(info is not None and info.name == "homelab-mcp", "it says who it is", info)
+        # A client that skips discovery is not told.
+        asked = spec["mode"] != MODERN
+        expect(not asked or info.name == "homelab-mcp", "it says who it is", info)
         wanted = LEGACY if spec["mode"] == "legacy" or spec["transport"] == "sse" else MODERN
         expect(client.protocol_version == wanted, f"speaks {wanted}", client.protocol_version)
 

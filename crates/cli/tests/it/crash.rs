@@ -43,25 +43,17 @@ fn write(client: &mut McpConnection, name: &str, number: usize) -> io::Result<Wr
             Written::Notes(name.to_owned(), number)
         }
         2 => {
-            let service = json!({"service_name": unique, "type": "web", "port": 8080});
+            let service = json!({"name": unique, "type": "web", "port": 8080});
             client.success("homelab_upsert_service", &service)?;
             Written::Service(unique)
         }
         _ => {
-            let wanted = json!({"network": "crash", "allocated_to": unique});
+            let wanted = json!({"network": "crash", "hostname": unique});
             let given = client.success("homelab_allocate_ip", &wanted)?;
-            Written::Address(address_in(&given))
+            let address = given["address"]["ip_address"].as_str();
+            Written::Address(address.expect("an address").to_owned())
         }
     })
-}
-
-/// The address that an allocation answered with, wherever in the record it is.
-fn address_in(given: &Value) -> String {
-    ["/ip_address", "/address/ip_address", "/record/ip_address"]
-        .iter()
-        .find_map(|path| given.pointer(path)?.as_str())
-        .unwrap_or_else(|| panic!("no address in {given}"))
-        .to_owned()
 }
 
 /// Writes until the server is gone, which happens after `until` acknowledged writes; returns them.
