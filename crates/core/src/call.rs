@@ -188,6 +188,10 @@ pub struct ToolReply {
     pub format: Format,
 }
 
+/// The [`reason`](ToolError::reason) by which a [`Caller`] says that there is no such tool, or none
+/// that this principal may know of: the protocol has an error of its own for that.
+pub const UNKNOWN_TOOL: &str = "unknown_tool";
+
 /// Anything that can run a tool through the whole pipeline; the gateway implements it, and every
 /// transport, the command line and the agents call it.
 #[async_trait]

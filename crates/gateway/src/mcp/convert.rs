@@ -1,14 +1,10 @@
 //! Our types as the protocol writes them.
 
-use homelab_core::call::{Format, ToolReply};
+use homelab_core::call::{Format, ToolReply, UNKNOWN_TOOL};
 use homelab_core::error::{Code, Envelope, ToolError};
 use homelab_core::server::ListedTool;
 use rmcp::ErrorData;
 use rmcp::model::{CallToolResult, ContentBlock, Tool, ToolAnnotations};
-
-/// The sub-code of [`Code::NotFound`] by which the pipeline says that there is no such tool, or
-/// none that this caller may know of.
-pub(crate) const UNKNOWN_TOOL: &str = "unknown_tool";
 
 /// A tool as `tools/list` shows it, with all four hints: absent ones mean the worst.
 pub(super) fn tool(listed: &ListedTool, with_output_schema: bool) -> Tool {

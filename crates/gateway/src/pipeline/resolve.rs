@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use homelab_core::call::Principal;
+use homelab_core::call::{Principal, UNKNOWN_TOOL};
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::server::{Endpoint, ListedTool};
 
@@ -128,7 +128,7 @@ fn unknown(scope: &Scope, name: &str, principal: &Principal) -> ToolError {
         .filter(|offer| is_visible(offer, principal))
         .map(|offer| offer.listed.name.as_str());
     let similar = near(name, names);
-    let error = ToolError::not_found(format!("no tool `{}`", clipped(name)));
+    let error = ToolError::not_found(format!("no tool `{}`", clipped(name))).reason(UNKNOWN_TOOL);
     if similar.is_empty() {
         error.hint("list the tools to see those that you may call")
     } else {

@@ -25,7 +25,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use rmcp::model::{ClientJsonRpcMessage, GetExtensions as _, JsonRpcMessage, ServerJsonRpcMessage};
 use rmcp::service::{RoleServer, RxJsonRpcMessage, TxJsonRpcMessage, serve_server_with_ct};
 use rmcp::{ServerHandler, transport};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -62,6 +62,7 @@ struct Session {
     endpoint: Endpoint,
     credential: String,
     inbound: mpsc::Sender<ClientJsonRpcMessage>,
+    unanswered: watch::Sender<usize>,
 }
 
 impl SseDoor {
@@ -106,6 +107,7 @@ impl SseDoor {
         }
         match &mut message {
             JsonRpcMessage::Request(request) => {
+                session.unanswered.send_modify(|count| *count += 1);
                 request.request.extensions_mut().insert(parts);
             }
             JsonRpcMessage::Notification(notification) => {
@@ -185,10 +187,12 @@ pub(super) fn open<H: ServerHandler>(
     let (outbound, to_client) = mpsc::channel(QUEUE);
     let id = ids::session_id(door.0.parts.entropy.as_ref());
     let path = messages_path(&door.0.base_path, &endpoint, &id);
+    let unanswered = watch::Sender::new(0);
     let session = Session {
         endpoint,
         credential: identity.principal.credential.clone(),
         inbound,
+        unanswered: unanswered.clone(),
     };
     let registered = match door.enter(&id, session) {
         Ok(registered) => registered,
@@ -203,8 +207,19 @@ pub(super) fn open<H: ServerHandler>(
     tokio::spawn(serve(handler, pair, ended.clone()));
     let first = Event::default().event("endpoint").data(path);
     let events = stream::iter([Ok::<_, Infallible>(first)])
-        .chain(Outbound(to_client).map(|message| Ok(event(&message))))
-        .take_until(door.0.parts.shutdown.clone().cancelled_owned());
+        .chain(Outbound(to_client).map({
+            let unanswered = unanswered.clone();
+            move |message| {
+                if matches!(
+                    message,
+                    JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_)
+                ) {
+                    unanswered.send_modify(|count| *count = count.saturating_sub(1));
+                }
+                Ok(event(&message))
+            }
+        }))
+        .take_until(last_answer(door.0.parts.shutdown.clone(), unanswered));
     let events = WithGuards {
         events: Box::pin(events),
         _registered: registered,
@@ -217,6 +232,18 @@ pub(super) fn open<H: ServerHandler>(
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(ACCEL_BUFFERING.clone(), HeaderValue::from_static("no"));
     response
+}
+
+/// Ends after we were told to stop and everything was answered. A call that its client cancelled
+/// gets no answer; then the accept loop's own limit ends the stream.
+async fn last_answer(shutdown: CancellationToken, unanswered: watch::Sender<usize>) {
+    shutdown.cancelled().await;
+    // Never an error: the sender is here.
+    unanswered
+        .subscribe()
+        .wait_for(|count| *count == 0)
+        .await
+        .ok();
 }
 
 async fn serve<H: ServerHandler>(handler: H, pair: Pair, ended: CancellationToken) {

@@ -1,0 +1,11 @@
+//! The doors, from outside: what goes in and comes out, byte by byte where that matters.
+
+pub(crate) mod support;
+
+mod edge;
+mod listen;
+mod modern;
+mod rest;
+mod sessions;
+mod sse;
+mod stdio;
