@@ -1,0 +1,58 @@
+//! Benchmarks, run by hand through `benches/run`.
+
+mod bare;
+mod budgets;
+mod compare;
+mod import;
+mod lab;
+mod load;
+
+use std::io::{self, Write};
+
+use anyhow::{Context as _, bail};
+
+/// Prints one line of a report.
+fn say(line: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
+}
+
+/// The value after `--name`, or the default.
+fn option(arguments: &[String], name: &str, default: Option<&str>) -> anyhow::Result<String> {
+    let given = arguments
+        .iter()
+        .skip_while(|argument| *argument != name)
+        .nth(1)
+        .map(String::as_str);
+    given
+        .or(default)
+        .map(str::to_owned)
+        .with_context(|| format!("{name} VALUE is needed"))
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().collect();
+    match arguments.get(1).map(String::as_str) {
+        Some("bare") => bare::serve(
+            option(&arguments, "--database", None)?.as_ref(),
+            option(&arguments, "--port", None)?.parse()?,
+        ),
+        Some("compare") => {
+            let program = option(&arguments, "--program", None)?;
+            let seconds = option(&arguments, "--seconds", Some("5"))?.parse()?;
+            let lab = lab::Lab::new(program.as_ref())?;
+            import::report(&lab)?;
+            budgets::report(&lab)?;
+            compare::report(
+                &lab,
+                &compare::Others {
+                    python: option(&arguments, "--python", None)?,
+                    fastmcp: option(&arguments, "--fastmcp", None)?,
+                },
+                seconds,
+            )
+        }
+        _ => bail!("run benches/run"),
+    }
+}
