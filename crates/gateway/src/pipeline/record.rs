@@ -4,6 +4,7 @@
 //! its outcome queued, except that of a tool which reveals secrets. Every call leaves exactly one
 //! outcome, also when its caller vanished, and repeats of one refusal are gathered.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use homelab_core::audit::{self, AuditEntry, EntryKind};
@@ -131,7 +132,12 @@ impl Recorder {
             return;
         }
         self.redactor.value(&mut arguments, &[]);
-        row.arguments = Some(audit::canonical(&arguments));
+        let text = audit::canonical(&arguments);
+        // Once more as text, for secrets in the names of members.
+        row.arguments = Some(match self.redactor.text(&text) {
+            Cow::Owned(clean) => clean,
+            Cow::Borrowed(_) => text,
+        });
     }
 
     async fn refuse(

@@ -41,7 +41,7 @@ fn mark_untrusted(output: &mut Value, fields: &[&str]) {
     for field in fields {
         let mut has_text = false;
         paths::each(output, field, &mut |value| {
-            has_text |= make_printable(value)
+            has_text |= make_printable(value);
         });
         if has_text {
             present.push(Value::from(*field));
