@@ -207,13 +207,16 @@ impl Authenticator {
     async fn refuse(&self, fault: Fault, key: Option<&str>, peer: Option<IpAddr>) {
         self.metrics.auth_failure(fault.as_str());
         let peer = peer.map(|address| address.to_canonical().to_string());
-        tracing::info!(
-            auth.reason = fault.as_str(),
-            key.id = key,
-            client.address = peer,
-            "refused a request at the door: {}",
-            fault.as_str(),
-        );
+        // A request without a key is every scanner's and every client's first one: not worth a line.
+        if fault != Fault::Missing {
+            tracing::info!(
+                auth.reason = fault.as_str(),
+                key.id = key,
+                client.address = peer,
+                "refused a request at the door: its key is {}",
+                fault.as_str(),
+            );
+        }
         // Filled in by the trail.
         let (id, timestamp) = (String::new(), Micros::default());
         let entry = AuditEntry {

@@ -1,7 +1,7 @@
 //! What Prometheus sees: typed families in a registry of their own, no global recorder.
 //!
-//! Handles for the hot path ([`ToolMetrics`], [`ServerMetrics`]) are made once for each tool and
-//! instance, which also writes their counters as 0, so that a rate exists before the first error.
+//! The pipeline's handles are made once for each tool and instance, which also writes their counters
+//! as 0, so that a rate exists before the first error.
 
 pub mod names;
 mod process;
@@ -273,7 +273,7 @@ impl Metrics {
     }
 
     /// The counters of one tool of one instance, all written as 0 if they are new.
-    pub fn tool(&self, server: &Arc<str>, tool: &str) -> ToolMetrics {
+    pub(crate) fn tool(&self, server: &Arc<str>, tool: &str) -> ToolMetrics {
         let tool: Arc<str> = tool.into();
         ToolMetrics {
             calls: Outcome::ALL.map(|outcome| {
@@ -287,7 +287,7 @@ impl Metrics {
     }
 
     /// What is measured for a whole instance.
-    pub fn server(self: &Arc<Self>, server: &Arc<str>) -> ServerMetrics {
+    pub(crate) fn server(self: &Arc<Self>, server: &Arc<str>) -> ServerMetrics {
         let labels = ServerLabels {
             server: Arc::clone(server),
         };
@@ -301,7 +301,7 @@ impl Metrics {
     }
 
     /// Counts a call of a tool that does not exist.
-    pub fn unknown_tool(&self) {
+    pub(crate) fn unknown_tool(&self) {
         let labels = CallLabels {
             server: Arc::clone(&self.unknown_tool),
             tool: Arc::clone(&self.unknown_tool),
@@ -312,7 +312,7 @@ impl Metrics {
 
     /// States which tools exist, under every name they can be called by, and forgets the gauges of
     /// `gone` instances: an instance that was removed must not look down for ever.
-    pub fn set_known(&self, tools: HashSet<Arc<str>>, gone: &[Arc<str>]) {
+    pub(crate) fn set_known(&self, tools: HashSet<Arc<str>>, gone: &[Arc<str>]) {
         self.tools.store(Arc::new(tools));
         for server in gone {
             let labels = ServerLabels {
@@ -398,19 +398,19 @@ impl Metrics {
 
 /// The counters of one tool of one instance.
 #[derive(Debug, Clone)]
-pub struct ToolMetrics {
+pub(crate) struct ToolMetrics {
     calls: [Counter; Outcome::ALL.len()],
 }
 
 impl ToolMetrics {
     /// Counts a call.
-    pub fn count(&self, outcome: Outcome) {
+    pub(crate) fn count(&self, outcome: Outcome) {
         self.calls[outcome as usize].inc();
     }
 }
 
 /// What is measured for a whole instance.
-pub struct ServerMetrics {
+pub(crate) struct ServerMetrics {
     inflight: Gauge,
     result_bytes: Histogram,
     /// -1 until the first answer; kept here so that the common case takes no lock.
@@ -421,18 +421,18 @@ pub struct ServerMetrics {
 
 impl ServerMetrics {
     /// Counts a call as running until the guard is dropped.
-    pub fn running(&self) -> Counted {
+    pub(crate) fn running(&self) -> Counted {
         Counted::new(self.inflight.clone())
     }
 
     /// Records the size of an answer, bytes.
-    pub fn answered(&self, bytes: usize) {
+    pub(crate) fn answered(&self, bytes: usize) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.result_bytes.observe(f64::from(bytes));
     }
 
     /// Notes from a call's outcome whether the upstream answers.
-    pub fn note_up(&self, up: bool) {
+    pub(crate) fn note_up(&self, up: bool) {
         if self.up.swap(i8::from(up), Ordering::Relaxed) != i8::from(up) {
             self.metrics.backend_up(&self.labels.server, up);
         }

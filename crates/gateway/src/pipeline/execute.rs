@@ -28,6 +28,13 @@ impl Bounds<'_> {
         &self,
         work: impl Future<Output = ToolResult<T>> + Send,
     ) -> ToolResult<T> {
+        // Looked at first: a change whose caller has left, or whose time is up, is not begun.
+        if self.cancel.is_cancelled() {
+            return Err(self.cancelled());
+        }
+        if Instant::now() >= self.deadline {
+            return Err(self.timed_out());
+        }
         let caught = AssertUnwindSafe(work).catch_unwind();
         tokio::select! {
             biased;

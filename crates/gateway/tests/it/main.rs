@@ -6,6 +6,7 @@
 
 mod auth;
 mod conformance;
+mod logs;
 mod metrics;
 mod pipeline_access;
 mod pipeline_answers;

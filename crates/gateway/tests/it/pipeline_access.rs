@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use async_trait::async_trait;
 use homelab_core::call::{Caller as _, ToolReply, Transport};
-use homelab_core::error::{Code, ToolError};
-use homelab_core::policy::Role;
+use homelab_core::error::{Code, ToolError, ToolResult};
+use homelab_core::policy::{Decision, Role};
 use homelab_core::server::Endpoint;
 use homelab_core::store::{KILL_SWITCH, Settings as _};
-use homelab_core::tool::ToolSpec;
+use homelab_core::tool::{Target, ToolSpec};
+use homelab_gateway::pipeline::{Decide, Question};
 use rstest::rstest;
 use serde_json::json;
 
@@ -282,4 +284,51 @@ fn a_listing_adds_the_format_and_nothing_else_for_a_single_instance() {
         1
     );
     assert_eq!(show.info.input_schema["properties"], json!({}));
+}
+
+/// Protects the object of this id, and cannot decide about another.
+struct Protects(&'static str);
+
+#[async_trait]
+impl Decide for Protects {
+    async fn decide(&self, question: &Question<'_>) -> ToolResult<Decision> {
+        match question.targets.first() {
+            Some(target) if target.id == self.0 => Ok(Decision::Deny),
+            Some(target) if target.id == "?" => Err(ToolError::internal("rules are unreadable")),
+            _ => Ok(Decision::Allow),
+        }
+    }
+}
+
+#[rstest]
+#[case::free("7", None)]
+#[case::protected("1", Some((Code::PermissionDenied, "permission_denied")))]
+#[case::undecidable("?", Some((Code::Internal, "internal")))]
+#[tokio::test]
+async fn a_policy_decides_on_the_objects_that_a_change_touches(
+    #[case] id: &'static str,
+    #[case] refused: Option<(Code, &str)>,
+) {
+    let tool = FakeTool::new(write("dim")).touches(|_| {
+        Ok(vec![Target {
+            kind: "lamp".into(),
+            id: id.into(),
+            name: None,
+            tags: vec![],
+        }])
+    });
+    let server = FakeServer::new("lamp", "lamp", vec![tool]);
+    let runs = Arc::clone(&server.runs);
+    let bench = Bench::with_policy(vec![server], Arc::new(Protects("1")));
+
+    let reply = bench.call("lamp_dim", json!({})).await;
+
+    assert_eq!(
+        reply.err().map(|error| error.code()),
+        refused.map(|(code, _)| code)
+    );
+    assert_eq!(runs.load(Ordering::SeqCst), u64::from(refused.is_none()));
+    let last = bench.audit.rows().pop().unwrap().entry;
+    let outcome = refused.map_or("ok", |(_, outcome)| outcome);
+    assert_eq!(last.outcome.as_deref(), Some(outcome));
 }

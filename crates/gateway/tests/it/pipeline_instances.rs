@@ -119,6 +119,23 @@ async fn the_instance_that_bears_the_kinds_name_is_meant_where_none_is_named() {
     assert_eq!(change.envelope().field.as_deref(), Some("instance"));
 }
 
+#[tokio::test]
+async fn a_kind_has_an_endpoint_where_no_instance_bears_its_name() {
+    let bench = Bench::new(vec![pihole("attic"), pihole("cellar")]);
+
+    let one = bench
+        .run(call("status", json!({ "instance": "cellar" })).at("pihole"))
+        .await
+        .unwrap();
+    let names = bench.names(
+        &Endpoint::Server("pihole".into()),
+        &principal(Role::Operator),
+    );
+
+    assert_eq!(one.structured, json!({ "who": "cellar" }));
+    assert_eq!(names, ["status", "flush"]);
+}
+
 #[rstest]
 #[case("pihole_flush", json!({}), "set `instance` to `attic` or `cellar`")]
 #[case("pihole_flush", json!({ "instance": "all" }), "set `instance` to `attic` or `cellar`")]

@@ -11,6 +11,7 @@ use homelab_core::secret::Secret;
 use homelab_core::tool::{Inverse, Target};
 use serde_json::{Value, json};
 
+use crate::logs::Logs;
 use crate::support::{Bench, CallExt as _, FakeServer, FakeTool, call, read, write};
 
 fn details(details: Option<&String>) -> Value {
@@ -194,7 +195,7 @@ async fn sensitive_arguments_are_neither_kept_nor_recognisable_by_their_digest()
 }
 
 #[tokio::test]
-async fn a_canary_reaches_no_answer_error_row_or_metric() {
+async fn a_canary_reaches_no_answer_error_row_log_or_metric() {
     const CANARY: &str = "canary-7f3a9c";
     let leak = |_| {
         Ok(json!({
@@ -212,6 +213,7 @@ async fn a_canary_reaches_no_answer_error_row_or_metric() {
         FakeTool::new(read("leak"))
             .takes(properties.clone(), &[])
             .answers(leak),
+        FakeTool::new(read("panic")).runs(|_, _| Box::pin(async { panic!("saw {CANARY}") })),
         FakeTool::new(write("fail"))
             .takes(properties, &[])
             .answers(fail)
@@ -223,6 +225,7 @@ async fn a_canary_reaches_no_answer_error_row_or_metric() {
             }),
     ]);
     bench.redactor.learn(&Secret::new(CANARY));
+    let (logs, _capturing) = Logs::capture();
 
     let reply = bench.call("leak", json!({ "note": CANARY })).await.unwrap();
     let error = bench
@@ -237,17 +240,59 @@ async fn a_canary_reaches_no_answer_error_row_or_metric() {
         .call(CANARY, json!({ "note": CANARY }))
         .await
         .unwrap_err();
+    let panicked = bench.call("panic", json!({})).await.unwrap_err();
     bench.dispatcher.flush().await;
 
+    assert!(logs.text().contains("a tool panicked"), "{}", logs.text());
     let seen = format!(
-        "{reply:?} {error:?} {wrong:?} {unknown:?} {:?} {}",
+        "{reply:?} {error:?} {wrong:?} {unknown:?} {panicked:?} {:?} {} {}",
         bench.audit.rows(),
+        logs.text(),
         bench.metrics.encode(true),
     );
     assert!(!seen.contains(CANARY), "{seen}");
     assert!(!seen.contains("another"), "{seen}");
     let last = bench.audit.rows()[2].entry.details.clone();
     assert_eq!(details(last.as_ref())["inverse"]["incomplete"], true);
+}
+
+#[tokio::test]
+async fn a_call_is_one_log_line_without_its_arguments() {
+    let tool = FakeTool::new(read("show")).takes(json!({ "name": { "type": "string" } }), &[]);
+    let bench = lamp(vec![tool, dim()]);
+    let (logs, _capturing) = Logs::capture();
+
+    bench
+        .call("lamp_show", json!({ "name": "bedroom" }))
+        .await
+        .unwrap();
+    bench
+        .call("lamp_dim", json!({ "level": 40 }))
+        .await
+        .unwrap();
+    bench
+        .call("lamp_dim", json!({ "level": "bedroom" }))
+        .await
+        .unwrap_err();
+
+    let lines = logs.lines("homelab_mcp::call");
+    let levels: Vec<_> = lines
+        .iter()
+        .map(|line| line.split_whitespace().nth(1).unwrap())
+        .collect();
+    assert_eq!(levels, ["DEBUG", "INFO", "INFO"]);
+    for part in [
+        "claude called show on desk-lamp: ok",
+        r#"request.id="req-1""#,
+        r#"caller.id="0123456789ab""#,
+        r#"server.name="desk-lamp""#,
+        r#"tool.name="show""#,
+        r#"outcome="ok""#,
+        "duration_us=",
+    ] {
+        assert!(lines[0].contains(part), "{part} not in {}", lines[0]);
+    }
+    assert!(!lines.concat().contains("bedroom"));
 }
 
 #[tokio::test]

@@ -110,6 +110,27 @@ async fn a_cancelled_call_stops_its_tool_and_is_recorded() {
     assert_eq!(bench.only_row().entry.outcome.as_deref(), Some("timeout"));
 }
 
+#[rstest]
+#[case::cancelled(true)]
+#[case::too_late(false)]
+#[tokio::test(start_paused = true)]
+async fn a_change_that_comes_too_late_is_not_begun(#[case] cancelled: bool) {
+    let server = FakeServer::new("lamp", "lamp", vec![FakeTool::new(write("dim"))]);
+    let runs = Arc::clone(&server.runs);
+    let bench = Bench::new(vec![server]);
+    let mut call = call("dim", json!({}));
+    if cancelled {
+        call.context.cancel.cancel();
+    } else {
+        call.context.deadline = Some(Instant::now());
+    }
+
+    let error = bench.run(call).await.unwrap_err();
+
+    assert_eq!(error.code(), Code::Timeout);
+    assert_eq!(runs.load(Ordering::SeqCst), 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_read_whose_caller_vanished_is_recorded_as_cancelled() {
     let bench = lamp(vec![slow(read("show"), 20)]);

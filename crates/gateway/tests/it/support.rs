@@ -21,7 +21,9 @@ use homelab_core::server::{Endpoint, Health, Registry, Server};
 use homelab_core::store::{ApiKey, AuditSink, Keys, Settings, StoreError, StoreResult};
 use homelab_core::tool::{Inverse, Preview, Ran, Target, ToolInfo, ToolSpec};
 use homelab_gateway::metrics::{Build, Metrics};
-use homelab_gateway::pipeline::{Dispatcher, DispatcherParts, PipelineOptions, RoleDefaults};
+use homelab_gateway::pipeline::{
+    Decide, Dispatcher, DispatcherParts, PipelineOptions, RoleDefaults,
+};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -383,6 +385,14 @@ impl Bench {
     }
 
     pub(crate) fn with_options(servers: Vec<FakeServer>, options: PipelineOptions) -> Self {
+        Self::made(servers, options, Arc::new(RoleDefaults))
+    }
+
+    pub(crate) fn with_policy(servers: Vec<FakeServer>, policy: Arc<dyn Decide>) -> Self {
+        Self::made(servers, PipelineOptions::default(), policy)
+    }
+
+    fn made(servers: Vec<FakeServer>, options: PipelineOptions, policy: Arc<dyn Decide>) -> Self {
         let registry = Arc::new(ArcSwap::from_pointee(registry(servers)));
         let settings = Arc::new(MemorySettings::default());
         let audit = Arc::new(MemoryAudit::default());
@@ -392,7 +402,7 @@ impl Bench {
             registry: Arc::clone(&registry),
             settings: Arc::clone(&settings) as Arc<dyn Settings>,
             audit: Arc::clone(&audit) as Arc<dyn AuditSink>,
-            policy: Arc::new(RoleDefaults),
+            policy,
             clock: clock(),
             entropy: Arc::new(SeededEntropy::new(1)),
             redactor: redactor.clone(),
