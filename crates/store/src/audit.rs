@@ -1,0 +1,390 @@
+//! The stored audit rows.
+
+use async_trait::async_trait;
+use homelab_core::audit::{
+    AuditEntry, AuditKey, ChainHead, ChainedEntry, EntryKind, Fault, Verifier,
+};
+use homelab_core::clock::Micros;
+use homelab_core::page::{Page, PageRequest};
+use homelab_core::store::{AuditFilter, AuditLog, StoreError, StoreResult};
+
+use crate::db::{Arg, Conn, Lock, Values};
+use crate::row::Row;
+use crate::shared::Shared;
+use crate::table::{Table, insert, table};
+
+pub(crate) const TABLE: &Table = &table!(
+    "audit_log", order "chain, seq",
+    text "chain", int "seq", text "id", int "timestamp", text "kind", text "user",
+    text "credential", text "transport", text "ip_address", text "action", text "target_type",
+    text "target_id", text "effect", text "arguments", text "arguments_digest", text "outcome",
+    int "duration_us", text "request_id", text "details", text "mac",
+);
+
+pub(crate) const HEADS: &Table = &table!(
+    "audit_heads", order "chain",
+    text "chain", int "seq", text "mac", text "seal",
+);
+
+const ENTITY: &str = "audit_log";
+
+/// Chain of the rows that no chain of ours covers.
+const LEGACY: &str = "";
+
+/// Rows of one `INSERT`.
+const ROWS: usize = 1_000;
+
+macro_rules! select {
+    () => {
+        "SELECT chain, seq, id, timestamp, kind, \"user\", credential, transport, ip_address, \
+         action, target_type, target_id, effect, arguments, arguments_digest, outcome, \
+         duration_us, request_id, details, mac"
+    };
+}
+
+macro_rules! matching {
+    () => {
+        "($4 IS NULL OR \"user\" = $4) AND ($5 IS NULL OR action = $5) \
+         AND ($6 IS NULL OR target_id = $6) AND ($7 IS NULL OR outcome = $7) \
+         AND ($8 IS NULL OR request_id = $8) AND timestamp >= $9 AND timestamp < $10"
+    };
+}
+
+const SHOW: &str = concat!(
+    select!(),
+    ", (SELECT COUNT(*) FROM audit_log WHERE ",
+    matching!(),
+    ") AS total FROM audit_log WHERE (timestamp, id) < ($1, $2) AND ",
+    matching!(),
+    " ORDER BY timestamp DESC, id DESC LIMIT $3"
+);
+
+const SCAN: &str = concat!(
+    select!(),
+    " FROM audit_log WHERE chain <> '' AND (chain, seq) > ($1, $2) ORDER BY chain, seq LIMIT $3"
+);
+
+const INSERT_LEGACY: &str = concat!(
+    insert!(
+        "audit_log", text "chain", int "seq", text "id", int "timestamp", text "kind",
+        text "user", text "credential", text "transport", text "ip_address", text "action",
+        text "target_type", text "target_id", text "effect", text "arguments",
+        text "arguments_digest", text "outcome", int "duration_us", text "request_id",
+        text "details", text "mac"
+    ),
+    " ON CONFLICT (id) WHERE chain = '' DO NOTHING"
+);
+
+/// [`AuditLog`] on either engine.
+pub(crate) struct AuditStore(pub(crate) Shared);
+
+fn read(row: Row<'_>) -> StoreResult<ChainedEntry> {
+    Ok(ChainedEntry {
+        chain: row.text("chain")?,
+        seq: row.int("seq")?,
+        entry: AuditEntry {
+            id: row.text("id")?,
+            timestamp: Micros(row.int("timestamp")?),
+            kind: row.known("kind", EntryKind::parse)?,
+            user: row.text("user")?,
+            credential: row.text("credential")?,
+            transport: row.text("transport")?,
+            ip_address: row.maybe_text("ip_address")?,
+            action: row.text("action")?,
+            target_type: row.text("target_type")?,
+            target_id: row.text("target_id")?,
+            effect: row.maybe_text("effect")?,
+            arguments: row.maybe_text("arguments")?,
+            arguments_digest: row.maybe_text("arguments_digest")?,
+            outcome: row.maybe_text("outcome")?,
+            duration_us: row.maybe_int("duration_us")?,
+            request_id: row.text("request_id")?,
+            details: row.maybe_text("details")?,
+        },
+        mac: row.text("mac")?,
+    })
+}
+
+#[async_trait]
+impl AuditLog for AuditStore {
+    async fn append(&self, rows: &[ChainedEntry], head: &ChainHead) -> StoreResult<()> {
+        let Some(first) = rows.first() else {
+            return Ok(());
+        };
+        let follows = rows
+            .iter()
+            .zip(first.seq..)
+            .all(|(row, seq)| row.chain == head.chain && row.seq == seq)
+            && rows.last().is_some_and(|last| last.seq == head.seq);
+        if !follows || first.seq < 1 || head.chain == LEGACY {
+            return Err(StoreError::Invalid {
+                entity: ENTITY,
+                field: "seq",
+                detail: "the rows do not lead to the head they came with".into(),
+            });
+        }
+        let values = rows
+            .iter()
+            .map(|row| values(&row.chain, row.seq, &row.entry, &row.mac))
+            .collect::<StoreResult<Vec<_>>>()?;
+        // No advisory lock: moving the head locks its row, and each chain has one writer.
+        let mut tx = self.0.db.write(Lock::Nothing).await?;
+        let mut conn = tx.conn();
+        move_head(&mut conn, first.seq - 1, head).await?;
+        for some in values.chunks(ROWS) {
+            conn.run(TABLE.insert, &[Arg::Rows(some)]).await?;
+        }
+        tx.commit().await
+    }
+
+    async fn append_legacy(&self, entries: &[AuditEntry]) -> StoreResult<()> {
+        let mut tx = self.0.db.write(Lock::LegacyAudit).await?;
+        let mut conn = tx.conn();
+        let last = conn
+            .one(
+                ENTITY,
+                "SELECT COALESCE(MAX(seq), 0) AS seq FROM audit_log WHERE chain = ''",
+                &[],
+                |row| row.int("seq"),
+            )
+            .await?
+            .unwrap_or_default();
+        let rows = entries
+            .iter()
+            .zip(last + 1..)
+            .map(|(entry, seq)| values(LEGACY, seq, entry, ""))
+            .collect::<StoreResult<Vec<_>>>()?;
+        for some in rows.chunks(ROWS) {
+            conn.run(INSERT_LEGACY, &[Arg::Rows(some)]).await?;
+        }
+        tx.commit().await
+    }
+
+    async fn show(
+        &self,
+        filter: &AuditFilter,
+        page: &PageRequest,
+    ) -> StoreResult<Page<ChainedEntry>> {
+        let before = match &page.after {
+            None => None,
+            Some(cursor) => Some(
+                serde_json::from_str::<(i64, String)>(cursor)
+                    .ok()
+                    .filter(|(_, id)| !id.contains('\0'))
+                    .ok_or_else(|| StoreError::Invalid {
+                        entity: ENTITY,
+                        field: "cursor",
+                        detail: "this cursor is not one of ours".into(),
+                    })?,
+            ),
+        };
+        let texts = [
+            &filter.user,
+            &filter.action,
+            &filter.target_id,
+            &filter.outcome,
+            &filter.request_id,
+        ];
+        if texts
+            .iter()
+            .any(|text| text.as_ref().is_some_and(|text| text.contains('\0')))
+        {
+            return Ok(Page::from_rows(Vec::new(), page, 0, |_| String::new()));
+        }
+        let mut session = self.0.db.read().await?;
+        let mut conn = session.conn();
+        let limit = page.limit + 1;
+        let rows = shown(&mut conn, filter, before.as_ref(), limit).await?;
+        let total = match rows.first() {
+            Some((_, total)) => *total,
+            // A cursor at the very end: the count comes with any row.
+            None if before.is_some() => shown(&mut conn, filter, None, 1)
+                .await?
+                .first()
+                .map_or(0, |(_, total)| *total),
+            None => 0,
+        };
+        let page = Page::from_rows(rows, page, total, |(row, _)| {
+            serde_json::json!([row.entry.timestamp.0, row.entry.id]).to_string()
+        });
+        Ok(page.map(|(row, _)| row))
+    }
+
+    async fn scan(
+        &self,
+        after: Option<(String, i64)>,
+        limit: u32,
+    ) -> StoreResult<Vec<ChainedEntry>> {
+        let mut session = self.0.db.read().await?;
+        scan(&mut session.conn(), after, limit).await
+    }
+
+    async fn heads(&self) -> StoreResult<Vec<ChainHead>> {
+        let mut session = self.0.db.read().await?;
+        heads(&mut session.conn()).await
+    }
+}
+
+/// Verifies all chains as of one moment, while others go on writing: reading heads and rows one
+/// after the other would take rows written in between for forged ones.
+pub(crate) async fn verify(shared: &Shared, key: AuditKey) -> StoreResult<(u64, Vec<Fault>)> {
+    let mut tx = shared.db.snapshot().await?;
+    let mut conn = tx.conn();
+    let mut verifier = Verifier::new(key, heads(&mut conn).await?);
+    let mut after = None;
+    loop {
+        let rows = scan(&mut conn, after, 5_000).await?;
+        let Some(last) = rows.last() else { break };
+        after = Some((last.chain.clone(), last.seq));
+        for row in &rows {
+            verifier.check(row);
+        }
+    }
+    tx.commit().await?;
+    Ok(verifier.finish())
+}
+
+async fn scan(
+    conn: &mut Conn<'_>,
+    after: Option<(String, i64)>,
+    limit: u32,
+) -> StoreResult<Vec<ChainedEntry>> {
+    let (chain, seq) = after.unwrap_or_default();
+    let args = [chain.as_str().into(), seq.into(), i64::from(limit).into()];
+    conn.all(ENTITY, SCAN, &args, |row| {
+        read(row).or_else(|_| damaged(row))
+    })
+    .await
+}
+
+/// A row that somebody changed to what no row of ours can hold: kept in its place, without what
+/// cannot be read, so that its MAC is wrong and the verifier names it.
+fn damaged(row: Row<'_>) -> StoreResult<ChainedEntry> {
+    let text = |column| row.text(column).unwrap_or_default();
+    Ok(ChainedEntry {
+        chain: row.text("chain")?,
+        seq: row.int("seq")?,
+        entry: AuditEntry {
+            id: text("id"),
+            timestamp: Micros(row.int("timestamp").unwrap_or_default()),
+            kind: EntryKind::Event,
+            user: text("user"),
+            credential: text("credential"),
+            transport: text("transport"),
+            ip_address: None,
+            action: text("action"),
+            target_type: text("target_type"),
+            target_id: text("target_id"),
+            effect: None,
+            arguments: None,
+            arguments_digest: None,
+            outcome: None,
+            duration_us: None,
+            request_id: text("request_id"),
+            details: Some("this row cannot be read".into()),
+        },
+        mac: String::new(),
+    })
+}
+
+async fn heads(conn: &mut Conn<'_>) -> StoreResult<Vec<ChainHead>> {
+    conn.all("audit_heads", HEADS.select_all, &[], |row| {
+        Ok(ChainHead {
+            chain: row.text("chain")?,
+            seq: row.int("seq")?,
+            mac: row.text("mac")?,
+            seal: row.text("seal")?,
+        })
+    })
+    .await
+}
+
+async fn shown(
+    conn: &mut Conn<'_>,
+    filter: &AuditFilter,
+    before: Option<&(i64, String)>,
+    limit: u32,
+) -> StoreResult<Vec<(ChainedEntry, u64)>> {
+    let (time, id) = before.map_or((i64::MAX, ""), |(time, id)| (*time, id.as_str()));
+    let args = [
+        time.into(),
+        id.into(),
+        i64::from(limit).into(),
+        filter.user.as_deref().into(),
+        filter.action.as_deref().into(),
+        filter.target_id.as_deref().into(),
+        filter.outcome.as_deref().into(),
+        filter.request_id.as_deref().into(),
+        filter.since.map_or(i64::MIN, |since| since.0).into(),
+        filter.until.map_or(i64::MAX, |until| until.0).into(),
+    ];
+    conn.all(ENTITY, SHOW, &args, |row| {
+        Ok((read(row)?, row.count("total")?))
+    })
+    .await
+}
+
+/// Moves the chain's head on if it stands where the rows begin.
+async fn move_head(conn: &mut Conn<'_>, from: i64, head: &ChainHead) -> StoreResult<()> {
+    let sql = if from == 0 {
+        "INSERT INTO audit_heads (chain, seq, mac, seal) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (chain) DO UPDATE SET seq = excluded.seq, mac = excluded.mac, \
+         seal = excluded.seal WHERE audit_heads.seq = $5"
+    } else {
+        "UPDATE audit_heads SET seq = $2, mac = $3, seal = $4 WHERE chain = $1 AND seq = $5"
+    };
+    let args = [
+        head.chain.as_str().into(),
+        head.seq.into(),
+        head.mac.as_str().into(),
+        head.seal.as_str().into(),
+        from.into(),
+    ];
+    if conn.run(sql, &args).await? == 1 {
+        return Ok(());
+    }
+    Err(StoreError::Conflict {
+        entity: "audit_heads",
+        field: "chain",
+        value: head.chain.clone(),
+    })
+}
+
+/// The entry as a row. What PostgreSQL cannot keep is refused: it would not verify later.
+fn values(chain: &str, seq: i64, entry: &AuditEntry, mac: &str) -> StoreResult<Values> {
+    let serde_json::Value::Object(row) = serde_json::json!({
+        "chain": chain,
+        "seq": seq,
+        "id": entry.id,
+        "timestamp": entry.timestamp.0,
+        "kind": entry.kind.as_str(),
+        "user": entry.user,
+        "credential": entry.credential,
+        "transport": entry.transport,
+        "ip_address": entry.ip_address,
+        "action": entry.action,
+        "target_type": entry.target_type,
+        "target_id": entry.target_id,
+        "effect": entry.effect,
+        "arguments": entry.arguments,
+        "arguments_digest": entry.arguments_digest,
+        "outcome": entry.outcome,
+        "duration_us": entry.duration_us,
+        "request_id": entry.request_id,
+        "details": entry.details,
+        "mac": mac,
+    }) else {
+        unreachable!("the literal above is an object")
+    };
+    for (column, _) in TABLE.columns {
+        let nul = row.get(*column).and_then(serde_json::Value::as_str);
+        if nul.is_some_and(|text| text.contains('\0')) {
+            return Err(StoreError::Invalid {
+                entity: ENTITY,
+                field: column,
+                detail: "it holds a NUL character".into(),
+            });
+        }
+    }
+    Ok(row)
+}

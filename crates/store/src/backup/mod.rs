@@ -1,0 +1,69 @@
+//! Backup as JSON lines, and restore from either kind of backup into either engine.
+//!
+//! A dump is `{"backup": …}`, one `{"table", "row"}` for each row, and `{"end": {"rows": …}}`, by
+//! which a dump that was cut short is told.
+
+mod dump;
+mod restore;
+
+use std::path::Path;
+
+use homelab_core::inventory::{
+    Address, Device, Equipment, FirewallRule, Host, Network, Service, VirtualMachine,
+};
+use homelab_core::store::StoreError;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use dump::dump;
+pub use restore::{Overwrite, Restored, restore};
+
+use crate::db::Values;
+use crate::table::{Stored, Table};
+
+/// Every table with data, in an order in which rows come after those they refer to.
+const TABLES: [&Table; 13] = [
+    Host::TABLE,
+    Network::TABLE,
+    Device::TABLE,
+    VirtualMachine::TABLE,
+    Equipment::TABLE,
+    Service::TABLE,
+    Address::TABLE,
+    FirewallRule::TABLE,
+    crate::credentials::TABLE,
+    crate::keys::TABLE,
+    crate::settings::TABLE,
+    crate::audit::TABLE,
+    crate::audit::HEADS,
+];
+
+/// Version of the format described above.
+const FORMAT: u32 = 1;
+
+/// One line of a dump.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Begin { backup: Begin },
+    Row { table: String, row: Values },
+    End { end: End },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Begin {
+    /// `homelab-mcp`.
+    program: String,
+    format: u32,
+    /// Schema version of the rows.
+    schema: i64,
+    created_at: homelab_core::clock::Micros,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct End {
+    rows: u64,
+}
+
+fn unavailable(path: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::Unavailable(format!("`{}`: {error}", path.display()))
+}

@@ -1,0 +1,311 @@
+//! One door to both engines: pools, transactions, and statements whose text is the same for both.
+
+use std::time::Duration;
+
+use futures_util::TryStreamExt as _;
+use homelab_core::store::StoreResult;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Map, Value};
+use sqlx::pool::PoolConnection;
+use sqlx::types::Json;
+use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
+
+use crate::error::refused;
+use crate::row::{Cells, Row};
+
+/// How long a caller waits for a connection, and SQLite for another process's lock. An import of
+/// 100,000 records holds the lock for several seconds.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A row on its way into a table, by column; absent is NULL.
+pub(crate) type Values = Map<String, Value>;
+
+/// The pools of one database.
+#[derive(Clone)]
+pub(crate) enum Db {
+    /// Readers, and the one connection that writes: SQLite has one writer at a time anyway, and
+    /// waiting for it in a queue is fairer and quicker than its busy loop.
+    Sqlite {
+        /// Opened read-only.
+        readers: SqlitePool,
+        /// Of one connection.
+        writer: SqlitePool,
+    },
+    /// All connections alike.
+    Postgres(PgPool),
+}
+
+/// What a PostgreSQL transaction takes a lock for; SQLite has one lock for everything.
+#[derive(Clone, Copy)]
+pub(crate) enum Lock {
+    /// Migrations, restore.
+    Schema,
+    /// The inventory's tables.
+    Inventory,
+    /// Credentials.
+    Credentials,
+    /// API keys.
+    Keys,
+    /// Settings.
+    Settings,
+    /// Rows of older systems in the audit.
+    LegacyAudit,
+    /// None: the transaction's statements are enough for themselves.
+    Nothing,
+}
+
+impl Lock {
+    /// Key of the advisory lock; the high half keeps clear of other programs in one database.
+    pub(crate) const fn key(self) -> i64 {
+        0x686C_6162_0000_0000 | self as i64
+    }
+}
+
+/// A pooled connection.
+pub(crate) enum Session {
+    /// Of SQLite.
+    Sqlite(PoolConnection<Sqlite>),
+    /// Of PostgreSQL.
+    Postgres(PoolConnection<Postgres>),
+}
+
+/// An open transaction; rolled back if dropped.
+pub(crate) enum Tx {
+    /// Of SQLite.
+    Sqlite(Transaction<'static, Sqlite>),
+    /// Of PostgreSQL.
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// A borrowed connection, in a transaction or not.
+pub(crate) enum Conn<'c> {
+    /// Of SQLite.
+    Sqlite(&'c mut SqliteConnection),
+    /// Of PostgreSQL.
+    Postgres(&'c mut PgConnection),
+}
+
+/// A value bound to `$1`, `$2`, ….
+#[derive(Clone, Copy)]
+pub(crate) enum Arg<'a> {
+    /// TEXT.
+    Text(Option<&'a str>),
+    /// BIGINT.
+    Int(i64),
+    /// Many rows at once, read in SQL with `jsonb_each($n)`, which both engines have, as columns
+    /// `key` and `value`.
+    Rows(&'a [Values]),
+}
+
+impl<'a> From<&'a str> for Arg<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(Some(text))
+    }
+}
+
+impl<'a> From<&'a String> for Arg<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Text(Some(text))
+    }
+}
+
+impl<'a> From<Option<&'a str>> for Arg<'a> {
+    fn from(text: Option<&'a str>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<i64> for Arg<'_> {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+/// `{"0": row, "1": row, …}`: an object, because only of objects do both engines give the members
+/// by one function.
+struct Batch<'a>(&'a [Values]);
+
+impl Serialize for Batch<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members = serializer.serialize_map(Some(self.0.len()))?;
+        for (index, row) in self.0.iter().enumerate() {
+            members.serialize_entry(&index.to_string(), row)?;
+        }
+        members.end()
+    }
+}
+
+/// Runs the same expression on either engine's connection; expanded once per driver, so that
+/// types are resolved for each.
+macro_rules! on {
+    ($conn:expr, $c:ident => $body:expr) => {
+        match $conn {
+            Conn::Sqlite($c) => $body,
+            Conn::Postgres($c) => $body,
+        }
+    };
+}
+
+/// A statement with its arguments bound, for whichever driver runs it.
+macro_rules! statement {
+    ($sql:expr, $args:expr) => {{
+        let mut query = sqlx::query($sql);
+        for arg in $args {
+            query = match *arg {
+                Arg::Text(text) => query.bind(text),
+                Arg::Int(number) => query.bind(number),
+                Arg::Rows(rows) => query.bind(Json(Batch(rows))),
+            };
+        }
+        query
+    }};
+}
+
+impl Conn<'_> {
+    /// Runs a statement; how many rows it touched.
+    pub(crate) async fn run(&mut self, sql: &'static str, args: &[Arg<'_>]) -> StoreResult<u64> {
+        on!(self, c => statement!(sql, args)
+            .execute(&mut **c)
+            .await
+            .map(|done| done.rows_affected())
+            .map_err(refused))
+    }
+
+    /// Runs statements that take no arguments.
+    pub(crate) async fn script(&mut self, sql: &'static str) -> StoreResult<()> {
+        on!(self, c => sqlx::raw_sql(sql).execute(&mut **c).await.map(drop).map_err(refused))
+    }
+
+    /// The first row, if any. `entity` is the table that errors name.
+    pub(crate) async fn one<T>(
+        &mut self,
+        entity: &'static str,
+        sql: &'static str,
+        args: &[Arg<'_>],
+        read: impl Fn(Row<'_>) -> StoreResult<T>,
+    ) -> StoreResult<Option<T>> {
+        on!(self, c => {
+            let row = statement!(sql, args).fetch_optional(&mut **c).await.map_err(refused)?;
+            row.map(|row| read(Row::new(entity, &row as &dyn Cells))).transpose()
+        })
+    }
+
+    /// All rows, turned into `T` as they arrive.
+    pub(crate) async fn all<T>(
+        &mut self,
+        entity: &'static str,
+        sql: &'static str,
+        args: &[Arg<'_>],
+        read: impl Fn(Row<'_>) -> StoreResult<T>,
+    ) -> StoreResult<Vec<T>> {
+        let mut found = Vec::new();
+        self.each(entity, sql, args, |row| {
+            found.push(read(row)?);
+            Ok(())
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// Hands each row over as it arrives; none is kept.
+    pub(crate) async fn each(
+        &mut self,
+        entity: &'static str,
+        sql: &'static str,
+        args: &[Arg<'_>],
+        mut take: impl FnMut(Row<'_>) -> StoreResult<()>,
+    ) -> StoreResult<()> {
+        on!(self, c => {
+            let mut rows = statement!(sql, args).fetch(&mut **c);
+            while let Some(row) = rows.try_next().await.map_err(refused)? {
+                take(Row::new(entity, &row as &dyn Cells))?;
+            }
+        });
+        Ok(())
+    }
+}
+
+impl Session {
+    /// The connection.
+    pub(crate) fn conn(&mut self) -> Conn<'_> {
+        match self {
+            Self::Sqlite(connection) => Conn::Sqlite(connection),
+            Self::Postgres(connection) => Conn::Postgres(connection),
+        }
+    }
+}
+
+impl Tx {
+    /// The connection.
+    pub(crate) fn conn(&mut self) -> Conn<'_> {
+        match self {
+            Self::Sqlite(transaction) => Conn::Sqlite(transaction),
+            Self::Postgres(transaction) => Conn::Postgres(transaction),
+        }
+    }
+
+    /// Makes its changes durable.
+    pub(crate) async fn commit(self) -> StoreResult<()> {
+        match self {
+            Self::Sqlite(transaction) => transaction.commit().await,
+            Self::Postgres(transaction) => transaction.commit().await,
+        }
+        .map_err(refused)
+    }
+}
+
+impl Db {
+    /// A connection to read one statement's worth with.
+    pub(crate) async fn read(&self) -> StoreResult<Session> {
+        match self {
+            Self::Sqlite { readers, .. } => readers.acquire().await.map(Session::Sqlite),
+            Self::Postgres(pool) => pool.acquire().await.map(Session::Postgres),
+        }
+        .map_err(refused)
+    }
+
+    /// A transaction whose reads all see one state.
+    pub(crate) async fn snapshot(&self) -> StoreResult<Tx> {
+        match self {
+            Self::Sqlite { readers, .. } => readers.begin().await.map(Tx::Sqlite),
+            Self::Postgres(pool) => pool
+                .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                .await
+                .map(Tx::Postgres),
+        }
+        .map_err(refused)
+    }
+
+    /// A transaction that writes. SQLite's is immediate: one that reads first and writes later
+    /// fails at once if another process wrote in between.
+    pub(crate) async fn write(&self, lock: Lock) -> StoreResult<Tx> {
+        match self {
+            Self::Sqlite { writer, .. } => writer
+                .begin_with("BEGIN IMMEDIATE")
+                .await
+                .map(Tx::Sqlite)
+                .map_err(refused),
+            Self::Postgres(pool) => {
+                let mut tx = Tx::Postgres(pool.begin().await.map_err(refused)?);
+                if !matches!(lock, Lock::Nothing) {
+                    tx.conn()
+                        .run("SELECT pg_advisory_xact_lock($1)", &[lock.key().into()])
+                        .await?;
+                }
+                Ok(tx)
+            }
+        }
+    }
+
+    /// Ends all connections. The writer goes last: the last one to leave folds the write-ahead log
+    /// into SQLite's file, which a reader cannot.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite { readers, writer } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}

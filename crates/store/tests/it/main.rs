@@ -1,0 +1,19 @@
+//! Stories about the stores, each told on SQLite and on PostgreSQL.
+
+mod allocation;
+mod audit_log;
+mod audit_writer;
+mod availability;
+mod backup;
+mod credentials;
+mod import;
+mod keys;
+mod lab;
+mod legacy;
+mod lists;
+mod records;
+mod sample;
+mod schema;
+mod search;
+mod settings;
+mod tampering;
