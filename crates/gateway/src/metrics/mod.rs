@@ -3,19 +3,19 @@
 //! The pipeline's handles are made once for each tool and instance, which also writes their counters
 //! as 0, so that a rate exists before the first error.
 
+mod handles;
 pub mod names;
+mod outcome;
 mod process;
 mod text;
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI8, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use homelab_core::audit::EntryKind;
 use homelab_core::call::Transport;
-use homelab_core::error::{Code, ToolError};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -23,75 +23,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+pub use handles::Counted;
+pub(crate) use handles::{ServerMetrics, ToolMetrics};
+pub use outcome::Outcome;
 pub use text::{CLASSIC, OPENMETRICS, wants_openmetrics};
-
-/// How a call ended, as a label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It answered.
-    Ok,
-    /// The tool or its upstream refused or failed.
-    ToolError,
-    /// The caller may not.
-    Denied,
-    /// A human has to agree first.
-    ApprovalRequired,
-    /// The arguments, or the tool's name, were wrong.
-    Invalid,
-    /// It took too long.
-    Timeout,
-    /// The upstream did not answer, or is not configured.
-    BackendDown,
-    /// The caller went away.
-    Cancelled,
-}
-
-impl Outcome {
-    const ALL: [Self; 8] = [
-        Self::Ok,
-        Self::ToolError,
-        Self::Denied,
-        Self::ApprovalRequired,
-        Self::Invalid,
-        Self::Timeout,
-        Self::BackendDown,
-        Self::Cancelled,
-    ];
-
-    /// The outcome as it is written in metrics and log lines.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::ToolError => "tool_error",
-            Self::Denied => "denied",
-            Self::ApprovalRequired => "approval_required",
-            Self::Invalid => "invalid",
-            Self::Timeout => "timeout",
-            Self::BackendDown => "backend_down",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// The outcome that an error is.
-    pub fn of(error: &ToolError) -> Self {
-        match error.code() {
-            Code::InvalidArgument => Self::Invalid,
-            Code::PermissionDenied | Code::ApprovalDenied => Self::Denied,
-            Code::ApprovalRequired => Self::ApprovalRequired,
-            Code::Timeout if error.envelope().reason.as_deref() == Some("cancelled") => {
-                Self::Cancelled
-            }
-            Code::Timeout => Self::Timeout,
-            Code::UpstreamUnreachable | Code::NotConfigured => Self::BackendDown,
-            Code::NotFound
-            | Code::Conflict
-            | Code::UpstreamUnauthorized
-            | Code::UpstreamRejected
-            | Code::RateLimited
-            | Code::Internal => Self::ToolError,
-        }
-    }
-}
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct BuildLabels {
@@ -275,15 +210,13 @@ impl Metrics {
     /// The counters of one tool of one instance, all written as 0 if they are new.
     pub(crate) fn tool(&self, server: &Arc<str>, tool: &str) -> ToolMetrics {
         let tool: Arc<str> = tool.into();
-        ToolMetrics {
-            calls: Outcome::ALL.map(|outcome| {
-                self.calls.get_or_create_owned(&CallLabels {
-                    server: Arc::clone(server),
-                    tool: Arc::clone(&tool),
-                    outcome: outcome.as_str(),
-                })
-            }),
-        }
+        ToolMetrics::new(Outcome::ALL.map(|outcome| {
+            self.calls.get_or_create_owned(&CallLabels {
+                server: Arc::clone(server),
+                tool: Arc::clone(&tool),
+                outcome: outcome.as_str(),
+            })
+        }))
     }
 
     /// What is measured for a whole instance.
@@ -291,13 +224,12 @@ impl Metrics {
         let labels = ServerLabels {
             server: Arc::clone(server),
         };
-        ServerMetrics {
-            inflight: self.inflight.get_or_create_owned(&labels),
-            result_bytes: self.result_bytes.get_or_create_owned(&labels),
-            up: AtomicI8::new(-1),
-            labels,
-            metrics: Arc::clone(self),
-        }
+        ServerMetrics::new(
+            Arc::clone(self),
+            Arc::clone(server),
+            self.inflight.get_or_create_owned(&labels),
+            self.result_bytes.get_or_create_owned(&labels),
+        )
     }
 
     /// Counts a call of a tool that does not exist.
@@ -393,65 +325,5 @@ impl Metrics {
         } else {
             text::classic(&out)
         }
-    }
-}
-
-/// The counters of one tool of one instance.
-#[derive(Debug, Clone)]
-pub(crate) struct ToolMetrics {
-    calls: [Counter; Outcome::ALL.len()],
-}
-
-impl ToolMetrics {
-    /// Counts a call.
-    pub(crate) fn count(&self, outcome: Outcome) {
-        self.calls[outcome as usize].inc();
-    }
-}
-
-/// What is measured for a whole instance.
-pub(crate) struct ServerMetrics {
-    inflight: Gauge,
-    result_bytes: Histogram,
-    /// -1 until the first answer; kept here so that the common case takes no lock.
-    up: AtomicI8,
-    labels: ServerLabels,
-    metrics: Arc<Metrics>,
-}
-
-impl ServerMetrics {
-    /// Counts a call as running until the guard is dropped.
-    pub(crate) fn running(&self) -> Counted {
-        Counted::new(self.inflight.clone())
-    }
-
-    /// Records the size of an answer, bytes.
-    pub(crate) fn answered(&self, bytes: usize) {
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.result_bytes.observe(f64::from(bytes));
-    }
-
-    /// Notes from a call's outcome whether the upstream answers.
-    pub(crate) fn note_up(&self, up: bool) {
-        if self.up.swap(i8::from(up), Ordering::Relaxed) != i8::from(up) {
-            self.metrics.backend_up(&self.labels.server, up);
-        }
-    }
-}
-
-/// Counts down when it is dropped.
-#[derive(Debug)]
-pub struct Counted(Gauge);
-
-impl Counted {
-    fn new(gauge: Gauge) -> Self {
-        gauge.inc();
-        Self(gauge)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }

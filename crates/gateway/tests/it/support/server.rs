@@ -1,0 +1,188 @@
+//! A server of closures.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use homelab_core::BoxFuture;
+use homelab_core::call::CallContext;
+use homelab_core::error::ToolResult;
+use homelab_core::server::{Health, Server};
+use homelab_core::tool::{Inverse, Preview, Ran, Target, ToolInfo, ToolSpec};
+use serde_json::{Map, Value, json};
+
+type Run =
+    Arc<dyn Fn(Value, CallContext) -> BoxFuture<'static, ToolResult<Ran<Value>>> + Send + Sync>;
+type Hook<T> = Arc<dyn Fn(&Value) -> ToolResult<T> + Send + Sync>;
+
+/// A tool of a [`FakeServer`].
+pub(crate) struct FakeTool {
+    info: ToolInfo,
+    run: Run,
+    targets: Option<Hook<Vec<Target>>>,
+    inverse: Option<Hook<Option<Inverse>>>,
+}
+
+impl FakeTool {
+    /// Takes any arguments and answers `{}`.
+    pub(crate) fn new(spec: ToolSpec) -> Self {
+        Self {
+            info: ToolInfo {
+                spec,
+                input_schema: Arc::new(object(json!({ "type": "object", "properties": {} }))),
+                output_schema: Arc::new(object(json!({ "type": "object" }))),
+            },
+            run: Arc::new(|_, _| Box::pin(async { Ok(ran(json!({}))) })),
+            targets: None,
+            inverse: None,
+        }
+    }
+
+    /// Takes these arguments and no others; `required` ones must be given.
+    pub(crate) fn takes(mut self, properties: Value, required: &[&str]) -> Self {
+        let mut schema = object(json!({ "type": "object", "additionalProperties": false }));
+        schema.insert("properties".into(), properties);
+        schema.insert("required".into(), json!(required));
+        self.info.input_schema = Arc::new(schema);
+        self
+    }
+
+    pub(crate) fn gives(mut self, schema: Value) -> Self {
+        self.info.output_schema = Arc::new(object(schema));
+        self
+    }
+
+    /// Answers what the closure makes of its arguments, at once.
+    pub(crate) fn answers(
+        self,
+        answer: impl Fn(Value) -> ToolResult<Value> + Send + Sync + 'static,
+    ) -> Self {
+        self.runs(move |arguments, _| {
+            let answer = answer(arguments).map(ran);
+            Box::pin(async { answer })
+        })
+    }
+
+    pub(crate) fn runs(
+        mut self,
+        run: impl Fn(Value, CallContext) -> BoxFuture<'static, ToolResult<Ran<Value>>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.run = Arc::new(run);
+        self
+    }
+
+    pub(crate) fn touches(
+        mut self,
+        targets: impl Fn(&Value) -> ToolResult<Vec<Target>> + Send + Sync + 'static,
+    ) -> Self {
+        self.targets = Some(Arc::new(targets));
+        self
+    }
+
+    pub(crate) fn undone_by(
+        mut self,
+        inverse: impl Fn(&Value) -> ToolResult<Option<Inverse>> + Send + Sync + 'static,
+    ) -> Self {
+        self.inverse = Some(Arc::new(inverse));
+        self
+    }
+}
+
+/// The result of a tool that read nothing back.
+pub(crate) fn ran(output: Value) -> Ran<Value> {
+    Ran {
+        output,
+        mismatches: Vec::new(),
+    }
+}
+
+pub(super) fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        other => panic!("not an object: {other}"),
+    }
+}
+
+/// A server whose tools are closures; counts how often one ran.
+pub(crate) struct FakeServer {
+    kind: &'static str,
+    instance: String,
+    infos: Vec<ToolInfo>,
+    tools: Vec<FakeTool>,
+    concurrency: usize,
+    pub(crate) runs: Arc<AtomicU64>,
+}
+
+impl FakeServer {
+    pub(crate) fn new(kind: &'static str, instance: &str, tools: Vec<FakeTool>) -> Self {
+        Self {
+            kind,
+            instance: instance.into(),
+            infos: tools.iter().map(|tool| tool.info.clone()).collect(),
+            tools,
+            concurrency: 16,
+            runs: Arc::default(),
+        }
+    }
+
+    pub(crate) fn one_at_a_time(mut self) -> Self {
+        self.concurrency = 1;
+        self
+    }
+}
+
+impl Server for FakeServer {
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    fn instance(&self) -> &str {
+        &self.instance
+    }
+
+    fn title(&self) -> &'static str {
+        "Fake"
+    }
+
+    fn tools(&self) -> &[ToolInfo] {
+        &self.infos
+    }
+
+    fn run<'a>(
+        &'a self,
+        tool: usize,
+        args: Value,
+        ctx: &'a CallContext,
+    ) -> BoxFuture<'a, ToolResult<Ran<Value>>> {
+        self.runs.fetch_add(1, Ordering::SeqCst);
+        (self.tools[tool].run)(args, ctx.clone())
+    }
+
+    fn preview(&self, _: usize, _: Value) -> Option<BoxFuture<'_, ToolResult<Preview>>> {
+        None
+    }
+
+    fn targets(&self, tool: usize, args: Value) -> Option<BoxFuture<'_, ToolResult<Vec<Target>>>> {
+        let targets = self.tools[tool].targets.as_ref()?(&args);
+        Some(Box::pin(async { targets }))
+    }
+
+    fn inverse(
+        &self,
+        tool: usize,
+        args: Value,
+    ) -> Option<BoxFuture<'_, ToolResult<Option<Inverse>>>> {
+        let inverse = self.tools[tool].inverse.as_ref()?(&args);
+        Some(Box::pin(async { inverse }))
+    }
+
+    fn health(&self) -> BoxFuture<'_, Health> {
+        Box::pin(async { Health::ok("fake") })
+    }
+
+    fn concurrency(&self) -> usize {
+        self.concurrency
+    }
+}
