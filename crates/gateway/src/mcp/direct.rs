@@ -177,7 +177,9 @@ impl DirectCalls {
     /// The call, if everything about it is right. The headers must have passed
     /// [`DirectCalls::may_take`].
     pub(crate) fn take(&self, headers: &HeaderMap, body: &[u8]) -> Option<DirectCall> {
-        let envelope: Envelope<'_> = serde_json::from_slice(body).ok()?;
+        // As text, because members that are passed over would not be checked to be any.
+        let text = std::str::from_utf8(body).ok()?;
+        let envelope: Envelope<'_> = serde_json::from_str(text).ok()?;
         let params = envelope.params;
         let right = envelope.jsonrpc == "2.0"
             && envelope.method == METHOD

@@ -290,7 +290,7 @@ fn unusable_files_are_named() {
     let missing = with(&|files| files.cert = "/nowhere/cert.pem".into());
     let empty = with(&|files| files.cert = files.key.clone());
     let other = with(&|files| {
-        files.key = authority.file("other.pem", &authority.sign("x").1.serialize_pem())
+        files.key = authority.file("other.pem", &authority.sign("x").1.serialize_pem());
     });
 
     assert!(missing.to_string().contains("/nowhere/cert.pem"));

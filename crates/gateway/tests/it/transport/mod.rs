@@ -3,6 +3,7 @@
 pub(crate) mod support;
 
 mod edge;
+mod fuzz;
 mod listen;
 mod modern;
 mod rest;

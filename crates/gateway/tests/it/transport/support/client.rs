@@ -184,6 +184,7 @@ pub(crate) fn modern(path: &str, method: &str, mut params: Value) -> Request<Ful
 }
 
 /// A tool call of the 2026-07-28 revision.
+#[expect(clippy::needless_pass_by_value, reason = "reads best with json!")]
 pub(crate) fn call(path: &str, tool: &str, arguments: Value) -> Request<Full<Bytes>> {
     modern(
         path,

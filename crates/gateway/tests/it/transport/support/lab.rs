@@ -34,7 +34,7 @@ fn object(value: Value) -> Arc<Map<String, Value>> {
     }
 }
 
-fn listed(spec: ToolSpec, properties: Value) -> ListedTool {
+fn listed(spec: ToolSpec, properties: &Value) -> ListedTool {
     let schema = object(json!({ "type": "object", "properties": properties }));
     ListedTool {
         kind: SERVER,
@@ -56,10 +56,10 @@ pub(crate) fn tools() -> Vec<ListedTool> {
     let wait = ToolSpec::read("wait", "Wait", "Waits until released.", "lab:time:read");
     let steps = ToolSpec::read("steps", "Steps", "Reports progress.", "lab:time:read");
     vec![
-        listed(echo, json!({ "text": { "type": "string" } })),
-        listed(erase, json!({})),
-        listed(wait, json!({})),
-        listed(steps, json!({ "count": { "type": "integer" } })),
+        listed(echo, &json!({ "text": { "type": "string" } })),
+        listed(erase, &json!({})),
+        listed(wait, &json!({})),
+        listed(steps, &json!({ "count": { "type": "integer" } })),
     ]
 }
 

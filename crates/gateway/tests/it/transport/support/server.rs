@@ -84,18 +84,9 @@ impl TestServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let handler = handler_parts(lab.clone(), shutdown.clone());
-        let changes = handler.changes.clone();
-        let (alice, bob, authenticator) = authenticator(&handler, setup.keys);
-        let mut registry = Registry::default();
-        registry.insert(Arc::new(Listed));
-        let routes = routes(HttpParts {
-            handler,
-            authenticator,
-            registry: Arc::new(ArcSwap::from_pointee(registry)),
-            ready: Arc::new(Ready(setup.ready)),
-            options: setup.options,
-        });
+        let (alice, bob, parts) = http_parts(&setup, lab.clone(), shutdown.clone());
+        let changes = parts.handler.changes.clone();
+        let routes = routes(parts);
         let stop = shutdown.clone();
         let running = tokio::spawn(async move {
             listen::serve(vec![listener], routes, setup.tls, setup.limits, stop)
@@ -118,6 +109,26 @@ impl TestServer {
         self.shutdown.cancel();
         self.running.take().unwrap().await.unwrap();
     }
+}
+
+/// What the HTTP door needs, and the `Authorization` of two keys.
+pub(crate) fn http_parts(
+    setup: &Setup,
+    lab: Arc<Lab>,
+    shutdown: CancellationToken,
+) -> (String, String, HttpParts) {
+    let handler = handler_parts(lab, shutdown);
+    let (alice, bob, authenticator) = authenticator(&handler, setup.keys);
+    let mut registry = Registry::default();
+    registry.insert(Arc::new(Listed));
+    let parts = HttpParts {
+        handler,
+        authenticator,
+        registry: Arc::new(ArcSwap::from_pointee(registry)),
+        ready: Arc::new(Ready(setup.ready.clone())),
+        options: setup.options.clone(),
+    };
+    (alice, bob, parts)
 }
 
 /// What all transports share, over this caller.
