@@ -180,7 +180,9 @@ pub struct ToolCall {
 /// A call's answer after redaction and capping.
 #[derive(Debug, Clone)]
 pub struct ToolReply {
-    /// The structured result; always an object.
+    /// The structured result; always an object. Beside the tool's own members it may hold the
+    /// pipeline's: `untrusted_fields` (paths of text that outsiders can write), and `truncated` with
+    /// `truncated_hint` (how to get what was cut off).
     pub structured: Value,
     /// Minified JSON of `structured`, or the rendered text.
     pub text: String,

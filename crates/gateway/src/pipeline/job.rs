@@ -42,6 +42,9 @@ impl Pipeline {
         let token = job.context.cancel.child_token();
         let _ends_with_call = token.clone().drop_guard();
         job.context.cancel = token;
+        if job.context.progress.is_wanted() {
+            job.context.progress = shape::clean_progress(job.context.progress, &self.redactor);
+        }
 
         let record = self.recorder.open(
             &job.context,

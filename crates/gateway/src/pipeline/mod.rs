@@ -3,8 +3,8 @@
 //! resolve → coarse permission → validate and normalise → kill switch, targets, decision → intent
 //! (changes) → run, read back → redact, mark, cap → outcome → answer.
 //!
-//! Reading order: [`Pipeline::call`] here, then [`Pipeline::perform`], then the step that interests
-//! you; each has its own file.
+//! Reading order: `Pipeline::call` here, then `Pipeline::perform` in `job.rs`, then the step that
+//! interests you; each has its own file.
 
 mod authorize;
 mod catalogue;

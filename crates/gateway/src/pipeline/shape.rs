@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use homelab_core::call::Progress;
 use homelab_core::error::ToolError;
 use homelab_core::redact::Redactor;
 use homelab_core::render::printable;
@@ -87,6 +88,15 @@ pub(super) fn clean_error(mut error: ToolError, redactor: &Redactor) -> ToolErro
         (clean != text).then_some(clean)
     });
     error
+}
+
+/// Progress whose messages may leave the process.
+pub(super) fn clean_progress(progress: Progress, redactor: &Redactor) -> Progress {
+    let redactor = redactor.clone();
+    Progress::to(move |update| {
+        let message = update.message.map(|text| printable(&redactor.text(&text)));
+        progress.report(update.progress, update.total, message);
+    })
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! What bounds a running tool: time, cancellation, places, panics, and what it reads back.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use homelab_core::audit::EntryKind;
-use homelab_core::call::Caller as _;
+use homelab_core::call::{Caller as _, Progress, ProgressUpdate};
 use homelab_core::error::{Code, ToolError};
 use homelab_core::secret::Secret;
 use homelab_core::tool::{Mismatch, Ran, ToolSpec};
@@ -248,6 +248,40 @@ async fn a_panicking_hook_does_not_reach_the_process(#[case] in_targets: bool) {
     // Without targets nobody knows what would be touched; without an inverse it just has none.
     assert_eq!(reply.is_err(), in_targets);
     assert_eq!(runs.load(Ordering::SeqCst), u64::from(!in_targets));
+}
+
+#[tokio::test]
+async fn progress_reaches_the_caller_without_secrets() {
+    let tool = FakeTool::new(read("show")).runs(|_, context| {
+        Box::pin(async move {
+            context
+                .progress
+                .report(1.0, Some(2.0), "using hunter2-hunter2\u{7}".to_owned());
+            context.progress.report(2.0, None, None);
+            Ok(ran(json!({})))
+        })
+    });
+    let bench = lamp(vec![tool]);
+    bench.redactor.learn(&Secret::new("hunter2-hunter2"));
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&seen);
+    let mut call = call("show", json!({}));
+    call.context.progress = Progress::to(move |update| sink.lock().unwrap().push(update));
+
+    bench.run(call).await.unwrap();
+
+    let update = |progress, total, message: Option<&str>| ProgressUpdate {
+        progress,
+        total,
+        message: message.map(str::to_owned),
+    };
+    assert_eq!(
+        *seen.lock().unwrap(),
+        [
+            update(1.0, Some(2.0), Some("using ***REDACTED***")),
+            update(2.0, None, None),
+        ]
+    );
 }
 
 #[tokio::test]
