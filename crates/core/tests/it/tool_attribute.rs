@@ -1,5 +1,7 @@
 //! What `#[tool]` makes of a function.
 
+#![expect(clippy::unused_async, reason = "tools and hooks are async by contract")]
+
 use std::sync::Arc;
 
 use homelab_core::call::{CallContext, CredentialKind, Principal, Progress, Transport};
