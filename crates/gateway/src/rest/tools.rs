@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Rest;
 use crate::mcp::call_context;
+use crate::transport::http::named;
 use crate::transport::{Identity, body, detach, reply};
 
 /// The routes; authentication is in front of them.
@@ -38,7 +39,7 @@ async fn of_server(
     Path(server): Path<String>,
     request: Request,
 ) -> Response {
-    match endpoint(&rest, &server) {
+    match named(&rest.registry.load(), &server) {
         Some(endpoint) => list(&rest, &endpoint, &request),
         None => reply::no_such_server(&server),
     }
@@ -83,7 +84,7 @@ async fn call(
     let Some(identity) = Identity::of(request.extensions()) else {
         return reply::no_caller();
     };
-    let Some(endpoint) = endpoint(&rest, &server) else {
+    let Some(endpoint) = named(&rest.registry.load(), &server) else {
         return reply::no_such_server(&server);
     };
     let body = match body::read(request.into_body(), rest.max_body).await {
@@ -140,11 +141,4 @@ fn success(reply: ToolReply) -> Response {
 
 fn failure(error: &ToolError) -> Response {
     reply::refusal(reply::status_of(error.code()), error)
-}
-
-/// An instance, or a kind.
-fn endpoint(rest: &Rest, server: &str) -> Option<Endpoint> {
-    let registry = rest.registry.load();
-    let exists = registry.instance(server).is_some() || registry.of_kind(server).next().is_some();
-    exists.then(|| Endpoint::Server(server.into()))
 }

@@ -107,9 +107,6 @@ impl<H: ServerHandler> McpEndpoint<H> {
     }
 
     async fn stream_or_delete(&self, mut parts: request::Parts, identity: &Identity) -> Response {
-        if parts.method != Method::GET && parts.method != Method::DELETE {
-            return reply::method_not_allowed("GET, POST, DELETE");
-        }
         let session = match self.session_of(&mut parts.headers, identity) {
             Ok(session) => session,
             Err(NoSuchSession) => return reply::no_such_session(),

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::{any, get, post};
+use axum::routing::{get, post};
 use homelab_core::call::Transport;
 use homelab_core::server::{Endpoint, Registry};
 use rmcp::ServerHandler;
@@ -139,8 +139,11 @@ fn build<H: ServerHandler>(
     });
 
     let mut mcp = Router::new()
-        .route("/mcp", any(aggregate))
-        .route("/servers/{name}/mcp", any(server));
+        .route("/mcp", get(aggregate).post(aggregate).delete(aggregate))
+        .route(
+            "/servers/{name}/mcp",
+            get(server).post(server).delete(server),
+        );
     if options.sse {
         mcp = mcp
             .route("/sse", get(aggregate_sse))
@@ -154,7 +157,7 @@ fn build<H: ServerHandler>(
         .route_layer(from_fn_with_state(edge.clone(), edge::authenticate))
         .merge(rest::metrics(rest.clone(), edge.clone(), options.metrics))
         .fallback(async || reply::no_such_path())
-        .method_not_allowed_fallback(async || reply::method_not_allowed("GET, POST"))
+        .method_not_allowed_fallback(async || reply::method_not_allowed())
         .layer(from_fn_with_state(edge, edge::guard));
     // Probes name a container by whatever address they found.
     let routes = guarded.merge(rest::health(rest));
@@ -214,10 +217,14 @@ impl<H: ServerHandler> App<H> {
 
     /// The endpoint of an instance, or of a kind; none if the configuration has neither.
     fn named(&self, name: &str) -> Option<Endpoint> {
-        let registry = self.registry.load();
-        let exists = registry.instance(name).is_some() || registry.of_kind(name).next().is_some();
-        exists.then(|| Endpoint::Server(name.into()))
+        named(&self.registry.load(), name)
     }
+}
+
+/// The endpoint of an instance, or of a kind.
+pub(crate) fn named(registry: &Registry, name: &str) -> Option<Endpoint> {
+    let exists = registry.instance(name).is_some() || registry.of_kind(name).next().is_some();
+    exists.then(|| Endpoint::Server(name.into()))
 }
 
 async fn aggregate<H: ServerHandler>(State(app): State<Arc<App<H>>>, request: Request) -> Response {

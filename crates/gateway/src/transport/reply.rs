@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use homelab_core::error::{Code, ToolError};
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use rmcp::ErrorData;
 use rmcp::model::{JsonRpcError, RequestId};
@@ -62,15 +62,13 @@ pub(crate) fn no_such_path() -> Response {
     refusal(StatusCode::NOT_FOUND, &error)
 }
 
-/// The path is served, but not with this method.
-pub(crate) fn method_not_allowed(allowed: &'static str) -> Response {
-    let error = ToolError::new(Code::InvalidArgument, "this path does not take this method")
-        .hint(format!("use {allowed}"));
-    let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, &error);
-    response
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static(allowed));
-    response
+/// The path is served, but not with this method; the header `Allow` says with which.
+pub(crate) fn method_not_allowed() -> Response {
+    let error = ToolError::new(
+        Code::InvalidArgument,
+        "this path does not take this HTTP method",
+    );
+    refusal(StatusCode::METHOD_NOT_ALLOWED, &error)
 }
 
 /// A session that does not exist, or is somebody else's: the client opens a new one.

@@ -28,3 +28,15 @@ pub fn raise_open_files() -> io::Result<u64> {
     setrlimit(Resource::Nofile, raised)?;
     Ok(wanted)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_is_what_was_said_afterwards() {
+        let raised = raise_open_files().unwrap();
+
+        assert_eq!(getrlimit(Resource::Nofile).current, Some(raised));
+    }
+}

@@ -217,8 +217,9 @@ async fn a_wrong_method_is_405_in_json_and_names_the_right_ones() {
     let post = send(server.address, request(Method::POST, "/sse", &[], "")).await;
 
     assert_eq!(put.status, StatusCode::METHOD_NOT_ALLOWED);
-    assert_eq!(put.header("allow"), Some("GET, POST, DELETE"));
+    assert_eq!(put.header("allow"), Some("GET,HEAD,POST,DELETE"));
     assert_eq!(post.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(post.header("allow"), Some("GET,HEAD"));
     assert_eq!(post.json()["code"], "invalid_argument");
 }
 
