@@ -1,0 +1,169 @@
+//! Serving: opens everything, lets clients in, follows the configuration, ends in order.
+
+mod demo;
+mod http;
+mod ready;
+mod reload;
+mod signals;
+mod systemd;
+mod welcome;
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use homelab_core::server::Endpoint;
+use homelab_gateway::mcp::{HandlerParts, ToolListChanges};
+use homelab_gateway::transport::stdio;
+use tokio_util::sync::CancellationToken;
+
+use crate::commands::serve::Args;
+use crate::config::{Config, Loaded, Places};
+use crate::data_dir::DataDir;
+use crate::exit::{Exit, Failure};
+use crate::logging::{self, LevelHandle};
+use crate::services::Services;
+use crate::session::Session;
+use reload::Reload;
+
+/// Everything that a running server consists of.
+struct Running<'a> {
+    session: &'a Session,
+    loaded: Loaded,
+    /// The configuration before options of the command line and the system changed it.
+    as_loaded: Config,
+    places: Places,
+    services: Services,
+    level: LevelHandle,
+    changes: ToolListChanges,
+    shutdown: CancellationToken,
+}
+
+/// Serves until told to stop.
+pub(crate) async fn run(args: &Args, session: &Session) -> Result<Exit> {
+    let places = match (args.demo, args.stdio) {
+        (true, _) => Places::Nowhere,
+        (false, true) => Places::NotWorkingDirectory,
+        (false, false) => Places::All,
+    };
+    let mut loaded = session.load(places)?;
+    let as_loaded = loaded.config.clone();
+    if !args.listen.is_empty() {
+        loaded.config.server.listen.clone_from(&args.listen);
+    }
+    if args.demo {
+        demo::use_nothing_real(&mut loaded.config);
+    }
+    let log = &loaded.config.log;
+    let level = logging::start(
+        &log.level,
+        log.format,
+        &session.environment,
+        &session.redactor,
+    )?;
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let demo = if args.demo {
+        Some(demo::Demo::prepare(session)?)
+    } else {
+        None
+    };
+    let data = match &demo {
+        Some(demo) => demo.data_dir()?,
+        None => session.open_data_dir(&loaded.config)?,
+    };
+    demo::warn_if_real_use_of_demo_data(args.demo, &data);
+    let services = Services::open_in(session, &loaded.config, data).await?;
+    let lab = match &demo {
+        Some(_) => Some(demo::fill(&services).await?),
+        None => None,
+    };
+    let running = Running {
+        session,
+        loaded,
+        as_loaded,
+        places,
+        services,
+        level,
+        changes: ToolListChanges::default(),
+        shutdown: CancellationToken::new(),
+    };
+    let served = if args.stdio {
+        Box::pin(running.over_stdio(args.server.as_deref())).await
+    } else {
+        running.over_http(demo.as_ref()).await
+    };
+    drop(lab);
+    served
+}
+
+impl Running<'_> {
+    /// What every door stands in front of.
+    fn parts(&self) -> Arc<HandlerParts> {
+        Arc::new(HandlerParts {
+            caller: self.services.dispatcher.clone(),
+            metrics: self.services.metrics.clone(),
+            changes: self.changes.clone(),
+            clock: self.session.clock.clone(),
+            entropy: self.session.entropy.clone(),
+            shutdown: self.shutdown.clone(),
+            output_schemas_in_aggregate: self.loaded.config.server.output_schemas,
+        })
+    }
+
+    /// Follows changes of the configuration and waits for the signal to stop, besides `served`.
+    async fn beside<T>(&self, served: impl Future<Output = T>) -> T {
+        let reload = Reload::new(self);
+        let housekeeping = async {
+            tokio::join!(
+                reload.follow(),
+                signals::stop_on_request(&self.shutdown),
+                systemd::keep_alive(&self.session.environment),
+            )
+        };
+        tokio::select! {
+            served = served => served,
+            // None of the three ends.
+            _ = housekeeping => unreachable!("housekeeping goes on for ever"),
+        }
+    }
+
+    async fn over_stdio(self, server: Option<&str>) -> Result<Exit> {
+        let endpoint = match server {
+            Some(name) => Endpoint::Server(name.into()),
+            None => Endpoint::All,
+        };
+        if let Some(name) = server {
+            self.refuse_unknown_server(name)?;
+        }
+        let principal = self
+            .services
+            .stdio_principal(self.loaded.config.local.stdio_role);
+        tracing::info!("serving standard input and output");
+        let serving = Box::pin(stdio::serve(self.parts(), endpoint, principal));
+        let served = self.beside(serving).await;
+        let closed = self.services.close().await;
+        served.context("serving standard input and output")?;
+        closed?;
+        Ok(Exit::Ok)
+    }
+
+    fn refuse_unknown_server(&self, name: &str) -> Result<()> {
+        let registry = self.services.registry.load();
+        if registry.instance(name).is_some() || registry.of_kind(name).next().is_some() {
+            return Ok(());
+        }
+        let known: Vec<String> = registry
+            .servers()
+            .map(|one| one.instance().to_owned())
+            .collect();
+        Err(Failure::usage(format!("there is no server `{name}`"))
+            .hint(format!("configured are: {}", known.join(", ")))
+            .into())
+    }
+}
+
+/// The data directory's marker of a demo.
+fn is_demo(data: &DataDir) -> bool {
+    data.file(crate::data_dir::DEMO).exists()
+}

@@ -1,0 +1,208 @@
+//! Puts the program together: database, keys, audit, servers, and the one path that calls take.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use arc_swap::ArcSwap;
+use homelab_backend::Env;
+use homelab_core::audit::{AuditEntry, AuditKey, EntryKind};
+use homelab_core::call::{CallContext, Principal, Progress, Transport};
+use homelab_core::id::{RequestId, uuid_v7};
+use homelab_core::policy::Role;
+use homelab_core::server::Registry;
+use homelab_core::store::{ApiKey, AuditSink as _, Stores};
+use homelab_gateway::auth::local;
+use homelab_gateway::metrics::{Build, Metrics};
+use homelab_gateway::pipeline::{Dispatcher, DispatcherParts, PipelineOptions, RoleDefaults};
+use homelab_store::Database;
+use homelab_store::audit_writer::AuditWriter;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, Loaded};
+use crate::data_dir::{DataDir, Lock, uid};
+use crate::key_files::{self, MasterKeys};
+use crate::session::Session;
+use crate::{servers, target};
+
+/// The program, ready to run calls.
+pub(crate) struct Services {
+    /// The data directory.
+    pub(crate) data: DataDir,
+    /// The open database.
+    pub(crate) database: Database,
+    /// Its stores.
+    pub(crate) stores: Stores,
+    /// Keys of stored passwords.
+    pub(crate) master: MasterKeys,
+    /// Key of the audit's hash chain.
+    pub(crate) audit_key: AuditKey,
+    /// Where audit rows go.
+    pub(crate) audit: Arc<AuditWriter>,
+    /// The servers.
+    pub(crate) registry: Arc<ArcSwap<Registry>>,
+    /// What new servers are given.
+    pub(crate) env: Env,
+    /// Counts and measures.
+    pub(crate) metrics: Arc<Metrics>,
+    /// The path that every call takes.
+    pub(crate) dispatcher: Arc<Dispatcher>,
+    uid: u32,
+    _lock: Lock,
+}
+
+impl Services {
+    /// Opens everything that the configuration names. Nothing is asked of any upstream.
+    pub(crate) async fn open(session: &Session, loaded: &Loaded) -> Result<Self> {
+        let data = session.open_data_dir(&loaded.config)?;
+        Self::open_in(session, &loaded.config, data).await
+    }
+
+    /// The same in a data directory that is open already.
+    pub(crate) async fn open_in(session: &Session, config: &Config, data: DataDir) -> Result<Self> {
+        let lock = data.lock_shared()?;
+        let target = target::target(config, &data)?;
+        let (clock, entropy) = (session.clock.clone(), session.entropy.clone());
+        let database = Database::open(&target, clock.clone(), entropy.clone())
+            .await
+            .context("opening the database")?;
+        let stores = database.stores();
+        let settings = stores.settings.as_ref();
+        let redactor = &session.redactor;
+        let master = key_files::master(config, &data, settings, entropy.as_ref(), redactor).await?;
+        let audit_key =
+            key_files::audit(config, &data, settings, entropy.as_ref(), redactor).await?;
+        let chain = uuid_v7(clock.as_ref(), entropy.as_ref());
+        let audit = Arc::new(AuditWriter::start(
+            stores.audit.clone(),
+            audit_key.clone(),
+            chain,
+        ));
+        let env = Env {
+            stores: stores.clone(),
+            keyring: master.ring.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            redactor: redactor.clone(),
+        };
+        let registry = Arc::new(ArcSwap::from_pointee(servers::registry(config, &env)));
+        let metrics = Metrics::new(build());
+        let dispatcher = Dispatcher::new(DispatcherParts {
+            registry: registry.clone(),
+            settings: stores.settings.clone(),
+            audit: audit.clone(),
+            policy: Arc::new(RoleDefaults),
+            clock,
+            entropy,
+            redactor: redactor.clone(),
+            metrics: metrics.clone(),
+            options: PipelineOptions {
+                page_tokens: config.limits.page_tokens,
+                most_tokens: config.limits.answer_tokens,
+            },
+        });
+        let uid = uid(data.path());
+        Ok(Self {
+            data,
+            database,
+            stores,
+            master,
+            audit_key,
+            audit,
+            registry,
+            env,
+            metrics,
+            dispatcher,
+            uid,
+            _lock: lock,
+        })
+    }
+
+    /// The person at the command line.
+    pub(crate) fn cli_principal(&self, role: Role) -> Arc<Principal> {
+        local(Transport::Cli, self.uid, role)
+    }
+
+    /// The client that started this process.
+    pub(crate) fn stdio_principal(&self, role: Role) -> Arc<Principal> {
+        local(Transport::Stdio, self.uid, role)
+    }
+
+    /// A call of the command line.
+    pub(crate) fn cli_context(&self, role: Role) -> CallContext {
+        CallContext {
+            principal: self.cli_principal(role),
+            request_id: RequestId::new(self.new_id()),
+            transport: Transport::Cli,
+            session: None,
+            peer: None,
+            deadline: None,
+            cancel: CancellationToken::new(),
+            progress: Progress::default(),
+        }
+    }
+
+    /// A new UUIDv7.
+    pub(crate) fn new_id(&self) -> String {
+        uuid_v7(self.env.clock.as_ref(), self.env.entropy.as_ref())
+    }
+
+    /// Records, durably, that the command line changed something other than by a call.
+    pub(crate) async fn record(&self, event: Event<'_>) -> Result<()> {
+        let who = format!("cli:{}", self.uid);
+        let entry = AuditEntry {
+            id: self.new_id(),
+            timestamp: self.env.clock.now(),
+            kind: EntryKind::Event,
+            user: event.by.map_or(&who, |key| &key.name).clone(),
+            credential: event.by.map_or(&who, |key| &key.id).clone(),
+            transport: Transport::Cli.as_str().to_owned(),
+            ip_address: None,
+            action: event.action.to_owned(),
+            target_type: event.target_type.to_owned(),
+            target_id: event.target_id.to_owned(),
+            effect: None,
+            arguments: None,
+            arguments_digest: None,
+            outcome: Some("ok".to_owned()),
+            duration_us: None,
+            request_id: self.new_id(),
+            details: event
+                .details
+                .map(|text| self.env.redactor.text(&text).into_owned()),
+        };
+        self.audit.durable(entry).await.context("writing the audit")
+    }
+
+    /// Ends: every queued audit row is written first.
+    pub(crate) async fn close(self) -> Result<()> {
+        self.dispatcher.flush().await;
+        self.audit
+            .shutdown()
+            .await
+            .context("writing the last audit rows")?;
+        self.database.close().await;
+        Ok(())
+    }
+}
+
+/// A change that the command line made.
+pub(crate) struct Event<'a> {
+    /// What was done, such as `key_created`.
+    pub(crate) action: &'a str,
+    /// Kind of thing it was done to.
+    pub(crate) target_type: &'a str,
+    /// Which one.
+    pub(crate) target_id: &'a str,
+    /// The owner key where one was asked for.
+    pub(crate) by: Option<&'a ApiKey>,
+    /// More, without secrets.
+    pub(crate) details: Option<String>,
+}
+
+fn build() -> Build {
+    Build {
+        version: env!("CARGO_PKG_VERSION"),
+        commit: option_env!("HOMELAB_BUILD_COMMIT").unwrap_or_default(),
+        rustc: option_env!("HOMELAB_BUILD_RUSTC").unwrap_or_default(),
+    }
+}
