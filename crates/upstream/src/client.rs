@@ -151,7 +151,7 @@ impl Inner {
                 url
             }
             (Target::Path(_), None) => {
-                return Err(Fault::Invalid("its address is not configured".to_owned()));
+                return Err(Fault::NotConfigured("its address is not set".to_owned()));
             }
         };
         if !matches!(url.scheme(), "http" | "https") {

@@ -68,6 +68,8 @@ pub enum Fault {
     Unexpected(String),
     /// The request cannot be made from what the caller gave.
     Invalid(String),
+    /// The request cannot be made from what is configured.
+    NotConfigured(String),
 }
 
 /// A status that is no success.
@@ -182,6 +184,7 @@ impl UpstreamError {
             | Fault::RedirectLoop { .. }
             | Fault::Unexpected(_) => Code::UpstreamRejected,
             Fault::Invalid(_) => Code::InvalidArgument,
+            Fault::NotConfigured(_) => Code::NotConfigured,
         }
     }
 
@@ -204,9 +207,11 @@ impl UpstreamError {
             Fault::Status(StatusFault {
                 status: 300..=399, ..
             }) => "redirect",
-            Fault::Connect(_) | Fault::Timeout { .. } | Fault::Status(_) | Fault::Invalid(_) => {
-                return None;
-            }
+            Fault::Connect(_)
+            | Fault::Timeout { .. }
+            | Fault::Status(_)
+            | Fault::Invalid(_)
+            | Fault::NotConfigured(_) => return None,
         })
     }
 
@@ -264,6 +269,7 @@ impl UpstreamError {
             Fault::Unexpected(_) => format!(
                 "check that `{settings}.url` is the API of a supported version, not a login page or proxy"
             ),
+            Fault::NotConfigured(_) => format!("correct it in section `[{settings}]`"),
             Fault::Invalid(_) => return None,
         })
     }
@@ -342,7 +348,9 @@ impl fmt::Display for UpstreamError {
                     "the answer of `{service}` to `{operation}` cannot be used: {what}"
                 )
             }
-            Fault::Invalid(what) => write!(formatter, "cannot ask `{service}`: {what}"),
+            Fault::Invalid(what) | Fault::NotConfigured(what) => {
+                write!(formatter, "cannot ask `{service}`: {what}")
+            }
         }
     }
 }

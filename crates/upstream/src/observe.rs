@@ -23,7 +23,7 @@ pub enum Outcome {
     Timeout,
     /// An answer that cannot be used: cut, too long, not HTTP, redirects without end.
     Unusable,
-    /// The request could not be made from what the caller gave.
+    /// The request could not be made from what the caller gave or what is configured.
     Invalid,
     /// The caller went away.
     Cancelled,
@@ -52,7 +52,7 @@ impl Outcome {
             Ok(..500) => Self::ClientError,
             Ok(_) => Self::ServerError,
             Err(Fault::Timeout { .. }) => Self::Timeout,
-            Err(Fault::Invalid(_)) => Self::Invalid,
+            Err(Fault::Invalid(_) | Fault::NotConfigured(_)) => Self::Invalid,
             Err(
                 Fault::NotHttp
                 | Fault::Cut { .. }

@@ -178,9 +178,9 @@ impl Request {
     pub fn header(mut self, name: HeaderName, value: &str) -> Self {
         match HeaderValue::from_str(value) {
             Ok(value) => drop(self.headers.insert(name, value)),
-            Err(_) => self.refuse(format!(
+            Err(_) => self.refuse(Fault::Invalid(format!(
                 "the value of header `{name}` has a control character"
-            )),
+            ))),
         }
         self
     }
@@ -214,10 +214,10 @@ impl Request {
                 value.set_sensitive(true);
                 self.headers.insert(name, value);
             }
-            Err(_) => self.refuse(
+            Err(_) => self.refuse(Fault::NotConfigured(
                 "the secret has a character that no header may hold, perhaps a newline at its end"
                     .to_owned(),
-            ),
+            )),
         }
         self
     }
@@ -228,7 +228,9 @@ impl Request {
         if let Ok(body) = serde_json::to_vec(value) {
             return self.body("application/json", body);
         }
-        self.refuse("the body cannot be written as JSON".to_owned());
+        self.refuse(Fault::Invalid(
+            "the body cannot be written as JSON".to_owned(),
+        ));
         self
     }
 
@@ -295,8 +297,8 @@ impl Request {
     }
 
     /// Keeps the first thing that was wrong.
-    fn refuse(&mut self, what: String) {
-        self.fault.get_or_insert(Fault::Invalid(what));
+    fn refuse(&mut self, fault: Fault) {
+        self.fault.get_or_insert(fault);
     }
 }
 

@@ -81,14 +81,27 @@ async fn what_cannot_be_sent_is_refused_before_a_connection() {
     let client = client(&settings(&server.url()));
 
     let requests = [
-        Request::get("guest", "/nodes/{}", &[&".."]),
-        Request::get("guest", "/nodes", &[]).bearer(&Secret::new("token\n")),
-        Request::get("guest", "/nodes", &[]).header(header::ACCEPT, "a\r\nb: c"),
-        Request::get_url("health", Url::parse("file:///etc/passwd").unwrap()),
+        (
+            Request::get("guest", "/nodes/{}", &[&".."]),
+            "invalid_argument",
+        ),
+        (
+            Request::get("guest", "/nodes", &[]).header(header::ACCEPT, "a\r\nb: c"),
+            "invalid_argument",
+        ),
+        (
+            Request::get_url("health", Url::parse("file:///etc/passwd").unwrap()),
+            "invalid_argument",
+        ),
+        // A token from a file that ends with a newline.
+        (
+            Request::get("guest", "/nodes", &[]).bearer(&Secret::new("token\n")),
+            "not_configured",
+        ),
     ];
-    for request in requests {
+    for (request, code) in requests {
         let error = envelope(client.send(request).await.unwrap_err());
-        assert_eq!(error.code.as_str(), "invalid_argument");
+        assert_eq!(error.code.as_str(), code);
         assert!(!error.retryable);
     }
 
@@ -134,7 +147,9 @@ fn a_wrong_base_address_is_named_by_its_setting() {
 async fn without_a_base_address_a_path_is_refused() {
     let client = client(&ClientConfig::new("pve"));
 
-    let error = client.send(Request::get("x", "/x", &[])).await.unwrap_err();
+    let request = Request::get("x", "/x", &[]);
+    let error = envelope(client.send(request).await.unwrap_err());
 
-    assert!(error.to_string().contains("not configured"));
+    assert_eq!(error.code.as_str(), "not_configured");
+    assert_eq!(error.hint.unwrap(), "correct it in section `[servers.pve]`");
 }
