@@ -104,6 +104,8 @@ impl Unconfigured {
         let mut envelope = error.envelope().clone();
         envelope.field = Some(match envelope.field.as_deref() {
             None | Some("") => format!("servers.{instance}"),
+            // The HTTP client knows its section.
+            Some(key) if key.starts_with("servers.") => key.to_owned(),
             Some(key) => format!("servers.{instance}.{key}"),
         });
         envelope.instance = Some(instance.to_owned());

@@ -27,12 +27,13 @@ pub const MARK: &str = "demo";
 pub fn inventory() -> Snapshot {
     let devices = devices::devices();
     let virtual_machines = guests::guests();
-    let network_config = networks::allocations(&devices, &virtual_machines);
+    let test_equipment = equipment::equipment();
+    let network_config = networks::allocations(&devices, &virtual_machines, &test_equipment);
     Snapshot {
         proxmox_hosts: guests::hosts(),
         virtual_machines,
         devices,
-        test_equipment: equipment::equipment(),
+        test_equipment,
         services: services::services(),
         networks: networks::networks(),
         network_config,

@@ -1,6 +1,6 @@
 //! Networks, allocated addresses, firewall rules.
 
-use homelab_core::inventory::{Address, Device, FirewallRule, Network, VirtualMachine};
+use homelab_core::inventory::{Address, Device, Equipment, FirewallRule, Network, VirtualMachine};
 use homelab_core::net::{Cidr, Ip};
 
 use super::{address, ip, marked};
@@ -48,8 +48,12 @@ pub(super) fn networks() -> Vec<Network> {
         .collect()
 }
 
-/// Every gateway, device and guest has its address allocated; two are reserved for later.
-pub(super) fn allocations(devices: &[Device], guests: &[VirtualMachine]) -> Vec<Address> {
+/// Every gateway, device, guest and instrument has its address allocated; two are reserved.
+pub(super) fn allocations(
+    devices: &[Device],
+    guests: &[VirtualMachine],
+    instruments: &[Equipment],
+) -> Vec<Address> {
     let gateways = NETWORKS
         .iter()
         // The firewall itself is the first network's gateway and is listed as a device.
@@ -71,6 +75,10 @@ pub(super) fn allocations(devices: &[Device], guests: &[VirtualMachine]) -> Vec<
             ..address(of, "static", network_of(of)?, &guest.name)
         })
     });
+    let of_instruments = instruments.iter().filter_map(|instrument| {
+        let of = instrument.host.parse().ok()?;
+        Some(address(of, "static", network_of(of)?, &instrument.name))
+    });
     let six = [
         ("2001:db8:20::80", "traefik"),
         ("2001:db8:20::70", "nas-main"),
@@ -84,6 +92,7 @@ pub(super) fn allocations(devices: &[Device], guests: &[VirtualMachine]) -> Vec<
     gateways
         .chain(of_devices)
         .chain(of_guests)
+        .chain(of_instruments)
         .chain(six)
         .chain(reserved)
         .collect()

@@ -1,0 +1,16 @@
+//! The `homelab` server against a real store on SQLite, the lab's upstreams, and real instruments.
+
+mod addresses;
+mod backend;
+mod changes;
+mod credentials;
+mod devices;
+mod health;
+mod networks;
+mod overview;
+mod scpi;
+mod scpi_peer;
+mod services;
+mod shape;
+mod tls;
+mod world;

@@ -1,0 +1,33 @@
+//! Listing services.
+
+use homelab_core::error::Code;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::world::{World, hint, names};
+
+#[rstest]
+#[case(json!({ "device": "docker-1" }), &["paperless", "portainer"])]
+#[case(json!({ "device": "NAS-MAIN", "type": "storage" }), &["nas", "smb"])]
+#[case(json!({ "type": "dns" }), &["pihole-1", "pihole-2"])]
+#[case(json!({ "type": "none" }), &[])]
+#[tokio::test]
+async fn services_are_listed_by_place_and_type(#[case] args: Value, #[case] expected: &[&str]) {
+    let world = World::demo().await;
+
+    let list = world.call("homelab_list_services", args).await;
+
+    assert_eq!(names(&list), expected);
+}
+
+#[tokio::test]
+async fn services_on_an_unknown_device_are_an_error_not_an_empty_list() {
+    let world = World::demo().await;
+
+    let error = world
+        .fail("homelab_list_services", json!({ "device": "nas-mainn" }))
+        .await;
+
+    assert_eq!(error.code(), Code::NotFound);
+    assert!(hint(&error).contains("`nas-main`"), "{error}");
+}
