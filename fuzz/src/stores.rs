@@ -1,0 +1,79 @@
+//! Stores that hold nothing.
+
+use async_trait::async_trait;
+use homelab_core::audit::AuditEntry;
+use homelab_core::clock::Micros;
+use homelab_core::store::{ApiKey, AuditSink, Keys, Settings, StoreResult};
+use homelab_gateway::rest::Readiness;
+
+pub(crate) struct NoSettings;
+
+#[async_trait]
+impl Settings for NoSettings {
+    async fn get(&self, _: &str) -> StoreResult<Option<String>> {
+        Ok(None)
+    }
+
+    async fn set(&self, _: &str, _: &str) -> StoreResult<()> {
+        Ok(())
+    }
+
+    async fn get_or_set(&self, _: &str, value: &str) -> StoreResult<String> {
+        Ok(value.to_owned())
+    }
+}
+
+pub(crate) struct NoAudit;
+
+#[async_trait]
+impl AuditSink for NoAudit {
+    async fn durable(&self, _: AuditEntry) -> StoreResult<()> {
+        Ok(())
+    }
+
+    async fn queued(&self, _: AuditEntry) -> StoreResult<()> {
+        Ok(())
+    }
+
+    async fn flush(&self) -> StoreResult<()> {
+        Ok(())
+    }
+}
+
+pub(crate) struct NoKeys;
+
+#[async_trait]
+impl Keys for NoKeys {
+    async fn get(&self, _: &str) -> StoreResult<Option<ApiKey>> {
+        Ok(None)
+    }
+
+    async fn list(&self) -> StoreResult<Vec<ApiKey>> {
+        Ok(Vec::new())
+    }
+
+    async fn insert(&self, _: ApiKey) -> StoreResult<()> {
+        Ok(())
+    }
+
+    async fn revoke(&self, _: &str, _: Micros) -> StoreResult<bool> {
+        Ok(false)
+    }
+
+    async fn insert_first(&self, _: Vec<ApiKey>) -> StoreResult<bool> {
+        Ok(false)
+    }
+
+    async fn revision(&self) -> StoreResult<i64> {
+        Ok(0)
+    }
+}
+
+pub(crate) struct Ready;
+
+#[async_trait]
+impl Readiness for Ready {
+    async fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
