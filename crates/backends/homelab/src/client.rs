@@ -6,11 +6,12 @@ use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::inventory::{Device, Network, Record, Service, VirtualMachine};
 use homelab_core::net::Ip;
 use homelab_core::page::{MAX_LIMIT, PageRequest};
-use homelab_core::store::{Credential, Inventory, Records, ServiceFilter, StoreError};
+use homelab_core::store::{Credential, Found, Inventory, Records, ServiceFilter, StoreError};
 use tokio::sync::Mutex;
 
 use crate::Config;
 use crate::health::Checker;
+use crate::health::address::without_login;
 use crate::scpi::Instruments;
 
 /// One instance of the server.
@@ -127,6 +128,22 @@ impl Homelab {
         }
     }
 
+    /// Everything that has this address.
+    pub(crate) async fn lookup(&self, ip: Ip) -> ToolResult<Vec<Found>> {
+        let found = self.inventory().lookup_ip(ip).await.map_err(stored)?;
+        Ok(found.into_iter().map(cleaned).collect())
+    }
+
+    /// Everything that this text is part of.
+    pub(crate) async fn search(&self, query: &str, limit: u32) -> ToolResult<Vec<Found>> {
+        let found = self
+            .inventory()
+            .search(query, limit)
+            .await
+            .map_err(stored)?;
+        Ok(found.into_iter().map(cleaned).collect())
+    }
+
     /// Stored credentials of a target.
     pub(crate) async fn credentials(&self, target: &str) -> ToolResult<Vec<Credential>> {
         let credentials = &self.env.stores.credentials;
@@ -167,6 +184,14 @@ named! {
     Network: "network", "homelab_list_networks";
     homelab_core::inventory::Equipment: "instrument", "homelab_list_scpi_equipment";
     homelab_core::inventory::Address: "address", "homelab_lookup_ip";
+}
+
+/// The line about a service is its address.
+fn cleaned(found: Found) -> Found {
+    Found {
+        detail: found.detail.map(without_login),
+        ..found
+    }
 }
 
 /// Logs what the caller must not read, and converts the rest.

@@ -7,6 +7,8 @@ use homelab_core::net::{Cidr, Ip};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::health::address::without_login;
+
 /// A device in a list.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct DeviceRow {
@@ -119,7 +121,7 @@ impl From<Service> for ServiceRow {
             name: service.service_name,
             kind: service.kind,
             status: service.status,
-            url: service.url,
+            url: service.url.map(without_login),
             protocol: service.protocol,
             port: service.port,
             health_endpoint: service.health_endpoint,

@@ -43,6 +43,15 @@ pub(crate) fn shown(url: &Url) -> String {
     }
 }
 
+/// A stored address as a list shows it: imported ones may hold a user and password, which are not
+/// for everybody who may read the list.
+pub(crate) fn without_login(text: String) -> String {
+    match Url::parse(&text) {
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => shown(&url),
+        _ => text,
+    }
+}
+
 /// How the health of a service is asked. `host` is the address of what it runs on; it is needed
 /// only where the record has no URL.
 ///

@@ -188,7 +188,7 @@ pub(crate) async fn homelab_release_ip(lab: &Homelab, args: ReleaseIp) -> ToolRe
 
 async fn preview_release(lab: &Homelab, args: &ReleaseIp) -> ToolResult<Preview> {
     let address = lab.find::<Address>("ip", &args.ip.to_string()).await?;
-    let found = lab.inventory().lookup_ip(args.ip).await.map_err(stored)?;
+    let found = lab.lookup(args.ip).await?;
     Ok(Preview {
         summary: match &address.hostname {
             Some(hostname) => format!("release `{}`, allocated to `{hostname}`", args.ip),
@@ -302,11 +302,7 @@ fn unusable(ip: Ip, network: &Network, cidr: Cidr) -> Option<String> {
 /// # Errors
 /// `conflict` if it is not the wanted address.
 async fn present(lab: &Homelab, network: &str, args: &AllocateIp) -> ToolResult<Option<Address>> {
-    let found = lab
-        .inventory()
-        .search(&args.hostname, SEARCHED)
-        .await
-        .map_err(stored)?;
+    let found = lab.search(&args.hostname, SEARCHED).await?;
     for found in found {
         if found.entity != "network_config" {
             continue;

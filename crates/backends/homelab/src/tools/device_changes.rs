@@ -350,7 +350,7 @@ async fn service_names(lab: &Homelab, device: &Device) -> ToolResult<Vec<String>
 async fn left_behind(lab: &Homelab, device: &Device) -> ToolResult<Vec<String>> {
     let mut left = Vec::new();
     if let Some(ip) = device.ip {
-        let found = lab.inventory().lookup_ip(ip).await.map_err(stored)?;
+        let found = lab.lookup(ip).await?;
         if found.iter().any(|found| found.entity == "network_config") {
             left.push(format!("the allocation of `{ip}`"));
         }

@@ -112,7 +112,7 @@ async fn by_ip(lab: &Homelab, ip: Ip) -> ToolResult<Device> {
     match devices.len() {
         1 => Ok(devices.remove(0)),
         0 => {
-            let found = lab.inventory().lookup_ip(ip).await.map_err(stored)?;
+            let found = lab.lookup(ip).await?;
             Err(
                 ToolError::not_found(format!("no device has the address `{ip}`"))
                     .field("ip")

@@ -92,7 +92,7 @@ pub(crate) struct IpDetails {
     title = "Look up an IP address"
 )]
 pub(crate) async fn homelab_lookup_ip(lab: &Homelab, args: LookupIp) -> ToolResult<IpDetails> {
-    let found = lab.inventory().lookup_ip(args.ip).await.map_err(stored)?;
+    let found = lab.lookup(args.ip).await?;
     Ok(IpDetails {
         ip: args.ip,
         free: found.is_empty(),

@@ -105,11 +105,7 @@ pub(crate) async fn homelab_search(lab: &Homelab, args: Search) -> ToolResult<Se
         ));
     }
     // One more than asked for tells whether there are more.
-    let mut items = lab
-        .inventory()
-        .search(query, limit + 1)
-        .await
-        .map_err(stored)?;
+    let mut items = lab.search(query, limit + 1).await?;
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);
     Ok(SearchResult { items, more })
