@@ -38,13 +38,11 @@ impl Redactor {
         }
         let mut known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut changed = known.insert(value.to_owned());
-        // A secret inside a JSON text is written with its escapes.
-        let escaped = Value::from(value).to_string();
-        if let Some(inner) = escaped.get(1..escaped.len() - 1)
-            && inner != value
-        {
-            changed |= known.insert(inner.to_owned());
-        }
+        // A secret inside a JSON text is written with its escapes, and with those of the escapes
+        // where the text is a member of another one.
+        let once = escaped(value);
+        changed |= known.insert(escaped(&once));
+        changed |= known.insert(once);
         if changed {
             let automaton = AhoCorasick::builder()
                 .match_kind(MatchKind::LeftmostLongest)
@@ -89,6 +87,15 @@ impl Redactor {
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
+}
+
+/// The text as it stands between the quotes of a JSON string.
+fn escaped(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    quoted
+        .get(1..quoted.len() - 1)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn walk(value: &mut Value, known: Option<&AhoCorasick>, keep: &[&str], path: &mut Vec<String>) {
@@ -223,6 +230,8 @@ mod tests {
         let text = json!({ "a": "say \"friend\"" }).to_string();
 
         assert_eq!(redactor.text(&text), r#"{"a":"***REDACTED***"}"#);
+        let around = json!({ "b": text }).to_string();
+        assert!(!redactor.text(&around).contains("friend"));
     }
 
     #[test]
