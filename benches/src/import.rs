@@ -24,7 +24,7 @@ pub(crate) fn report(lab: &Lab) -> anyhow::Result<()> {
     let file = lab.write_devices()?;
     let file = file.to_str().context("a UTF-8 path")?;
     let started = Instant::now();
-    lab.run(&["inventory", "import", "--from", file])?;
+    lab.run(&["inventory", "import", "--entity", "devices", file])?;
     let import = started.elapsed();
 
     let mut latencies = lookups(lab)?;

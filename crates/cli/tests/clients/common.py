@@ -36,7 +36,14 @@ def run(story):
         async with asyncio.timeout(60):
             await story(spec)
 
-    asyncio.run(bounded())
+    try:
+        asyncio.run(bounded())
+    except BaseExceptionGroup as group:
+        # The SDK's task groups wrap the one failure that matters several times.
+        failure = group
+        while isinstance(failure, BaseExceptionGroup):
+            failure = failure.exceptions[0]
+        raise failure from None
 
 
 @asynccontextmanager
@@ -94,16 +101,13 @@ def success(result, schema=None):
 
 
 def failure(result, code):
-    """The error envelope of a failed call."""
+    """The error envelope of a failed call: a sentence for the model, then JSON for programs."""
     expect(result.is_error, f"{code} instead of an answer:", result.content)
-    text = text_of(result)
-    envelope = result.structured_content
-    if envelope is None:
-        envelope = json.loads(text)
-    else:
-        envelope = envelope.get("error", envelope)
+    kinds = [block.type for block in result.content]
+    expect(kinds == ["text", "text"], f"a sentence and an envelope, not {kinds}")
+    sentence, envelope = result.content[0].text, json.loads(result.content[1].text)
     expect(envelope["code"] == code, f"code {code}", envelope)
-    expect(isinstance(envelope["message"], str) and envelope["message"], "a message", envelope)
+    expect(sentence.startswith(envelope["message"]), "the sentence is the message", sentence)
     expect(isinstance(envelope["retryable"], bool), "retryable is stated", envelope)
     expect(envelope.get("request_id"), "the request can be found in the log", envelope)
     return envelope

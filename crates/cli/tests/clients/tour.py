@@ -17,6 +17,7 @@ from common import (
     text_of,
 )
 
+# What an operator sees; credentials are for others.
 TOOLS = {
     "homelab_list_devices",
     "homelab_get_device",
@@ -27,7 +28,6 @@ TOOLS = {
     "homelab_list_networks",
     "homelab_list_firewall_rules",
     "homelab_lookup_ip",
-    "homelab_get_credentials",
     "homelab_infrastructure_summary",
     "homelab_list_vms",
     "homelab_search",
@@ -43,6 +43,7 @@ TOOLS = {
 def check_listing(tools, *, output_schemas):
     missing = TOOLS - tools.keys()
     expect(not missing, "these are missing:", missing)
+    expect("homelab_get_credentials" not in tools, "what may not be called is not listed")
     for name, tool in tools.items():
         expect(re.fullmatch(r"[a-z0-9_]{1,40}", name), "a portable name", name)
         expect(tool.title, f"{name} has a title")
@@ -53,7 +54,6 @@ def check_listing(tools, *, output_schemas):
             expect(getattr(hints, hint) is not None, f"{name} states {hint}")
         expect((tool.output_schema is not None) == output_schemas, f"{name}: output schema")
     expect(tools["homelab_list_devices"].annotations.read_only_hint, "listing changes nothing")
-    expect(not tools["homelab_get_credentials"].annotations.read_only_hint, "secrets are no reads")
     expect(tools["homelab_delete_device"].annotations.destructive_hint, "deleting destroys")
 
 

@@ -221,27 +221,24 @@ impl McpConnection {
         })
     }
 
-    /// Calls a tool at `/mcp`; an error is a connection that broke. The result of the protocol is
-    /// returned as it came.
-    pub(crate) fn call(&mut self, tool: &str, arguments: &Value) -> io::Result<Value> {
+    /// Calls a tool at `/mcp`; an error is a connection that broke.
+    pub(crate) fn post(&mut self, tool: &str, arguments: &Value) -> io::Result<Response> {
         let body = tool_request(self.next_id, tool, arguments).to_string();
         self.next_id += 1;
         let headers = tool_headers(tool, &self.bearer);
-        let response = self
-            .connection
-            .request("POST", "/mcp", &headers, body.as_bytes())?;
+        self.connection
+            .request("POST", "/mcp", &headers, body.as_bytes())
+    }
+
+    /// Calls a tool that must succeed if it is answered at all; returns the structured content.
+    pub(crate) fn success(&mut self, tool: &str, arguments: &Value) -> io::Result<Value> {
+        let response = self.post(tool, arguments)?;
         let mut message = response
             .message()
             .ok_or_else(|| invalid(&response.text()))?;
-        assert_eq!(response.status, 200, "{message}");
-        Ok(message["result"].take())
-    }
-
-    /// As [`Self::call`], for a call that must succeed if it is answered at all; returns the
-    /// structured content.
-    pub(crate) fn success(&mut self, tool: &str, arguments: &Value) -> io::Result<Value> {
-        let mut result = self.call(tool, arguments)?;
-        assert_ne!(result["isError"], true, "{tool} {arguments}: {result}");
+        let result = &mut message["result"];
+        let good = response.status == 200 && result["isError"] == false;
+        assert!(good, "{tool} {arguments}: {}", response.text());
         Ok(result["structuredContent"].take())
     }
 }

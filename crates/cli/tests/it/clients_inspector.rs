@@ -19,10 +19,7 @@ fn inspector(home: &Home) -> Option<Command> {
 fn over(home: &Home, server: &Gateway, path: &str, transport: &str) -> Option<Command> {
     let mut client = inspector(home)?;
     client.args(["--transport", transport, "--server-url", &server.url(path)]);
-    client.args([
-        "--header",
-        &format!("Authorization: Bearer {}", home.agent.key),
-    ]);
+    client.args(["--header", &format!("Authorization: Bearer {}", server.key)]);
     Some(client)
 }
 
@@ -62,7 +59,7 @@ fn call(client: Option<Command>, tool: &str, arguments: &str) -> Option<String> 
 
 #[test]
 fn the_inspector_lists_portable_schemas_and_calls_tools_on_every_transport() {
-    let home = Home::new();
+    let home = Home::empty();
     let server = home.serve(&["--demo"]);
     let doors: [&dyn Fn() -> Option<Command>; 4] = [
         &|| over(&home, &server, "/mcp", "http"),

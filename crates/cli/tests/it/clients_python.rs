@@ -19,12 +19,12 @@ fn tell(story: &str, spec: &Value) {
     succeeded(client);
 }
 
-fn over_http(home: &Home, server: &Gateway, path: &str, mode: &str) -> Value {
+fn over_http(server: &Gateway, path: &str, mode: &str) -> Value {
     json!({
         "transport": if path.ends_with("sse") { "sse" } else { "http" },
         "mode": mode,
         "url": server.url(path),
-        "key": home.agent.key,
+        "key": server.key,
         "output_schemas": path.starts_with("/servers/"),
         "device": "tour-device",
     })
@@ -52,46 +52,46 @@ fn environment(home: &Home) -> Value {
 
 #[test]
 fn tours_streamable_http_without_sessions() {
-    let home = Home::new();
+    let home = Home::empty();
     let server = home.serve(&["--demo"]);
 
-    tell("tour.py", &over_http(&home, &server, "/mcp", "auto"));
+    tell("tour.py", &over_http(&server, "/mcp", "auto"));
     tell(
         "tour.py",
-        &over_http(&home, &server, "/servers/homelab/mcp", "2026-07-28"),
+        &over_http(&server, "/servers/homelab/mcp", "2026-07-28"),
     );
     server.stop();
 }
 
 #[test]
 fn tours_streamable_http_with_sessions() {
-    let home = Home::new();
+    let home = Home::empty();
     let server = home.serve(&["--demo"]);
 
-    tell("tour.py", &over_http(&home, &server, "/mcp", "legacy"));
+    tell("tour.py", &over_http(&server, "/mcp", "legacy"));
     tell(
         "tour.py",
-        &over_http(&home, &server, "/servers/homelab/mcp", "legacy"),
+        &over_http(&server, "/servers/homelab/mcp", "legacy"),
     );
     server.stop();
 }
 
 #[test]
 fn tours_the_older_pair_of_sse_and_messages() {
-    let home = Home::new();
+    let home = Home::empty();
     let server = home.serve(&["--demo"]);
 
-    tell("tour.py", &over_http(&home, &server, "/sse", "legacy"));
+    tell("tour.py", &over_http(&server, "/sse", "legacy"));
     tell(
         "tour.py",
-        &over_http(&home, &server, "/servers/homelab/sse", "legacy"),
+        &over_http(&server, "/servers/homelab/sse", "legacy"),
     );
     server.stop();
 }
 
 #[test]
 fn tours_stdio_in_both_eras() {
-    let home = Home::new();
+    let home = Home::empty();
 
     tell(
         "tour.py",
@@ -101,18 +101,27 @@ fn tours_stdio_in_both_eras() {
     tell("tour.py", &over_stdio(&home, &one, "legacy"));
 }
 
+/// Puts the demo's inventory into another database; its services will not answer there.
+fn import_demo(home: &Home) {
+    let demo = Home::empty();
+    demo.serve(&["--demo"]).stop();
+    let inventory = home.file("demo.yaml", &demo.succeed(&["inventory", "export"]));
+    home.succeed(&["inventory", "import", &inventory.display().to_string()]);
+}
+
 #[test]
 fn tours_a_server_on_postgresql() {
     let Some(postgres) = Postgres::shared() else {
         return;
     };
     let home = Home::on_postgres(postgres);
-    let server = home.serve(&["--demo"]);
+    import_demo(&home);
+    let server = home.serve(&[]);
 
-    tell("tour.py", &over_http(&home, &server, "/mcp", "auto"));
+    tell("tour.py", &over_http(&server, "/mcp", "auto"));
     tell(
         "tour.py",
-        &over_http(&home, &server, "/servers/homelab/mcp", "legacy"),
+        &over_http(&server, "/servers/homelab/mcp", "legacy"),
     );
     server.stop();
 }
@@ -139,7 +148,7 @@ fn a_cancelled_call_ends_its_work_on_every_transport() {
     ];
 
     for (number, (path, mode)) in served.into_iter().enumerate() {
-        let mut spec = over_http(&home, &server, path, mode);
+        let mut spec = over_http(&server, path, mode);
         spec["service"] = format!("slow-{number}").into();
         tell("cancel.py", &spec);
     }
@@ -159,7 +168,7 @@ fn sessions_of_before_a_restart_are_unknown_and_new_ones_work() {
     let home = Home::new();
     let mut server = home.serve(&[]);
     let port = server.port;
-    let spec = over_http(&home, &server, "/mcp", "legacy");
+    let spec = over_http(&server, "/mcp", "legacy");
     let mut client = command(python);
     client.arg(script("restart.py")).arg(spec.to_string());
     let mut client = Proc::spawn(&mut client).expect("the client starts");
@@ -185,15 +194,14 @@ fn sessions_of_before_a_restart_are_unknown_and_new_ones_work() {
 /// Stores a credential for `router` with the command line.
 fn store_credential(home: &Home, password: &str) {
     let file = home.file("password", password);
-    let reference = format!("file:{}", file.display());
     home.succeed(&[
         "credentials",
         "set",
         "router",
         "--username",
         "admin",
-        "--password",
-        &reference,
+        "--password-file",
+        &file.display().to_string(),
     ]);
 }
 
@@ -205,7 +213,7 @@ fn a_credential_is_given_to_the_role_that_may_have_it_only() {
     let operator = home.create_key("helper", "operator");
     let server = home.serve(&[]);
 
-    let mut spec = over_http(&home, &server, "/mcp", "auto");
+    let mut spec = over_http(&server, "/mcp", "auto");
     spec["operator_key"] = operator.key.into();
     spec["admin_key"] = admin.key.into();
     spec["target"] = "router".into();

@@ -41,9 +41,9 @@ fn modern() -> ClientLifecycleMode {
     }
 }
 
-async fn over_http(home: &Home, server: &Gateway, lifecycle: ClientLifecycleMode) -> Client {
+async fn over_http(server: &Gateway, lifecycle: ClientLifecycleMode) -> Client {
     let config = StreamableHttpClientTransportConfig::with_uri(server.url("/mcp"))
-        .auth_header(home.agent.key.clone());
+        .auth_header(server.key.clone());
     Listener::default()
         .serve_with_lifecycle(
             StreamableHttpClientTransport::from_config(config),
@@ -110,17 +110,17 @@ async fn tour(client: Client) {
 
 #[tokio::test]
 async fn tours_streamable_http_in_both_eras() {
-    let home = Home::new();
+    let home = Home::empty();
     let server = home.serve(&["--demo"]);
 
-    tour(over_http(&home, &server, modern()).await).await;
-    tour(over_http(&home, &server, ClientLifecycleMode::Initialize).await).await;
+    tour(over_http(&server, modern()).await).await;
+    tour(over_http(&server, ClientLifecycleMode::Initialize).await).await;
     server.stop();
 }
 
 #[tokio::test]
 async fn tours_stdio_in_both_eras() {
-    let home = Home::new();
+    let home = Home::empty();
 
     tour(as_child(&home, modern()).await).await;
     tour(as_child(&home, ClientLifecycleMode::Initialize).await).await;
@@ -131,7 +131,7 @@ async fn tours_stdio_in_both_eras() {
 async fn a_session_survives_a_restart_of_the_server() {
     let home = Home::new();
     let mut server = home.serve(&[]);
-    let client = over_http(&home, &server, ClientLifecycleMode::Initialize).await;
+    let client = over_http(&server, ClientLifecycleMode::Initialize).await;
     call(&client, "homelab_list_networks", json!({})).await;
 
     server.kill();

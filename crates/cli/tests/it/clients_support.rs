@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use homelab_testkit::{Postgres, Proc, Signal, command, free_port};
+use homelab_testkit::{Postgres, Proc, Signal, command};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -35,41 +35,43 @@ impl Key {
     }
 }
 
-/// A new data folder with its first keys.
+/// A data folder of its own.
 pub(crate) struct Home {
     folder: TempDir,
     environment: Vec<(&'static str, String)>,
-    pub(crate) agent: Key,
-    pub(crate) owner: Key,
+    owner_key: String,
+    agent_key: String,
 }
 
 impl Home {
-    /// On SQLite.
-    pub(crate) fn new() -> Self {
-        Self::with(Vec::new())
+    /// An empty folder: what a person has who starts the program for the first time.
+    pub(crate) fn empty() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+            environment: Vec::new(),
+            owner_key: String::new(),
+            agent_key: String::new(),
+        }
     }
 
-    /// On a fresh database of a real PostgreSQL server.
+    /// With keys, on SQLite.
+    pub(crate) fn new() -> Self {
+        Self::empty().with_keys()
+    }
+
+    /// With keys, on a fresh database of a real PostgreSQL server.
     pub(crate) fn on_postgres(server: &Postgres) -> Self {
         let url = server.fresh_database().expect("a fresh database");
-        Self::with(vec![("HOMELAB__DATABASE__URL", url)])
+        Self::empty()
+            .setting("HOMELAB__DATABASE__URL", url)
+            .with_keys()
     }
 
-    fn with(environment: Vec<(&'static str, String)>) -> Self {
-        let none = || Key {
-            id: String::new(),
-            key: String::new(),
-        };
-        let mut home = Self {
-            folder: tempfile::tempdir().expect("a temporary folder"),
-            environment,
-            agent: none(),
-            owner: none(),
-        };
-        let keys = home.json(&["keys", "init"]);
-        home.agent = Key::read(&keys["agent"]);
-        home.owner = Key::read(&keys["owner"]);
-        home
+    fn with_keys(mut self) -> Self {
+        let keys = self.json(&["keys", "init"]);
+        self.agent_key = Key::read(&keys["agent"]).key;
+        self.owner_key = Key::read(&keys["owner"]).key;
+        self
     }
 
     /// Sets a variable for every later run.
@@ -120,7 +122,7 @@ impl Home {
     /// Runs the program to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments)
-            .env("HOMELAB_OWNER_KEY", &self.owner.key)
+            .env("HOMELAB_OWNER_KEY", &self.owner_key)
             .output()
             .expect("the program runs")
     }
@@ -151,23 +153,37 @@ impl Home {
 
     /// Starts the server on a free port and waits until it is ready.
     pub(crate) fn serve(&self, more: &[&str]) -> Gateway {
-        let port = free_port().expect("a free port");
-        self.serve_on(port, more)
+        self.serve_on(0, more)
     }
 
     /// Starts the server on this port and waits until it is ready.
     pub(crate) fn serve_on(&self, port: u16, more: &[&str]) -> Gateway {
         let listen = format!("127.0.0.1:{port}");
-        let arguments = [&["serve", "--listen", &listen], more].concat();
-        let mut process = Proc::spawn(&mut self.command(&arguments)).expect("the server starts");
-        let deadline = Instant::now() + PATIENCE;
-        while !is_ready(port) {
-            let running = process.is_running().expect("a child of ours");
-            assert!(running, "the server ended:\n{}", process.stderr());
-            assert!(Instant::now() < deadline, "the server is not ready");
-            std::thread::sleep(Duration::from_millis(10));
+        let arguments = [&["--json", "serve", "--listen", &listen], more].concat();
+        let process = Proc::spawn(&mut self.command(&arguments)).expect("the server starts");
+        let welcome = process
+            .wait_for_line("\"endpoint\"", PATIENCE)
+            .expect("it says where it is");
+        let welcome: Value = serde_json::from_str(&welcome).expect("one line of JSON");
+        let (base, _) = welcome["endpoint"]
+            .as_str()
+            .and_then(|endpoint| endpoint.rsplit_once('/'))
+            .expect("a URL");
+        let (_, port) = base.rsplit_once(':').expect("a port");
+        let port = port.parse().expect("a port");
+        let health = Connection::open(port)
+            .and_then(|mut connection| connection.request("GET", "/readyz", &[], b""))
+            .expect("it answers");
+        assert_eq!(health.status, 200, "{}", health.text());
+        Gateway {
+            port,
+            // It makes and shows keys where there are none yet.
+            key: welcome["keys"]["agent"]["key"]
+                .as_str()
+                .unwrap_or(&self.agent_key)
+                .to_owned(),
+            process,
         }
-        Gateway { process, port }
     }
 }
 
@@ -194,16 +210,12 @@ pub(crate) fn succeeded(mut client: Command) -> String {
     stdout
 }
 
-fn is_ready(port: u16) -> bool {
-    Connection::open(port)
-        .and_then(|mut connection| connection.request("GET", "/readyz", &[], b""))
-        .is_ok_and(|response| response.status == 200)
-}
-
 /// A running server; it ends with this value.
 pub(crate) struct Gateway {
     process: Proc,
     pub(crate) port: u16,
+    /// An agent key of role operator.
+    pub(crate) key: String,
 }
 
 impl Gateway {

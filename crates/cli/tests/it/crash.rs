@@ -1,7 +1,7 @@
 //! `kill -9` in the middle of many writes: nothing that was acknowledged is lost, and the audit chains
 //! hold.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -18,8 +18,13 @@ const CLIENTS: usize = 8;
 const WRITES: usize = 125;
 
 /// One acknowledged write.
-#[derive(Debug)]
-enum Written {
+struct Written {
+    /// Tells it from all others in the audit; see [`identity`].
+    identity: String,
+    what: What,
+}
+
+enum What {
     /// A device that no other write touches.
     Device(String),
     /// A device whose notes are rewritten with rising numbers.
@@ -28,31 +33,49 @@ enum Written {
     Address(String),
 }
 
+/// What tells a write by its arguments.
+fn identity(arguments: &Value) -> String {
+    ["name", "hostname", "notes"]
+        .iter()
+        .filter_map(|&field| arguments[field].as_str())
+        .collect::<Vec<_>>()
+        .join("#")
+}
+
 /// Makes the client's `number`-th write.
 fn write(client: &mut McpConnection, name: &str, number: usize) -> io::Result<Written> {
     let unique = format!("{name}-{number}");
-    Ok(match number % 4 {
-        0 => {
-            let device = json!({"name": unique, "category": "compute", "tags": ["crash"]});
-            client.success("homelab_upsert_device", &device)?;
-            Written::Device(unique)
-        }
-        1 => {
-            let device = json!({"name": name, "notes": number.to_string()});
-            client.success("homelab_upsert_device", &device)?;
-            Written::Notes(name.to_owned(), number)
-        }
-        2 => {
-            let service = json!({"name": unique, "type": "web", "port": 8080});
-            client.success("homelab_upsert_service", &service)?;
-            Written::Service(unique)
-        }
+    let (tool, arguments) = match number % 4 {
+        0 => (
+            "homelab_upsert_device",
+            json!({"name": unique, "tags": ["crash"]}),
+        ),
+        1 => (
+            "homelab_upsert_device",
+            json!({"name": name, "notes": number.to_string()}),
+        ),
+        2 => (
+            "homelab_upsert_service",
+            json!({"name": unique, "port": 8080}),
+        ),
+        _ => (
+            "homelab_allocate_ip",
+            json!({"network": "crash", "hostname": unique}),
+        ),
+    };
+    let answer = client.success(tool, &arguments)?;
+    let what = match number % 4 {
+        0 => What::Device(unique),
+        1 => What::Notes(name.to_owned(), number),
+        2 => What::Service(unique),
         _ => {
-            let wanted = json!({"network": "crash", "hostname": unique});
-            let given = client.success("homelab_allocate_ip", &wanted)?;
-            let address = given["address"]["ip_address"].as_str();
-            Written::Address(address.expect("an address").to_owned())
+            let address = answer["address"]["ip_address"].as_str();
+            What::Address(address.expect("an address").to_owned())
         }
+    };
+    Ok(Written {
+        identity: identity(&arguments),
+        what,
     })
 }
 
@@ -60,15 +83,15 @@ fn write(client: &mut McpConnection, name: &str, number: usize) -> io::Result<Wr
 fn round(home: &Home, round: usize, until: usize) -> Vec<Written> {
     let mut server = home.serve(&[]);
     let acknowledged = AtomicUsize::new(0);
-    let port = server.port;
+    let (port, key) = (server.port, server.key.clone());
     thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {
-                let acknowledged = &acknowledged;
+                let (acknowledged, key) = (&acknowledged, &key);
                 scope.spawn(move || {
                     let name = format!("crash-{round}-{client}");
                     let mut written = Vec::new();
-                    let Ok(mut client) = McpConnection::open(port, &home.agent.key) else {
+                    let Ok(mut client) = McpConnection::open(port, key) else {
                         return written;
                     };
                     for number in 0..WRITES {
@@ -97,50 +120,50 @@ fn round(home: &Home, round: usize, until: usize) -> Vec<Written> {
     })
 }
 
+/// The writes whose outcome the audit has, by identity.
+fn audited(home: &Home) -> BTreeSet<String> {
+    home.succeed(&["audit", "export"])
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON lines"))
+        .filter(|row| row["kind"] == "outcome" && row["outcome"] == "ok")
+        .filter_map(|row| serde_json::from_str(row["arguments"].as_str()?).ok())
+        .map(|arguments| identity(&arguments))
+        .collect()
+}
+
 /// Everything written is in the inventory and in the audit, and the chains are whole.
 fn check(home: &Home, written: &[Written]) {
     home.succeed(&["audit", "verify"]);
+    let audited = audited(home);
     let inventory: Value = home.json(&["inventory", "export"]);
-    let names = |list: &str, field: &str| -> BTreeSet<String> {
-        inventory[list]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|record| record[field].as_str().map(str::to_owned))
+    let records = |list: &str, key: &str| -> BTreeMap<String, Value> {
+        let records = inventory[list].as_array().into_iter().flatten();
+        records
+            .filter_map(|record| Some((record[key].as_str()?.to_owned(), record.clone())))
             .collect()
     };
-    let devices = names("devices", "name");
-    let services = names("services", "service_name");
-    let addresses = names("network_config", "ip_address");
-    let audit = home.succeed(&["audit", "export"]);
+    let devices = records("devices", "name");
+    let services = records("services", "service_name");
+    let addresses = records("network_config", "ip_address");
 
     let mut allocated = BTreeSet::new();
-    for one in written {
-        match one {
-            Written::Device(name) => {
-                assert!(devices.contains(name), "{name} is lost");
-                assert!(audit.contains(name), "{name} is not in the audit");
-            }
-            Written::Service(name) => {
-                assert!(services.contains(name), "{name} is lost");
-                assert!(audit.contains(name), "{name} is not in the audit");
-            }
-            Written::Address(address) => {
-                assert!(addresses.contains(address), "{address} is lost");
+    for Written { identity, what } in written {
+        assert!(audited.contains(identity), "{identity} is not in the audit");
+        match what {
+            What::Device(name) => assert!(devices.contains_key(name), "{name} is lost"),
+            What::Service(name) => assert!(services.contains_key(name), "{name} is lost"),
+            What::Address(address) => {
+                assert!(addresses.contains_key(address), "{address} is lost");
                 assert!(allocated.insert(address), "{address} was given twice");
             }
-            Written::Notes(name, number) => {
-                let device = inventory["devices"]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .find(|device| device["name"] == **name)
-                    .unwrap_or_else(|| panic!("{name} is lost"));
-                let notes = device["notes"].as_str().expect("notes");
-                let stored: usize = notes.parse().expect("a number");
+            What::Notes(name, number) => {
+                let notes = devices
+                    .get(name)
+                    .and_then(|device| device["notes"].as_str());
+                let stored: Option<usize> = notes.and_then(|notes| notes.parse().ok());
                 assert!(
-                    stored >= *number,
-                    "{name} went back from {number} to {stored}"
+                    stored >= Some(*number),
+                    "{name} went back from {number} to {stored:?}"
                 );
             }
         }
@@ -153,12 +176,7 @@ fn rounds(home: &Home, kills: &[usize]) {
         "network.yaml",
         "networks:\n- name: crash\n  cidr: 198.18.0.0/16\n  gateway: 198.18.0.1\n",
     );
-    home.succeed(&[
-        "inventory",
-        "import",
-        "--from",
-        &network.display().to_string(),
-    ]);
+    home.succeed(&["inventory", "import", &network.display().to_string()]);
     let mut written = Vec::new();
     for (number, &until) in kills.iter().enumerate() {
         written.extend(round(home, number, until));
