@@ -32,17 +32,24 @@ struct Inner {
 impl Redactor {
     /// Searches for this value from now on. Values under six characters are left alone.
     pub fn learn(&self, secret: &Secret) {
-        let value = secret.expose();
-        if value.len() < SHORTEST {
-            return;
-        }
+        self.learn_all([secret]);
+    }
+
+    /// Learns many at the cost of one.
+    pub fn learn_all<'a>(&self, secrets: impl IntoIterator<Item = &'a Secret>) {
         let mut known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut changed = known.insert(value.to_owned());
-        // A secret inside a JSON text is written with its escapes, and with those of the escapes
-        // where the text is a member of another one.
-        let once = escaped(value);
-        changed |= known.insert(escaped(&once));
-        changed |= known.insert(once);
+        let mut changed = false;
+        for value in secrets.into_iter().map(Secret::expose) {
+            if value.len() < SHORTEST || !known.insert(value.to_owned()) {
+                continue;
+            }
+            changed = true;
+            // A secret inside a JSON text is written with its escapes, and with those of the
+            // escapes where the text is a member of another one.
+            let once = escaped(value);
+            known.insert(escaped(&once));
+            known.insert(once);
+        }
         if changed {
             let automaton = AhoCorasick::builder()
                 .match_kind(MatchKind::LeftmostLongest)
