@@ -2,13 +2,15 @@
 
 use std::io::{self, Write};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use homelab_core::redact::Redactor;
-use tracing_subscriber::filter::ParseError;
+use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 use crate::config::sections::LogFormat;
 use crate::environment::Environment;
@@ -17,8 +19,17 @@ use crate::environment::Environment;
 pub(crate) type LevelHandle = reload::Handle<EnvFilter, Registry>;
 
 /// Reads a level or a list of filters.
-pub(crate) fn filter(level: &str) -> Result<EnvFilter, ParseError> {
-    EnvFilter::builder().parse(level)
+///
+/// # Errors
+/// If a part is neither. A bare word would otherwise be taken for a module, and hide all others.
+pub(crate) fn filter(level: &str) -> Result<EnvFilter> {
+    for part in level.split(',').map(str::trim) {
+        let severity = part.rsplit_once('=').map_or(part, |(_, severity)| severity);
+        if severity.is_empty() || severity.parse::<LevelFilter>().is_err() {
+            bail!("`{severity}` is not a severity");
+        }
+    }
+    Ok(EnvFilter::builder().parse(level)?)
 }
 
 /// Starts logging; the program does so once.
@@ -29,31 +40,41 @@ pub(crate) fn start(
     redactor: &Redactor,
 ) -> Result<LevelHandle> {
     let (level, handle) = reload::Layer::new(filter(level)?);
-    let writer = Redacted(redactor.clone());
+    let writer = Redacted {
+        redactor: redactor.clone(),
+        sink: io::stderr,
+    };
     let human = match format {
         LogFormat::Human => true,
         LogFormat::Json => false,
         LogFormat::Auto => environment.stderr_is_terminal,
     };
     let colour = environment.stderr_is_terminal && !environment.refuses_colour();
-    let lines: Box<dyn tracing_subscriber::Layer<_> + Send + Sync> = if human {
-        Box::new(fmt::layer().with_writer(writer).with_ansi(colour))
-    } else {
-        Box::new(
-            fmt::layer()
-                .json()
-                .flatten_event(true)
-                .with_current_span(true)
-                .with_span_list(false)
-                .with_writer(writer),
-        )
-    };
     tracing_subscriber::registry()
         .with(level)
-        .with(lines)
+        .with(lines(human, colour, writer))
         .try_init()?;
     report_panics();
     Ok(handle)
+}
+
+/// Lines for people, or one JSON object on each.
+fn lines<S, W>(human: bool, colour: bool, writer: Redacted<W>) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: Write + 'static,
+{
+    if human {
+        return Box::new(fmt::layer().with_writer(writer).with_ansi(colour));
+    }
+    Box::new(
+        fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .with_writer(writer),
+    )
 }
 
 /// A panic goes through the log, where its text is redacted, and not to standard error as it is.
@@ -70,28 +91,113 @@ fn report_panics() {
     }));
 }
 
-/// Standard error without known secrets. The formatter hands over one whole line at a time, so no
-/// secret is cut in two.
-struct Redacted(Redactor);
+/// Standard error, or what stands in its place, without known secrets. The formatter hands over one
+/// whole line at a time, so no secret is cut in two.
+struct Redacted<W> {
+    redactor: Redactor,
+    sink: fn() -> W,
+}
 
-impl<'a> MakeWriter<'a> for Redacted {
-    type Writer = Line<'a>;
+impl<'a, W: Write> MakeWriter<'a> for Redacted<W> {
+    type Writer = Line<'a, W>;
 
     fn make_writer(&'a self) -> Self::Writer {
-        Line(&self.0)
+        Line {
+            redactor: &self.redactor,
+            sink: (self.sink)(),
+        }
     }
 }
 
-struct Line<'a>(&'a Redactor);
+struct Line<'a, W> {
+    redactor: &'a Redactor,
+    sink: W,
+}
 
-impl Write for Line<'_> {
+impl<W: Write> Write for Line<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
-        io::stderr().write_all(self.0.text(&text).as_bytes())?;
+        self.sink.write_all(self.redactor.text(&text).as_bytes())?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        self.sink.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+    use std::sync::{Mutex, PoisonError};
+
+    use homelab_core::secret::Secret;
+
+    use super::*;
+
+    static WRITTEN: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+    /// Stands in the place of standard error.
+    struct Kept;
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let mut written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
+            written.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn neither_a_line_nor_a_panic_holds_a_known_secret() {
+        let redactor = Redactor::default();
+        redactor.learn(&Secret::new("say \"friend\" and enter"));
+        let sink = || Kept;
+        let subscriber = tracing_subscriber::registry()
+            .with(lines(
+                false,
+                false,
+                Redacted {
+                    redactor: redactor.clone(),
+                    sink,
+                },
+            ))
+            .with(lines(true, false, Redacted { redactor, sink }));
+        let before = std::panic::take_hook();
+        report_panics();
+
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(
+                password = "say \"friend\" and enter",
+                "it is {:?}",
+                "say \"friend\" and enter"
+            );
+            let panicked = catch_unwind(|| panic!("cannot open with say \"friend\" and enter"));
+            assert!(panicked.is_err());
+        });
+
+        std::panic::set_hook(before);
+        let written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = String::from_utf8_lossy(&written);
+        assert_eq!(text.matches("a fault in the program").count(), 2, "{text}");
+        assert!(!text.contains("friend"), "{text}");
+        assert!(text.contains("logging.rs"), "{text}");
+    }
+
+    #[test]
+    fn a_level_may_be_a_list_of_filters() {
+        assert!(filter("info,homelab_upstream=debug").is_ok());
+        for wrong in [
+            "loud",
+            "info,loud",
+            "homelab_store=",
+            "homelab_store=loud",
+            "",
+        ] {
+            assert!(filter(wrong).is_err(), "{wrong}");
+        }
     }
 }

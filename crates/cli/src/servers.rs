@@ -88,7 +88,7 @@ mod tests {
 
     use super::*;
 
-    fn names(servers: Value) -> Vec<(String, &'static str)> {
+    fn names(servers: &Value) -> Vec<(String, &'static str)> {
         let config: Config = serde_json::from_value(json!({ "servers": servers })).unwrap();
         instances(&config)
             .into_iter()
@@ -98,10 +98,10 @@ mod tests {
 
     #[test]
     fn a_kind_without_settings_is_there_unless_it_is_switched_off() {
-        assert_eq!(names(json!({})), [("homelab".to_owned(), "homelab")]);
-        assert_eq!(names(json!({ "homelab": { "enabled": false } })), []);
+        assert_eq!(names(&json!({})), [("homelab".to_owned(), "homelab")]);
+        assert_eq!(names(&json!({ "homelab": { "enabled": false } })), []);
         assert_eq!(
-            names(json!({ "cellar": { "kind": "homelab" } })),
+            names(&json!({ "cellar": { "kind": "homelab" } })),
             [("cellar".to_owned(), "homelab")]
         );
     }

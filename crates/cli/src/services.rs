@@ -9,6 +9,8 @@ use homelab_core::audit::{AuditEntry, AuditKey, EntryKind};
 use homelab_core::call::{CallContext, Principal, Progress, Transport};
 use homelab_core::id::{RequestId, uuid_v7};
 use homelab_core::policy::Role;
+use homelab_core::redact::Redactor;
+use homelab_core::secret::Secret;
 use homelab_core::server::Registry;
 use homelab_core::store::{ApiKey, AuditSink as _, Stores};
 use homelab_gateway::auth::local;
@@ -18,6 +20,7 @@ use homelab_store::Database;
 use homelab_store::audit_writer::AuditWriter;
 use tokio_util::sync::CancellationToken;
 
+use crate::commands::credentials::all_credentials;
 use crate::config::{Config, Loaded};
 use crate::data_dir::{DataDir, Lock, uid};
 use crate::key_files::{self, MasterKeys};
@@ -71,6 +74,7 @@ impl Services {
         let master = key_files::master(config, &data, settings, entropy.as_ref(), redactor).await?;
         let audit_key =
             key_files::audit(config, &data, settings, entropy.as_ref(), redactor).await?;
+        learn_stored(&stores, &master, redactor).await?;
         let chain = uuid_v7(clock.as_ref(), entropy.as_ref());
         let audit = Arc::new(AuditWriter::start(
             stores.audit.clone(),
@@ -183,6 +187,26 @@ impl Services {
         self.database.close().await;
         Ok(())
     }
+}
+
+/// Teaches the redactor every stored password, so that none shows up in a log or an answer, even if
+/// a caller repeats it before anybody has asked for it.
+async fn learn_stored(stores: &Stores, master: &MasterKeys, redactor: &Redactor) -> Result<()> {
+    let stored = all_credentials(stores.credentials.as_ref()).await?;
+    let passwords: Vec<Secret> = stored
+        .iter()
+        .filter_map(|one| master.ring.decrypt(one.password_encrypted.as_deref()?).ok())
+        .filter(|password| !is_plain_word(password))
+        .collect();
+    redactor.learn_all(&passwords);
+    Ok(())
+}
+
+/// A password such as `raspberry` is also a word of names and notes: it would blot them out in every
+/// answer. It is only searched for once somebody has asked for it.
+fn is_plain_word(password: &Secret) -> bool {
+    let text = password.expose();
+    text.len() < 12 && text.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
 /// A change that the command line made.

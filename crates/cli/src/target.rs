@@ -87,7 +87,7 @@ mod tests {
 
     use super::*;
 
-    fn url(database: serde_json::Value) -> String {
+    fn url(database: &serde_json::Value) -> String {
         let config: Config = serde_json::from_value(json!({ "database": database })).unwrap();
         let temporary = tempfile::tempdir().unwrap();
         let data = DataDir::open(temporary.path().to_owned()).unwrap();
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn single_settings_become_a_url_whatever_they_contain() {
-        let found = url(json!({
+        let found = url(&json!({
             "host": "2001:db8::5", "port": 5433, "user": "a b", "password": "p@ss:/%", "name": "lab",
         }));
 
@@ -111,7 +111,10 @@ mod tests {
 
     #[test]
     fn a_url_may_name_a_file() {
-        assert_eq!(url(json!({ "url": "sqlite:///srv/lab.db" })), "/srv/lab.db");
-        assert_eq!(url(json!({ "file": "/srv/lab.db" })), "/srv/lab.db");
+        assert_eq!(
+            url(&json!({ "url": "sqlite:///srv/lab.db" })),
+            "/srv/lab.db"
+        );
+        assert_eq!(url(&json!({ "file": "/srv/lab.db" })), "/srv/lab.db");
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::problem::Problem;
 use super::schema::{Schemas, is_secret, member, plain, properties, type_name};
-use super::tree::Tree;
+use super::tree::{Origin, Tree};
 
 /// Everything that is wrong with the tree.
 pub(crate) fn check(schemas: &Schemas, tree: &Tree) -> Vec<Problem> {
@@ -23,6 +23,11 @@ pub(crate) fn check(schemas: &Schemas, tree: &Tree) -> Vec<Problem> {
             (key, value) => check.member(schemas.root(), "", key, value),
         }
     }
+    // The parser sorts keys; a reader goes through the file from its top.
+    check.problems.sort_by_key(|problem| match &problem.origin {
+        Some(Origin::File(_, line)) => *line,
+        _ => usize::MAX,
+    });
     check.problems
 }
 

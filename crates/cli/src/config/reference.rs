@@ -196,7 +196,12 @@ const TOML_HEAD: &str = "\
 /// All tables in the order of the schema; the kinds of server come last.
 fn sections(schemas: &Schemas) -> Vec<Section<'_>> {
     let mut found = Vec::new();
-    collect(&mut found, "", schemas.root(), "");
+    collect(
+        &mut found,
+        "",
+        schemas.root(),
+        "Keys outside of any table; they stand at the top of the file.",
+    );
     found.retain(|section| section.key != "servers");
     for (kind, schema) in schemas.kinds() {
         collect(

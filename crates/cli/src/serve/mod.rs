@@ -23,7 +23,8 @@ use crate::exit::{Exit, Failure};
 use crate::logging::{self, LevelHandle};
 use crate::services::Services;
 use crate::session::Session;
-use reload::Reload;
+use reload::{Files, Reload};
+use signals::Signals;
 
 /// Everything that a running server consists of.
 struct Running<'a> {
@@ -35,6 +36,9 @@ struct Running<'a> {
     services: Services,
     level: LevelHandle,
     changes: ToolListChanges,
+    signals: Signals,
+    /// The configuration's files as they were before they were read.
+    files: Files,
     shutdown: CancellationToken,
 }
 
@@ -45,6 +49,8 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<Exit> {
         (false, true) => Places::NotWorkingDirectory,
         (false, false) => Places::All,
     };
+    let signals = Signals::listen();
+    let files = reload::look(session, places);
     let mut loaded = session.load(places)?;
     let as_loaded = loaded.config.clone();
     if !args.listen.is_empty() {
@@ -86,6 +92,8 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<Exit> {
         services,
         level,
         changes: ToolListChanges::default(),
+        signals,
+        files,
         shutdown: CancellationToken::new(),
     };
     let served = if args.stdio {
@@ -117,7 +125,7 @@ impl Running<'_> {
         let housekeeping = async {
             tokio::join!(
                 reload.follow(),
-                signals::stop_on_request(&self.shutdown),
+                self.signals.stop_on_request(&self.shutdown),
                 systemd::keep_alive(&self.session.environment),
             )
         };

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use homelab_core::server::Registry;
 use serde_json::Value;
-use tokio::signal::unix::SignalKind;
+use tokio::time::MissedTickBehavior;
 
-use super::{Running, signals};
+use super::Running;
 use crate::config::{Config, Loaded, Places, candidates};
 use crate::logging;
 use crate::servers::{self, Instance};
+use crate::session::Session;
 
 /// How often the files are looked at. A look is a few `stat` calls, works on every file system and
 /// with symbolic links that are swapped, and needs no watcher that may miss something.
@@ -22,6 +23,9 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// What tells that a file is another one: modification time (seconds, nanoseconds), size, inode.
 type Stamp = (i64, i64, u64, u64);
+
+/// The files that decide, each with its stamp, if it is there.
+pub(super) type Files = Vec<(PathBuf, Option<Stamp>)>;
 
 /// The settings of each instance: its kind, and its own table.
 type Known = BTreeMap<String, (&'static str, Value)>;
@@ -50,17 +54,16 @@ impl<'a> Reload<'a> {
 
     /// Never returns.
     pub(super) async fn follow(&self) {
-        let mut hangup = signals::listen(SignalKind::hangup());
         let mut ticks = tokio::time::interval(LOOK);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        let mut seen = self.look();
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut seen = self.running.files.clone();
         let mut settling = false;
         loop {
             let asked = tokio::select! {
                 _ = ticks.tick() => false,
-                Some(()) = async { hangup.as_mut()?.recv().await } => true,
+                () = self.running.signals.reload() => true,
             };
-            let now = self.look();
+            let now = look(self.running.session, self.running.places);
             let changed = now != seen;
             seen = now;
             // A file that changed is read when it has been still for one look: it may be half
@@ -72,33 +75,6 @@ impl<'a> Reload<'a> {
                 settling |= changed;
             }
         }
-    }
-
-    /// The files that decide, as they are now. Those that do not exist yet count too.
-    fn look(&self) -> Vec<(PathBuf, Option<Stamp>)> {
-        let session = self.running.session;
-        let environment = &session.environment;
-        let named = session
-            .config_file
-            .as_ref()
-            .map(|path| environment.directory.join(path))
-            .or_else(|| environment.path("HOMELAB_CONFIG"));
-        let mut files = match named {
-            Some(path) => vec![path],
-            None => candidates(environment, self.running.places),
-        };
-        let beside: Vec<PathBuf> = files
-            .iter()
-            .map(|path| path.with_file_name(".env"))
-            .collect();
-        files.extend(beside);
-        files
-            .into_iter()
-            .map(|path| {
-                let stamp = stamp(&path);
-                (path, stamp)
-            })
-            .collect()
     }
 
     fn reload(&self, why: &str) {
@@ -172,6 +148,30 @@ impl<'a> Reload<'a> {
         services.registry.store(Arc::new(registry));
         self.running.changes.announce();
     }
+}
+
+/// The files that decide, as they are now. Those that do not exist yet count too.
+pub(super) fn look(session: &Session, places: Places) -> Files {
+    let environment = &session.environment;
+    let named = session
+        .config_file
+        .as_ref()
+        .map(|path| environment.directory.join(path))
+        .or_else(|| environment.path("HOMELAB_CONFIG"));
+    let mut files = match named {
+        Some(path) => vec![path],
+        None => candidates(environment, places),
+    };
+    let beside: Vec<PathBuf> = files
+        .iter()
+        .map(|path| path.with_file_name(".env"))
+        .collect();
+    files.extend(beside);
+    let stamped = |path: PathBuf| {
+        let stamp = stamp(&path);
+        (path, stamp)
+    };
+    files.into_iter().map(stamped).collect()
 }
 
 fn stamp(path: &Path) -> Option<Stamp> {

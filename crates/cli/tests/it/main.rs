@@ -1,6 +1,15 @@
 //! Whole-program tests: the compiled binary through its real doors.
 
 mod abuse;
+mod cli_audit;
+mod cli_config;
+mod cli_first_run;
+mod cli_inventory;
+mod cli_keys;
+mod cli_redaction;
+mod cli_reload;
+mod cli_support;
+mod cli_tools;
 mod clients_http;
 mod clients_inspector;
 mod clients_python;
