@@ -42,7 +42,7 @@ pub struct HttpOptions {
     /// Who may read `/metrics`.
     pub metrics: MetricsAccess,
     /// Whether plain tool calls of the 2026-07-28 revision bypass the SDK's message loop. They are
-    /// answered alike either way; off, this server is several times slower.
+    /// answered alike either way; off is there to compare.
     pub direct_calls: bool,
 }
 
