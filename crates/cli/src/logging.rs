@@ -18,18 +18,27 @@ use crate::environment::Environment;
 /// Changes the level while the program runs.
 pub(crate) type LevelHandle = reload::Handle<EnvFilter, Registry>;
 
+/// Logs the arguments and results of calls below `warn`, which may hold secrets that nobody
+/// registered; so it is kept at `error`, whatever else is asked for.
+const PROTOCOL_SDK: &str = "rmcp";
+
 /// Reads a level or a list of filters.
 ///
 /// # Errors
-/// If a part is neither. A bare word would otherwise be taken for a module, and hide all others.
+/// If a part is neither, or names the protocol SDK. A bare word would otherwise be taken for a
+/// module, and hide all others.
 pub(crate) fn filter(level: &str) -> Result<EnvFilter> {
     for part in level.split(',').map(str::trim) {
-        let severity = part.rsplit_once('=').map_or(part, |(_, severity)| severity);
+        let (target, severity) = part.rsplit_once('=').unwrap_or(("", part));
         if severity.is_empty() || severity.parse::<LevelFilter>().is_err() {
             bail!("`{severity}` is not a severity");
         }
+        if target.starts_with(PROTOCOL_SDK) {
+            bail!("`{PROTOCOL_SDK}` logs what calls carry, so it stays at `error`");
+        }
     }
-    Ok(EnvFilter::builder().parse(level)?)
+    let cap = format!("{PROTOCOL_SDK}=error").parse()?;
+    Ok(EnvFilter::builder().parse(level)?.add_directive(cap))
 }
 
 /// Starts logging; the program does so once.
@@ -149,6 +158,14 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn the_protocol_sdk_never_logs_what_calls_carry() {
+        let capped = filter("trace").unwrap().to_string();
+
+        assert!(capped.contains("rmcp=error"), "{capped}");
+        assert!(filter("info,rmcp::service=trace").is_err());
     }
 
     #[test]
