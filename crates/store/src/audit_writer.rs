@@ -185,7 +185,10 @@ fn clip(text: &mut String, longest: usize) {
     if text.contains('\0') {
         *text = text.replace('\0', "\u{fffd}");
     }
-    if let Some((at, _)) = text.char_indices().nth(longest) {
+    // In bytes first: most texts are too short to count their characters.
+    if text.len() > longest
+        && let Some((at, _)) = text.char_indices().nth(longest)
+    {
         text.truncate(at);
         text.push('…');
     }

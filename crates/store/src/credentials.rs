@@ -5,7 +5,7 @@ use homelab_core::clock::Micros;
 use homelab_core::page::{Page, PageRequest};
 use homelab_core::store::{Credential, Credentials, StoreError, StoreResult};
 
-use crate::db::{Conn, Lock};
+use crate::db::{Arg, Batch, Conn, Lock, Values};
 use crate::row::Row;
 use crate::shared::Shared;
 use crate::table::{Table, table};
@@ -168,8 +168,8 @@ impl Credentials for CredentialStore {
             updated_at: now,
             ..credential
         };
-        conn.run(UPSERT, &[crate::db::Arg::Rows(&[row(&stored, &folded)])])
-            .await?;
+        let row = Batch::of(&[row(&stored, &folded)])?;
+        conn.run(UPSERT, &[Arg::Rows(&row)]).await?;
         tx.commit().await?;
         Ok(stored)
     }
@@ -269,7 +269,7 @@ fn refuse_unstorable(credential: &Credential) -> StoreResult<()> {
     Ok(())
 }
 
-fn row(credential: &Credential, target_folded: &str) -> crate::db::Values {
+fn row(credential: &Credential, target_folded: &str) -> Values {
     let serde_json::Value::Object(row) = serde_json::json!({
         "id": credential.id,
         "target_type": credential.target_type,

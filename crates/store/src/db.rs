@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
-use homelab_core::store::StoreResult;
+use homelab_core::store::{StoreError, StoreResult};
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sqlx::pool::PoolConnection;
 use sqlx::types::Json;
@@ -56,7 +57,7 @@ pub(crate) enum Lock {
 
 impl Lock {
     /// Key of the advisory lock; the high half keeps clear of other programs in one database.
-    pub(crate) const fn key(self) -> i64 {
+    const fn key(self) -> i64 {
         0x686C_6162_0000_0000 | self as i64
     }
 }
@@ -94,7 +95,7 @@ pub(crate) enum Arg<'a> {
     Int(i64),
     /// Many rows at once, read in SQL with `jsonb_each($n)`, which both engines have, as columns
     /// `key` and `value`.
-    Rows(&'a [Values]),
+    Rows(&'a Batch),
 }
 
 impl<'a> From<&'a str> for Arg<'a> {
@@ -121,15 +122,32 @@ impl From<i64> for Arg<'_> {
     }
 }
 
-/// `{"0": row, "1": row, …}`: an object, because only of objects do both engines give the members
-/// by one function.
-struct Batch<'a>(&'a [Values]);
+/// Rows as one JSON text, `{"0": row, "1": row, …}`: an object, because only of objects do both
+/// engines give the members by one function.
+pub(crate) struct Batch(Box<RawValue>);
 
-impl Serialize for Batch<'_> {
+impl Batch {
+    /// Writes the rows out; each must be an object of columns.
+    pub(crate) fn of<T: Serialize>(rows: &[T]) -> StoreResult<Self> {
+        serde_json::value::to_raw_value(&Members(rows))
+            .map(Self)
+            .map_err(|error| StoreError::Internal(format!("rows are no JSON: {error}")))
+    }
+
+    /// Whether any text in it may hold a NUL character, which PostgreSQL has no place for. The
+    /// spelling may also come from a text that holds a backslash; rare enough to look twice.
+    pub(crate) fn may_hold_nul(&self) -> bool {
+        self.0.get().contains("\\u0000")
+    }
+}
+
+struct Members<'a, T>(&'a [T]);
+
+impl<T: Serialize> Serialize for Members<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut members = serializer.serialize_map(Some(self.0.len()))?;
         for (index, row) in self.0.iter().enumerate() {
-            members.serialize_entry(&index.to_string(), row)?;
+            members.serialize_entry(&index, row)?;
         }
         members.end()
     }
@@ -154,7 +172,7 @@ macro_rules! statement {
             query = match *arg {
                 Arg::Text(text) => query.bind(text),
                 Arg::Int(number) => query.bind(number),
-                Arg::Rows(rows) => query.bind(Json(Batch(rows))),
+                Arg::Rows(rows) => query.bind(Json(&*rows.0)),
             };
         }
         query
@@ -244,6 +262,16 @@ impl Tx {
         }
     }
 
+    /// Takes one more lock, until the end of the transaction.
+    pub(crate) async fn lock(&mut self, lock: Lock) -> StoreResult<()> {
+        if let Self::Postgres(_) = self {
+            self.conn()
+                .run("SELECT pg_advisory_xact_lock($1)", &[lock.key().into()])
+                .await?;
+        }
+        Ok(())
+    }
+
     /// Makes its changes durable.
     pub(crate) async fn commit(self) -> StoreResult<()> {
         match self {
@@ -288,12 +316,31 @@ impl Db {
             Self::Postgres(pool) => {
                 let mut tx = Tx::Postgres(pool.begin().await.map_err(refused)?);
                 if !matches!(lock, Lock::Nothing) {
-                    tx.conn()
-                        .run("SELECT pg_advisory_xact_lock($1)", &[lock.key().into()])
-                        .await?;
+                    tx.lock(lock).await?;
                 }
                 Ok(tx)
             }
+        }
+    }
+
+    /// Cleans up after something large: SQLite's writer gives its cache back, PostgreSQL looks at
+    /// the inventory anew, without which it would scan tables that were empty a moment ago.
+    pub(crate) async fn tidy(&self) {
+        let tidied = match self {
+            Self::Sqlite { writer, .. } => sqlx::query("PRAGMA shrink_memory")
+                .execute(writer)
+                .await
+                .map(drop),
+            Self::Postgres(pool) => sqlx::query(
+                "ANALYZE proxmox_hosts, networks, devices, virtual_machines, test_equipment, \
+                 services, network_config, firewall_rules",
+            )
+            .execute(pool)
+            .await
+            .map(drop),
+        };
+        if let Err(error) = tidied {
+            tracing::debug!(%error, "the database was not tidied; nothing is lost by it");
         }
     }
 

@@ -5,7 +5,7 @@ use homelab_core::call::CredentialKind;
 use homelab_core::clock::Micros;
 use homelab_core::store::{ApiKey, Keys, StoreError, StoreResult};
 
-use crate::db::{Arg, Conn, Lock, Values};
+use crate::db::{Arg, Batch, Conn, Lock, Values};
 use crate::row::Row;
 use crate::shared::Shared;
 use crate::table::{Table, table};
@@ -166,8 +166,8 @@ async fn insert(conn: &mut Conn<'_>, key: &ApiKey) -> StoreResult<()> {
             });
         }
     }
-    conn.run(TABLE.insert, &[Arg::Rows(&[row(key, &name_folded)?])])
-        .await?;
+    let row = Batch::of(&[row(key, &name_folded)?])?;
+    conn.run(TABLE.insert, &[Arg::Rows(&row)]).await?;
     Ok(())
 }
 

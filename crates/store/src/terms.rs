@@ -104,7 +104,7 @@ pub(crate) struct Question {
 impl Question {
     /// Reads a question; nothing is asked by an empty one.
     pub(crate) fn parse(question: &str) -> Option<Self> {
-        let text = flat(question.trim());
+        let text = flat(question).trim().to_owned();
         if text.is_empty() {
             return None;
         }

@@ -11,7 +11,7 @@ use homelab_core::store::{StoreError, StoreResult};
 
 use super::{Begin, FORMAT, Line, TABLES, dump, unavailable};
 use crate::database::{Database, Target};
-use crate::db::{Arg, Conn, Lock, Values};
+use crate::db::{Arg, Batch, Conn, Lock, Values};
 use crate::dialect::sqlite;
 use crate::migrate::{MIGRATIONS, newest};
 use crate::shared::Shared;
@@ -94,6 +94,15 @@ fn refuse_newer(lines: &Lines, backup: &Begin) -> StoreResult<()> {
 
 async fn load(shared: &Shared, mut lines: Lines, overwrite: Overwrite) -> StoreResult<Restored> {
     let mut tx = shared.db.write(Lock::Schema).await?;
+    for lock in [
+        Lock::Inventory,
+        Lock::Credentials,
+        Lock::Keys,
+        Lock::Settings,
+        Lock::LegacyAudit,
+    ] {
+        tx.lock(lock).await?;
+    }
     let mut conn = tx.conn();
     clear(&mut conn, overwrite).await?;
     let mut restored = Restored::default();
@@ -107,7 +116,9 @@ async fn load(shared: &Shared, mut lines: Lines, overwrite: Overwrite) -> StoreR
         };
         let other = table.is_none_or(|table| table.name != filling.name);
         if (other || rows.len() == ROWS) && !rows.is_empty() {
-            conn.run(filling.insert, &[Arg::Rows(&rows)]).await?;
+            conn.run(filling.insert, &[Arg::Rows(&Batch::of(&rows)?)])
+                .await
+                .map_err(|error| lines.misfit(error))?;
             *restored.rows.entry(filling.name.to_owned()).or_default() += rows.len() as u64;
             rows.clear();
         }
@@ -125,6 +136,7 @@ async fn load(shared: &Shared, mut lines: Lines, overwrite: Overwrite) -> StoreR
         return Err(lines.refuse("rows are missing in it"));
     }
     tx.commit().await?;
+    shared.db.tidy().await;
     Ok(restored)
 }
 
@@ -184,6 +196,14 @@ impl Lines {
             .into_iter()
             .find(|table| table.name == name)
             .ok_or_else(|| self.refuse("it has rows of a table that is unknown here"))
+    }
+
+    /// A row that the tables refuse, for one because a row that it refers to was taken out.
+    fn misfit(&self, error: StoreError) -> StoreError {
+        match error {
+            StoreError::Internal(text) => self.refuse(&format!("its rows do not fit: {text}")),
+            other => other,
+        }
     }
 
     fn refuse(&self, why: &str) -> StoreError {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use homelab_core::secret::Secret;
 use homelab_core::store::{StoreError, StoreResult};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection as _, Executor as _, PgPool};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool};
 
 use crate::db::{Db, Lock};
 use crate::error::refused;
@@ -21,10 +21,11 @@ const WAIT: Duration = Duration::from_secs(5);
 /// restarted meanwhile costs no failed call.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
-/// `search_path` keeps us out of `public`. A server that does not wait for its disk would
+/// `search_path` keeps us out of `public`; a backslash is one in our literals. A server that does not wait for its disk would
 /// acknowledge audit rows it may lose; one that waits for its stand-bys is left at that.
 const SESSION: &str = "\
     SET search_path TO homelab_mcp; \
+    SET standard_conforming_strings TO on; \
     SELECT set_config('synchronous_commit', 'on', false) \
     WHERE current_setting('synchronous_commit') = 'off'";
 
@@ -35,6 +36,8 @@ pub(crate) fn options(url: &Secret) -> StoreResult<PgConnectOptions> {
             options
                 .application_name("homelab-mcp")
                 .statement_cache_capacity(256)
+                // Our own metrics tell what is slow; the driver's log would repeat each statement.
+                .disable_statement_logging()
         })
         .map_err(|_| {
             StoreError::Unavailable(

@@ -8,6 +8,9 @@ use crate::db::{Conn, Lock};
 use crate::shared::Shared;
 use crate::table::Stored;
 
+/// Written records from which on the database is worth tidying.
+const MANY: u64 = 1_000;
+
 /// Inserts or updates everything in one transaction. Records that others refer to go first, so
 /// their order in the file does not matter.
 pub(super) async fn import(shared: &Shared, snapshot: Snapshot) -> StoreResult<ImportReport> {
@@ -23,6 +26,10 @@ pub(super) async fn import(shared: &Shared, snapshot: Snapshot) -> StoreResult<I
     take(&mut conn, shared, &mut report, snapshot.network_config).await?;
     take(&mut conn, shared, &mut report, snapshot.firewall_rules).await?;
     tx.commit().await?;
+    let written = report.created.values().chain(report.updated.values());
+    if written.sum::<u64>() >= MANY {
+        shared.db.tidy().await;
+    }
     Ok(report)
 }
 

@@ -74,8 +74,13 @@ async fn rows<R: Stored>(
     limit: u32,
 ) -> StoreResult<Vec<Listed<R>>> {
     let mut args: Vec<Arg<'_>> = vec![after.into(), i64::from(limit).into()];
-    args.extend(filters.iter().map(|filter| Arg::Text(*filter)));
-    conn.all(R::ENTITY, R::SQL.page, &args, |row| {
+    let sql = if filters.iter().all(Option::is_none) {
+        R::SQL.page_of_all
+    } else {
+        args.extend(filters.iter().map(|filter| Arg::Text(*filter)));
+        R::SQL.page
+    };
+    conn.all(R::ENTITY, sql, &args, |row| {
         Ok(Listed {
             record: R::read(row)?,
             sort_key: row.text("sort_key")?,

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::plan::{Keyed, plan};
 use super::read;
-use crate::db::{Arg, Conn, Lock, Values};
+use crate::db::{Arg, Batch, Conn, Lock, Values};
 use crate::shared::Shared;
 use crate::table::{Stored, Target};
 use crate::text::fold;
@@ -69,7 +69,8 @@ pub(super) async fn save<R: Stored>(
 
     for parked in plan.parked.chunks(KEYS) {
         let rows: Vec<_> = parked.iter().map(|id| one("id", id)).collect();
-        conn.run(R::SQL.park, &[Arg::Rows(&rows)]).await?;
+        conn.run(R::SQL.park, &[Arg::Rows(&Batch::of(&rows)?)])
+            .await?;
     }
     let now = shared.now().0;
     let written = plan.write.len() as u64;
@@ -83,7 +84,8 @@ pub(super) async fn save<R: Stored>(
         if rows.is_empty() {
             break;
         }
-        conn.run(R::SQL.upsert, &[Arg::Rows(&rows)]).await?;
+        conn.run(R::SQL.upsert, &[Arg::Rows(&Batch::of(&rows)?)])
+            .await?;
     }
     Ok(Saved {
         created: plan.created,
@@ -117,7 +119,7 @@ async fn resolve<R: Stored>(conn: &mut Conn<'_>, records: &mut [R]) -> StoreResu
                 .all(
                     target.entity(),
                     target.resolve(),
-                    &[Arg::Rows(keys)],
+                    &[Arg::Rows(&Batch::of(keys)?)],
                     |row| Ok((row.text("sort_key")?, row.text("id")?, row.text("name")?)),
                 )
                 .await?;
@@ -185,7 +187,12 @@ async fn existing<R: Stored>(conn: &mut Conn<'_>, given: &[Keyed<R>]) -> StoreRe
             })
             .collect();
         let rows = conn
-            .all(R::ENTITY, R::SQL.existing, &[Arg::Rows(&keys)], R::read)
+            .all(
+                R::ENTITY,
+                R::SQL.existing,
+                &[Arg::Rows(&Batch::of(&keys)?)],
+                R::read,
+            )
             .await?;
         found.extend(rows);
     }

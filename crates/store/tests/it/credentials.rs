@@ -57,7 +57,7 @@ async fn a_credential_is_found_by_target_or_id_and_replaced_by_its_like(
     assert_eq!(replaced.updated_at, START.plus_seconds(60));
     assert_eq!(
         credentials.find(&first.id).await.unwrap(),
-        [replaced.clone()]
+        std::slice::from_ref(&replaced)
     );
     let found = credentials.find("Nas").await.unwrap();
     let brief: Vec<_> = found

@@ -81,10 +81,6 @@ pub(crate) enum Raw {
 }
 
 impl Raw {
-    #[expect(
-        clippy::disallowed_types,
-        reason = "tests tamper with tables by statements that they put together"
-    )]
     pub(crate) async fn run(&mut self, sql: &str) -> u64 {
         let sql = sqlx::AssertSqlSafe(sql);
         match self {

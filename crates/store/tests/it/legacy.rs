@@ -2,6 +2,7 @@
 
 use homelab_core::keyring::Keyring;
 use homelab_core::secret::Secret;
+use homelab_core::store::AuditFilter;
 use homelab_store::legacy::{self, LegacyError};
 use rstest::rstest;
 
@@ -142,7 +143,7 @@ async fn what_was_read_can_be_imported_and_imported_again(
     let shown = lab
         .stores
         .audit
-        .show(&Default::default(), &page)
+        .show(&AuditFilter::default(), &page)
         .await
         .unwrap();
     assert_eq!(shown.total, 1);

@@ -2,9 +2,7 @@
 
 use homelab_core::inventory::{Device, Equipment, Status};
 use homelab_core::page::PageRequest;
-use homelab_core::store::{
-    DeviceFilter, EquipmentFilter, ServiceFilter, StoreError, VmFilter,
-};
+use homelab_core::store::{DeviceFilter, EquipmentFilter, ServiceFilter, StoreError, VmFilter};
 use rstest::rstest;
 use serde_json::json;
 

@@ -1,4 +1,5 @@
 //! Stories about the stores, each told on SQLite and on PostgreSQL.
+#![cfg(test)]
 
 mod allocation;
 mod audit_log;

@@ -1,5 +1,8 @@
 //! One record at a time.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use homelab_core::inventory::{Device, Host, Record, Service, VirtualMachine};
 use homelab_core::store::{Inventory, Records, StoreError};
 use rstest::rstest;
@@ -44,7 +47,7 @@ async fn every_kind_is_stored_found_replaced_and_removed(
 
     tell(inventory, sample::host("pve1")).await;
     tell(inventory, sample::guest("web")).await;
-    tell(inventory, sample::device("Größe")).await;
+    tell(inventory, sample::device("Küche")).await;
     tell(inventory, sample::equipment("scope")).await;
     tell(inventory, sample::service("wiki")).await;
     tell(inventory, sample::network("lan")).await;
@@ -243,4 +246,33 @@ async fn a_mistyped_name_has_near_ones(#[values(Engine::Sqlite, Engine::Postgres
 
 async fn near_devices(inventory: &dyn Inventory, key: &str) -> Vec<String> {
     Records::<Device>::near(inventory, key).await.unwrap()
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_name_stored_by_many_at_once_is_one_record(
+    #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
+) {
+    let Some(lab) = Lab::open(engine).await else {
+        return;
+    };
+    let other = lab.place.open(Arc::clone(&lab.clock)).await.unwrap();
+    let inventories = [Arc::clone(&lab.stores.inventory), other.stores().inventory];
+
+    let calls: Vec<_> = (0..20)
+        .map(|number| {
+            let inventory = Arc::clone(&inventories[number % 2]);
+            let device = Device {
+                notes: Some(number.to_string()),
+                ..sample::device("nas")
+            };
+            tokio::spawn(async move { inventory.put(device).await.unwrap().id })
+        })
+        .collect();
+    let mut ids = BTreeSet::new();
+    for call in calls {
+        ids.insert(call.await.unwrap());
+    }
+
+    assert_eq!(ids.len(), 1);
 }

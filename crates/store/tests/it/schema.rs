@@ -159,22 +159,6 @@ async fn the_file_and_its_companions_are_closed_to_others() {
 }
 
 #[tokio::test]
-async fn sqlite_is_set_up_to_lose_nothing() {
-    let lab = Lab::open(Engine::Sqlite).await.unwrap();
-    let mut raw = lab.place.raw().await;
-
-    assert_eq!(raw.texts("PRAGMA journal_mode").await, ["wal"]);
-    lab.database.close().await;
-    let left: Vec<_> = std::fs::read_dir(lab.place.folder.path())
-        .unwrap()
-        .map(|file| file.unwrap().file_name())
-        .filter(|name| name.to_string_lossy().ends_with("-wal"))
-        .collect();
-    drop(raw);
-    assert!(left.len() <= 1);
-}
-
-#[tokio::test]
 async fn the_file_of_another_program_is_refused_and_not_touched() {
     let place = Place::new(Engine::Sqlite).unwrap();
     let Target::Sqlite { path } = &place.target else {

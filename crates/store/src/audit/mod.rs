@@ -1,15 +1,14 @@
 //! The stored audit rows.
 
+mod rows;
+
 use async_trait::async_trait;
-use homelab_core::audit::{
-    AuditEntry, AuditKey, ChainHead, ChainedEntry, EntryKind, Fault, Verifier,
-};
-use homelab_core::clock::Micros;
+use homelab_core::audit::{AuditEntry, AuditKey, ChainHead, ChainedEntry, Fault, Verifier};
 use homelab_core::page::{Page, PageRequest};
 use homelab_core::store::{AuditFilter, AuditLog, StoreError, StoreResult};
 
-use crate::db::{Arg, Conn, Lock, Values};
-use crate::row::Row;
+use self::rows::{Stored, batch, damaged, read};
+use crate::db::{Arg, Conn, Lock};
 use crate::shared::Shared;
 use crate::table::{Table, insert, table};
 
@@ -42,21 +41,34 @@ macro_rules! select {
     };
 }
 
-macro_rules! matching {
-    () => {
-        "($4 IS NULL OR \"user\" = $4) AND ($5 IS NULL OR action = $5) \
-         AND ($6 IS NULL OR target_id = $6) AND ($7 IS NULL OR outcome = $7) \
-         AND ($8 IS NULL OR request_id = $8) AND timestamp >= $9 AND timestamp < $10"
+/// Rows newest first; `$1`, `$2` are time and id of the last row of the page before. The time
+/// limits stand alone so that both engines take them from the index.
+macro_rules! show {
+    ($condition:literal) => {
+        concat!(
+            select!(),
+            ", (SELECT COUNT(*) FROM audit_log WHERE timestamp >= $4 AND timestamp < $5",
+            $condition,
+            ") AS total FROM audit_log WHERE (timestamp, id) < ($1, $2) \
+             AND timestamp >= $4 AND timestamp < $5",
+            $condition,
+            " ORDER BY timestamp DESC, id DESC LIMIT $3"
+        )
     };
 }
 
-const SHOW: &str = concat!(
-    select!(),
-    ", (SELECT COUNT(*) FROM audit_log WHERE ",
-    matching!(),
-    ") AS total FROM audit_log WHERE (timestamp, id) < ($1, $2) AND ",
-    matching!(),
-    " ORDER BY timestamp DESC, id DESC LIMIT $3"
+const SHOW_ALL: &str = show!("");
+
+/// By request, which has an index and at most a few rows.
+const SHOW_REQUEST: &str = show!(
+    " AND request_id = $6 AND ($7 IS NULL OR \"user\" = $7) AND ($8 IS NULL OR action = $8) \
+     AND ($9 IS NULL OR target_id = $9) AND ($10 IS NULL OR outcome = $10)"
+);
+
+const SHOW_MATCHING: &str = show!(
+    " AND ($6 IS NULL OR request_id = $6) AND ($7 IS NULL OR \"user\" = $7) \
+     AND ($8 IS NULL OR action = $8) AND ($9 IS NULL OR target_id = $9) \
+     AND ($10 IS NULL OR outcome = $10)"
 );
 
 const SCAN: &str = concat!(
@@ -78,33 +90,6 @@ const INSERT_LEGACY: &str = concat!(
 /// [`AuditLog`] on either engine.
 pub(crate) struct AuditStore(pub(crate) Shared);
 
-fn read(row: Row<'_>) -> StoreResult<ChainedEntry> {
-    Ok(ChainedEntry {
-        chain: row.text("chain")?,
-        seq: row.int("seq")?,
-        entry: AuditEntry {
-            id: row.text("id")?,
-            timestamp: Micros(row.int("timestamp")?),
-            kind: row.known("kind", EntryKind::parse)?,
-            user: row.text("user")?,
-            credential: row.text("credential")?,
-            transport: row.text("transport")?,
-            ip_address: row.maybe_text("ip_address")?,
-            action: row.text("action")?,
-            target_type: row.text("target_type")?,
-            target_id: row.text("target_id")?,
-            effect: row.maybe_text("effect")?,
-            arguments: row.maybe_text("arguments")?,
-            arguments_digest: row.maybe_text("arguments_digest")?,
-            outcome: row.maybe_text("outcome")?,
-            duration_us: row.maybe_int("duration_us")?,
-            request_id: row.text("request_id")?,
-            details: row.maybe_text("details")?,
-        },
-        mac: row.text("mac")?,
-    })
-}
-
 #[async_trait]
 impl AuditLog for AuditStore {
     async fn append(&self, rows: &[ChainedEntry], head: &ChainHead) -> StoreResult<()> {
@@ -123,16 +108,19 @@ impl AuditLog for AuditStore {
                 detail: "the rows do not lead to the head they came with".into(),
             });
         }
-        let values = rows
-            .iter()
-            .map(|row| values(&row.chain, row.seq, &row.entry, &row.mac))
+        let batches = rows
+            .chunks(ROWS)
+            .map(|some| {
+                let rows: Vec<_> = some.iter().map(Stored::chained).collect();
+                batch(&rows)
+            })
             .collect::<StoreResult<Vec<_>>>()?;
         // No advisory lock: moving the head locks its row, and each chain has one writer.
         let mut tx = self.0.db.write(Lock::Nothing).await?;
         let mut conn = tx.conn();
         move_head(&mut conn, first.seq - 1, head).await?;
-        for some in values.chunks(ROWS) {
-            conn.run(TABLE.insert, &[Arg::Rows(some)]).await?;
+        for rows in &batches {
+            conn.run(TABLE.insert, &[Arg::Rows(rows)]).await?;
         }
         tx.commit().await
     }
@@ -149,13 +137,13 @@ impl AuditLog for AuditStore {
             )
             .await?
             .unwrap_or_default();
-        let rows = entries
+        let rows: Vec<_> = entries
             .iter()
             .zip(last + 1..)
-            .map(|(entry, seq)| values(LEGACY, seq, entry, ""))
-            .collect::<StoreResult<Vec<_>>>()?;
+            .map(|(entry, seq)| Stored::new(LEGACY, seq, entry, ""))
+            .collect();
         for some in rows.chunks(ROWS) {
-            conn.run(INSERT_LEGACY, &[Arg::Rows(some)]).await?;
+            conn.run(INSERT_LEGACY, &[Arg::Rows(&batch(some)?)]).await?;
         }
         tx.commit().await
     }
@@ -257,36 +245,6 @@ async fn scan(
     .await
 }
 
-/// A row that somebody changed to what no row of ours can hold: kept in its place, without what
-/// cannot be read, so that its MAC is wrong and the verifier names it.
-fn damaged(row: Row<'_>) -> StoreResult<ChainedEntry> {
-    let text = |column| row.text(column).unwrap_or_default();
-    Ok(ChainedEntry {
-        chain: row.text("chain")?,
-        seq: row.int("seq")?,
-        entry: AuditEntry {
-            id: text("id"),
-            timestamp: Micros(row.int("timestamp").unwrap_or_default()),
-            kind: EntryKind::Event,
-            user: text("user"),
-            credential: text("credential"),
-            transport: text("transport"),
-            ip_address: None,
-            action: text("action"),
-            target_type: text("target_type"),
-            target_id: text("target_id"),
-            effect: None,
-            arguments: None,
-            arguments_digest: None,
-            outcome: None,
-            duration_us: None,
-            request_id: text("request_id"),
-            details: Some("this row cannot be read".into()),
-        },
-        mac: String::new(),
-    })
-}
-
 async fn heads(conn: &mut Conn<'_>) -> StoreResult<Vec<ChainHead>> {
     conn.all("audit_heads", HEADS.select_all, &[], |row| {
         Ok(ChainHead {
@@ -306,19 +264,31 @@ async fn shown(
     limit: u32,
 ) -> StoreResult<Vec<(ChainedEntry, u64)>> {
     let (time, id) = before.map_or((i64::MAX, ""), |(time, id)| (*time, id.as_str()));
-    let args = [
+    let mut args: Vec<Arg<'_>> = vec![
         time.into(),
         id.into(),
         i64::from(limit).into(),
-        filter.user.as_deref().into(),
-        filter.action.as_deref().into(),
-        filter.target_id.as_deref().into(),
-        filter.outcome.as_deref().into(),
-        filter.request_id.as_deref().into(),
         filter.since.map_or(i64::MIN, |since| since.0).into(),
         filter.until.map_or(i64::MAX, |until| until.0).into(),
     ];
-    conn.all(ENTITY, SHOW, &args, |row| {
+    let exact = [
+        &filter.request_id,
+        &filter.user,
+        &filter.action,
+        &filter.target_id,
+        &filter.outcome,
+    ];
+    let sql = if exact.iter().all(|text| text.is_none()) {
+        SHOW_ALL
+    } else {
+        args.extend(exact.map(|text| Arg::Text(text.as_deref())));
+        if filter.request_id.is_some() {
+            SHOW_REQUEST
+        } else {
+            SHOW_MATCHING
+        }
+    };
+    conn.all(ENTITY, sql, &args, |row| {
         Ok((read(row)?, row.count("total")?))
     })
     .await
@@ -348,43 +318,4 @@ async fn move_head(conn: &mut Conn<'_>, from: i64, head: &ChainHead) -> StoreRes
         field: "chain",
         value: head.chain.clone(),
     })
-}
-
-/// The entry as a row. What PostgreSQL cannot keep is refused: it would not verify later.
-fn values(chain: &str, seq: i64, entry: &AuditEntry, mac: &str) -> StoreResult<Values> {
-    let serde_json::Value::Object(row) = serde_json::json!({
-        "chain": chain,
-        "seq": seq,
-        "id": entry.id,
-        "timestamp": entry.timestamp.0,
-        "kind": entry.kind.as_str(),
-        "user": entry.user,
-        "credential": entry.credential,
-        "transport": entry.transport,
-        "ip_address": entry.ip_address,
-        "action": entry.action,
-        "target_type": entry.target_type,
-        "target_id": entry.target_id,
-        "effect": entry.effect,
-        "arguments": entry.arguments,
-        "arguments_digest": entry.arguments_digest,
-        "outcome": entry.outcome,
-        "duration_us": entry.duration_us,
-        "request_id": entry.request_id,
-        "details": entry.details,
-        "mac": mac,
-    }) else {
-        unreachable!("the literal above is an object")
-    };
-    for (column, _) in TABLE.columns {
-        let nul = row.get(*column).and_then(serde_json::Value::as_str);
-        if nul.is_some_and(|text| text.contains('\0')) {
-            return Err(StoreError::Invalid {
-                entity: ENTITY,
-                field: column,
-                detail: "it holds a NUL character".into(),
-            });
-        }
-    }
-    Ok(row)
 }
