@@ -22,7 +22,7 @@ pub(crate) const OWNER_HASH: &str = "owner.key.hash";
 /// Name of the directory of backups.
 pub(crate) const BACKUPS: &str = "backups";
 /// Name of the file that says that everything in here is made up.
-pub(crate) const DEMO: &str = "demo";
+const DEMO: &str = "demo";
 
 const LOCK: &str = ".lock";
 
@@ -130,6 +130,27 @@ impl DataDir {
         Ok(self.read_private(name)?.unwrap_or_default())
     }
 
+    /// Whether nothing is in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self
+            .path
+            .read_dir()
+            .is_ok_and(|mut entries| entries.next().is_some())
+    }
+
+    /// Whether everything in it is made up.
+    pub(crate) fn is_demo(&self) -> bool {
+        self.file(DEMO).exists()
+    }
+
+    /// Says that everything in it is made up.
+    pub(crate) fn mark_as_demo(&self) -> Result<()> {
+        self.write_private(
+            DEMO,
+            "Everything in this directory is made up by `serve --demo`.\n",
+        )
+    }
+
     /// Says that this process uses the data; several may.
     pub(crate) fn lock_shared(&self) -> Result<Lock> {
         let file = self.lock_file()?;
@@ -168,6 +189,18 @@ impl DataDir {
             .open(&path)
             .with_context(|| format!("opening `{}`", path.display()))
     }
+}
+
+/// Where a demo keeps its data unless told otherwise.
+pub(crate) fn demo_place(environment: &Environment) -> Option<PathBuf> {
+    Some(environment.data_home()?.join("homelab-mcp-demo"))
+}
+
+/// The data of a demo that runs right now.
+pub(crate) fn running_demo(environment: &Environment) -> Option<DataDir> {
+    let path = demo_place(environment).filter(|path| path.is_dir())?;
+    let data = DataDir { path };
+    (data.is_demo() && data.lock_exclusive().is_err()).then_some(data)
 }
 
 /// Makes a directory, and those above it, for this user alone. One that exists is left as it is.

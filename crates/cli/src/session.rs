@@ -8,7 +8,7 @@ use homelab_core::clock::{Clock, Entropy, OsEntropy, SystemClock};
 use homelab_core::redact::Redactor;
 
 use crate::config::{self, Config, ConfigResult, Loaded, Places, Request};
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, running_demo};
 use crate::environment::Environment;
 use crate::output::Output;
 use crate::servers;
@@ -65,6 +65,21 @@ impl Session {
     /// Opens the data directory, making it if need be.
     pub(crate) fn open_data_dir(&self, config: &Config) -> Result<DataDir> {
         DataDir::open(self.locate_data_dir(config)?)
+    }
+
+    /// The data directory, or, where nobody has one yet, that of a running demo: whoever tries the
+    /// demo looks around with the same commands. Only for commands that look.
+    pub(crate) fn open_data_dir_or_demo(&self, config: &Config) -> Result<DataDir> {
+        let path = self.locate_data_dir(config)?;
+        let is_named = self.data_dir.is_some() || config.data_dir.is_some();
+        if !is_named
+            && !path.exists()
+            && let Some(demo) = running_demo(&self.environment)
+        {
+            self.output.note("(the running demo's data)")?;
+            return Ok(demo);
+        }
+        DataDir::open(path)
     }
 
     /// Where the data directory is, or would be.

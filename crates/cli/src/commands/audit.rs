@@ -11,7 +11,7 @@ use homelab_core::store::{AuditFilter, AuditSink as _};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::commands::with_services;
+use crate::commands::with_services_or_demo;
 use crate::data_dir::write_private;
 use crate::exit::{Exit, Failure};
 use crate::output::{Cell, Mark};
@@ -54,6 +54,9 @@ pub(crate) struct Show {
     /// Only this request.
     #[arg(long)]
     request: Option<String>,
+    /// Show the request ids too, which find a call in the log.
+    #[arg(long)]
+    wide: bool,
     /// Not before: RFC 3339, or an age such as `30m`, `2h`, `7d`.
     #[arg(long)]
     since: Option<String>,
@@ -82,7 +85,7 @@ pub(crate) struct Export {
 
 /// Runs it.
 pub(crate) async fn run(command: Command, session: &Session) -> Result<Exit> {
-    with_services(session, async |services, _| match &command {
+    with_services_or_demo(session, async |services, _| match &command {
         Command::Show(args) => show(args, services, session).await,
         Command::Verify(args) => verify(args, services, session).await,
         Command::Export(args) => export(args, services, session).await,
@@ -118,13 +121,14 @@ async fn show(args: &Show, services: &Services, session: &Session) -> Result<Exi
         output.json(&rows)?;
         return Ok(Exit::Ok);
     }
-    let cells = rows.iter().map(row_cells).collect();
+    let cells = rows.iter().map(|row| row_cells(row, args.wide)).collect();
     let headings = ["TIME", "WHO", "DID", "ON", "OUTCOME", "TOOK", "REQUEST"];
-    output.table(&headings, cells)?;
+    let shown = if args.wide { 7 } else { 6 };
+    output.table(headings.get(..shown).unwrap_or_default(), cells)?;
     Ok(Exit::Ok)
 }
 
-fn row_cells(row: &ChainedEntry) -> Vec<Cell> {
+fn row_cells(row: &ChainedEntry, wide: bool) -> Vec<Cell> {
     let entry = &row.entry;
     let outcome = entry.outcome.as_deref().unwrap_or(entry.kind.as_str());
     let mark = if outcome == "ok" {
@@ -136,15 +140,18 @@ fn row_cells(row: &ChainedEntry) -> Vec<Cell> {
         format!("{}.{} ms", took / 1000, took % 1000 / 100)
     });
     let time: String = entry.timestamp.to_rfc3339().chars().take(19).collect();
-    vec![
+    let mut cells = vec![
         format!("{time}Z").into(),
         entry.user.as_str().into(),
         entry.action.as_str().into(),
         entry.target_id.as_str().into(),
         Cell::marked(mark, outcome),
         took.into(),
-        entry.request_id.as_str().into(),
-    ]
+    ];
+    if wide {
+        cells.push(entry.request_id.as_str().into());
+    }
+    cells
 }
 
 /// A point in time: RFC 3339, or this long ago.

@@ -20,6 +20,7 @@ use anyhow::Result;
 
 use crate::cli::Command;
 use crate::config::{Loaded, Places};
+use crate::data_dir::DataDir;
 use crate::exit::Exit;
 use crate::logging;
 use crate::services::Services;
@@ -65,7 +66,30 @@ async fn with_services(
     work: impl AsyncFnOnce(&Services, &Loaded) -> Result<Exit>,
 ) -> Result<Exit> {
     let loaded = begin(session)?;
-    let services = Services::open(session, &loaded).await?;
+    let data = session.open_data_dir(&loaded.config)?;
+    with_data(session, loaded, data, work).await
+}
+
+/// The same for commands that only look, which also look at a running demo.
+async fn with_services_or_demo(
+    session: &Session,
+    work: impl AsyncFnOnce(&Services, &Loaded) -> Result<Exit>,
+) -> Result<Exit> {
+    let mut loaded = begin(session)?;
+    let data = session.open_data_dir_or_demo(&loaded.config)?;
+    if data.is_demo() {
+        serve::use_nothing_real(&mut loaded.config);
+    }
+    with_data(session, loaded, data, work).await
+}
+
+async fn with_data(
+    session: &Session,
+    loaded: Loaded,
+    data: DataDir,
+    work: impl AsyncFnOnce(&Services, &Loaded) -> Result<Exit>,
+) -> Result<Exit> {
+    let services = Services::open_in(session, &loaded.config, data).await?;
     let worked = work(&services, &loaded).await;
     let closed = services.close().await;
     let exit = worked?;

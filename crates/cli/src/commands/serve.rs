@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::exit::Exit;
 use crate::serve;
+pub(crate) use crate::serve::use_nothing_real;
 use crate::session::Session;
 
 /// Options of `serve`.

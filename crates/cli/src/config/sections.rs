@@ -217,7 +217,7 @@ pub(crate) struct Log {
 impl Default for Log {
     fn default() -> Self {
         Self {
-            level: "info,rmcp=warn".to_owned(),
+            level: "info".to_owned(),
             format: LogFormat::Auto,
         }
     }

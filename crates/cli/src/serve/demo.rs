@@ -1,6 +1,6 @@
 //! `serve --demo`: a made-up lab in a data directory of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use homelab_core::secret::Secret;
@@ -8,10 +8,9 @@ use homelab_core::store::Credential;
 use homelab_lab::{Lab, demo};
 use tempfile::TempDir;
 
-use super::is_demo;
 use crate::config::Config;
 use crate::config::sections::{Audit, Database, Secrets};
-use crate::data_dir::{DEMO, DataDir};
+use crate::data_dir::{DataDir, demo_place};
 use crate::exit::Failure;
 use crate::services::Services;
 use crate::session::Session;
@@ -20,7 +19,9 @@ use crate::session::Session;
 pub(super) enum Demo {
     /// In the directory that was named; it is kept.
     Kept(DataDir),
-    /// In one that goes away with the demo.
+    /// In the demo's own place, where commands of the same user find it while it runs.
+    Own(DataDir),
+    /// In one that nobody else knows, because another demo runs already.
     Temporary(TempDir),
 }
 
@@ -30,38 +31,57 @@ impl Demo {
     /// # Errors
     /// If the named directory holds data that is not a demo's.
     pub(super) fn prepare(session: &Session) -> Result<Self> {
-        let Some(path) = &session.data_dir else {
-            let temporary = tempfile::Builder::new()
-                .prefix("homelab-demo-")
-                .tempdir()
-                .context("making a temporary data directory")?;
-            return Ok(Self::Temporary(temporary));
-        };
-        let path = session.environment.directory.join(path);
-        let holds_something = path
-            .read_dir()
-            .is_ok_and(|mut entries| entries.next().is_some());
+        match (&session.data_dir, demo_place(&session.environment)) {
+            (Some(path), _) => Self::in_named(session.environment.directory.join(path)),
+            (None, Some(path)) => match Self::in_own(path)? {
+                Some(own) => Ok(own),
+                None => Self::in_temporary(),
+            },
+            (None, None) => Self::in_temporary(),
+        }
+    }
+
+    fn in_named(path: PathBuf) -> Result<Self> {
         let data = DataDir::open(path)?;
-        if holds_something && !is_demo(&data) {
+        if !data.is_empty() && !data.is_demo() {
             let text = format!(
                 "`{}` holds data that is not a demo's",
                 data.path().display()
             );
             return Err(Failure::new(text)
-                .hint("name another `--data-dir`, or none: the demo then uses a temporary one")
+                .hint("name another `--data-dir`, or none: the demo then uses one of its own")
                 .into());
         }
-        data.write_private(
-            DEMO,
-            "Everything in this directory is made up by `serve --demo`.\n",
-        )?;
+        data.mark_as_demo()?;
         Ok(Self::Kept(data))
+    }
+
+    /// A demo that was killed left its data behind; each starts afresh. `None` if one runs.
+    fn in_own(path: PathBuf) -> Result<Option<Self>> {
+        let data = DataDir::open(path)?;
+        let Ok(_lock) = data.lock_exclusive() else {
+            return Ok(None);
+        };
+        if data.is_demo() {
+            std::fs::remove_dir_all(data.path()).context("removing the data of an older demo")?;
+        }
+        let data = DataDir::open(data.path().to_owned())?;
+        data.mark_as_demo()?;
+        Ok(Some(Self::Own(data)))
+    }
+
+    fn in_temporary() -> Result<Self> {
+        let temporary = tempfile::Builder::new()
+            .prefix("homelab-demo-")
+            .tempdir()
+            .context("making a temporary data directory")?;
+        Ok(Self::Temporary(temporary))
     }
 
     /// The data directory.
     pub(super) fn data_dir(&self) -> Result<DataDir> {
         match self {
-            Self::Kept(data) => Ok(data.clone()),
+            Self::Kept(data) | Self::Own(data) => Ok(data.clone()),
             Self::Temporary(directory) => DataDir::open(directory.path().to_owned()),
         }
     }
@@ -69,14 +89,32 @@ impl Demo {
     /// Its path.
     pub(super) fn path(&self) -> &Path {
         match self {
-            Self::Kept(data) => data.path(),
+            Self::Kept(data) | Self::Own(data) => data.path(),
             Self::Temporary(directory) => directory.path(),
+        }
+    }
+
+    /// What commands need to find it; nothing in its own place.
+    pub(super) fn option(&self) -> String {
+        match self {
+            Self::Own(_) => String::new(),
+            _ => format!("--data-dir {} ", self.path().display()),
+        }
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        if let Self::Own(data) = self
+            && let Err(error) = std::fs::remove_dir_all(data.path())
+        {
+            tracing::warn!(%error, "the demo's data could not be removed");
         }
     }
 }
 
 /// Takes everything out of the configuration that belongs to the real lab.
-pub(super) fn use_nothing_real(config: &mut Config) {
+pub(crate) fn use_nothing_real(config: &mut Config) {
     config.data_dir = None;
     config.database = Database::default();
     config.secrets = Secrets::default();
@@ -115,7 +153,7 @@ pub(super) async fn fill(services: &Services) -> Result<Lab> {
 
 /// Somebody may take a demo's data for their own.
 pub(super) fn warn_if_real_use_of_demo_data(demo: bool, data: &DataDir) {
-    if !demo && is_demo(data) {
+    if !demo && data.is_demo() {
         tracing::warn!(
             "`{}` holds the made-up data of a demo; use another data directory for your lab",
             data.path().display()

@@ -1,6 +1,7 @@
 //! Serving: opens everything, lets clients in, follows the configuration, ends in order.
 
 mod demo;
+
 mod http;
 mod ready;
 mod reload;
@@ -18,11 +19,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::commands::serve::Args;
 use crate::config::{Config, Loaded, Places};
-use crate::data_dir::DataDir;
 use crate::exit::{Exit, Failure};
 use crate::logging::{self, LevelHandle};
 use crate::services::Services;
 use crate::session::Session;
+pub(crate) use demo::use_nothing_real;
 use reload::{Files, Reload};
 use signals::Signals;
 
@@ -57,7 +58,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<Exit> {
         loaded.config.server.listen.clone_from(&args.listen);
     }
     if args.demo {
-        demo::use_nothing_real(&mut loaded.config);
+        use_nothing_real(&mut loaded.config);
     }
     let log = &loaded.config.log;
     let level = logging::start(
@@ -169,9 +170,4 @@ impl Running<'_> {
             .hint(format!("configured are: {}", known.join(", ")))
             .into())
     }
-}
-
-/// The data directory's marker of a demo.
-fn is_demo(data: &DataDir) -> bool {
-    data.file(crate::data_dir::DEMO).exists()
 }

@@ -69,8 +69,8 @@ pub(super) fn show(
     )?;
     if let Some(demo) = demo {
         output.line(format!(
-            "Look around: homelab-mcp --data-dir {} tools call homelab_infrastructure_summary",
-            demo.path().display()
+            "Look around: homelab-mcp {}tools call homelab_infrastructure_summary",
+            demo.option()
         ))?;
     }
     Ok(())

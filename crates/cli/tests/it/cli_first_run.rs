@@ -204,6 +204,46 @@ fn a_demo_answers_for_its_made_up_lab() {
 }
 
 #[test]
+fn whoever_tries_the_demo_looks_around_with_the_same_commands_until_it_ends() {
+    let place = Place::new();
+    let (mut demo, _) = place.serve(&["--demo"], &[]);
+
+    let found = place
+        .run(&["tools", "call", "homelab_infrastructure_summary", "--json"])
+        .ok();
+    let second = place.serve(&["--demo"], &[]);
+    demo.signal(Signal::TERM).expect("a child");
+    demo.wait(PATIENCE).expect("it ends");
+
+    let devices = found.json()["counts"]["records"]["devices"].clone();
+    assert!(
+        devices.as_u64().is_some_and(|devices| devices > 30),
+        "{found:?}"
+    );
+    assert!(
+        found.stderr.contains("the running demo's data"),
+        "{found:?}"
+    );
+    assert!(
+        second.0.stdout().contains("/homelab-demo-"),
+        "a place of its own"
+    );
+    assert!(!place.path(".local/share/homelab-mcp-demo").exists());
+    assert!(!place.path(".local/share/homelab-mcp").exists());
+}
+
+#[test]
+fn what_a_person_brings_never_goes_into_a_demo() {
+    let place = Place::new();
+    let (_demo, _) = place.serve(&["--demo"], &[]);
+
+    place.run(&["inventory", "add", "device", "name=mine"]).ok();
+
+    let devices = place.json(&["inventory", "list", "devices"]);
+    assert_eq!(devices.as_array().map(Vec::len), Some(1), "{devices}");
+}
+
+#[test]
 fn a_taken_address_is_an_error_that_says_what_to_do() {
     let place = Place::new();
     let (_server, port) = place.serve(&[], &[]);

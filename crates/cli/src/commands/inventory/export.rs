@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
-use crate::commands::with_services;
+use crate::commands::with_services_or_demo;
 use crate::data_dir::write_private;
 use crate::exit::Exit;
 use crate::session::Session;
@@ -43,7 +43,7 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit> {
         Format::Yaml
     };
     let format = args.format.or(by_name).unwrap_or(default);
-    with_services(session, async |services, _| {
+    with_services_or_demo(session, async |services, _| {
         let mut snapshot = services.stores.inventory.export().await?;
         if !args.with_ids {
             snapshot = transfer::portable(snapshot);

@@ -9,7 +9,7 @@ use homelab_core::store::{
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::commands::with_services;
+use crate::commands::with_services_or_demo;
 use crate::exit::{Exit, Failure};
 use crate::output::{Mark, Output};
 use crate::session::Session;
@@ -45,7 +45,7 @@ pub(crate) struct Args {
 /// Runs it.
 pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit> {
     let status = args.status.as_deref().map(status).transpose()?;
-    with_services(session, async |services, _| {
+    with_services_or_demo(session, async |services, _| {
         let inventory = services.stores.inventory.as_ref();
         let output = &session.output;
         match args.entity {
@@ -190,6 +190,6 @@ fn show<R: Record + Serialize>(output: &Output, records: &[R]) -> Result<()> {
     if !records.is_empty() {
         output.table(&headings, cells)?;
     }
-    let text = format!("{} records of {}", records.len(), R::ENTITY);
+    let text = format!("{}: {}", R::ENTITY, records.len());
     output.line(output.mark(Mark::Faint, &text))
 }

@@ -11,7 +11,7 @@ use homelab_core::server::Endpoint;
 use homelab_core::tool::Effect;
 use serde_json::{Map, Value};
 
-use crate::commands::with_services;
+use crate::commands::with_services_or_demo;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::services::Services;
@@ -43,7 +43,7 @@ pub(crate) struct Args {
 /// Runs it.
 pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit> {
     let arguments = read_arguments(&args.arguments, &session.environment.directory)?;
-    with_services(session, async |services, loaded| {
+    with_services_or_demo(session, async |services, loaded| {
         let endpoint = match &args.server {
             Some(name) => Endpoint::Server(name.as_str().into()),
             None => Endpoint::All,

@@ -5,7 +5,7 @@ use homelab_core::call::Caller as _;
 use homelab_core::server::Endpoint;
 
 use super::catalogue::{Entry, everything};
-use crate::commands::with_services;
+use crate::commands::with_services_or_demo;
 use crate::exit::Exit;
 use crate::output::{Mark, Output};
 use crate::session::Session;
@@ -34,7 +34,7 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit> {
         show(&session.output, &tools)?;
         return Ok(Exit::Ok);
     }
-    with_services(session, async |services, loaded| {
+    with_services_or_demo(session, async |services, loaded| {
         let endpoint = match &args.server {
             Some(name) => Endpoint::Server(name.as_str().into()),
             None => Endpoint::All,
