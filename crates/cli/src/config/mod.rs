@@ -32,5 +32,5 @@ pub(crate) use schema::{Schemas, type_name};
 pub(crate) use sections::Config;
 pub(crate) use validate::refuse_open_listener;
 
-/// Why [`load`] failed, or that it did not.
+/// What reading the configuration comes to.
 pub(crate) type ConfigResult<T> = Result<T, ConfigError>;

@@ -143,7 +143,7 @@ fn value(schema: &Value, text: &str) -> Result<Value, String> {
     }
 }
 
-/// The text that [`record`] reads back as this value.
+/// The text that [`record_of`] reads back as this value.
 pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
