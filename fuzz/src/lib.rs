@@ -11,7 +11,7 @@ use homelab_core::call::{CallContext, CredentialKind, Principal};
 use homelab_core::clock::{ManualClock, SeededEntropy};
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::net::{Cidr, Ip, Mac};
-use homelab_core::policy::{Grants, Role};
+use homelab_core::policy::Role;
 use homelab_core::redact::Redactor;
 use homelab_core::server::{Health, Registry, Server};
 use homelab_core::tool::{Inverse, Preview, Ran, Target, ToolDef, ToolInfo, tool};
@@ -233,13 +233,7 @@ impl Default for Fixture {
 
 /// A caller with every right.
 pub fn principal() -> Arc<Principal> {
-    Arc::new(Principal {
-        name: "fuzz".into(),
-        credential: "fuzz".into(),
-        kind: CredentialKind::Local,
-        role: Role::Admin,
-        grants: Grants::default(),
-    })
+    Arc::new(Principal::new("fuzz", "fuzz", CredentialKind::Local, Role::Admin))
 }
 
 /// Runs to the end, on time that passes at once while everybody waits; panics if the end does not

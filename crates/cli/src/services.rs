@@ -6,16 +6,16 @@ use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
 use homelab_backend::Env;
 use homelab_core::audit::{AuditEntry, AuditKey, EntryKind};
-use homelab_core::call::{CallContext, Principal, Progress, Transport};
+use homelab_core::call::{CallContext, Confirmer, Principal, Progress, Transport};
 use homelab_core::id::{RequestId, uuid_v7};
-use homelab_core::policy::Role;
+use homelab_core::policy::{Role, RoleDefaults};
 use homelab_core::redact::Redactor;
 use homelab_core::secret::Secret;
 use homelab_core::server::Registry;
 use homelab_core::store::{ApiKey, AuditSink as _, Stores};
 use homelab_gateway::auth::local;
 use homelab_gateway::metrics::{Build, Metrics};
-use homelab_gateway::pipeline::{Dispatcher, DispatcherParts, PipelineOptions, RoleDefaults};
+use homelab_gateway::pipeline::{Dispatcher, DispatcherParts, PipelineOptions};
 use homelab_store::Database;
 use homelab_store::audit_writer::AuditWriter;
 use tokio_util::sync::CancellationToken;
@@ -142,6 +142,7 @@ impl Services {
             deadline: None,
             cancel: CancellationToken::new(),
             progress: Progress::default(),
+            confirm: Confirmer::default(),
         }
     }
 

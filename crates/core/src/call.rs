@@ -9,9 +9,10 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::approval::Approval;
 use crate::error::ToolError;
 use crate::id::RequestId;
-use crate::policy::{Grants, Role};
+use crate::policy::{Grants, Role, Tightening};
 use crate::server::{Endpoint, ListedTool};
 
 /// Whether a credential belongs to software or to the lab's owner.
@@ -50,6 +51,31 @@ pub struct Principal {
     pub role: Role,
     /// Narrowing per-key patterns.
     pub grants: Grants,
+    /// What this request asked to be bounded by.
+    pub tightening: Option<Arc<Tightening>>,
+    /// Whether changes need approval after text by outsiders was read. Off for deterministic
+    /// callers, whose next step no text can talk them into.
+    pub taintable: bool,
+}
+
+impl Principal {
+    /// A principal without narrowing.
+    pub fn new(
+        name: impl Into<String>,
+        credential: impl Into<String>,
+        kind: CredentialKind,
+        role: Role,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            credential: credential.into(),
+            kind,
+            role,
+            grants: Grants::default(),
+            tightening: None,
+            taintable: true,
+        }
+    }
 }
 
 /// The door a call came through.
@@ -147,6 +173,56 @@ pub struct CallContext {
     pub cancel: CancellationToken,
     /// Where progress goes.
     pub progress: Progress,
+    /// Asks whoever sits at the caller's client.
+    pub confirm: Confirmer,
+}
+
+/// How the question at the caller's client ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Confirmation {
+    /// Somebody there agreed.
+    Accepted {
+        /// What they wrote.
+        comment: Option<String>,
+    },
+    /// Somebody there refused.
+    Declined {
+        /// What they wrote.
+        comment: Option<String>,
+    },
+    /// Nobody answered: software dismissed the question. Not a refusal.
+    Dismissed,
+    /// The client repeats the call with the answer; this one ends here.
+    Later,
+}
+
+/// Asks whoever sits at the caller's client whether a held call may run.
+#[async_trait]
+pub trait Confirm: Send + Sync {
+    /// Shows the plan and waits for the answer, within the call's time.
+    async fn confirm(&self, plan: &Approval) -> Confirmation;
+}
+
+/// The way to the caller's client; none where it has no way to ask anybody.
+#[derive(Clone, Default)]
+pub struct Confirmer(Option<Arc<dyn Confirm>>);
+
+impl Confirmer {
+    /// Asks through `confirm`.
+    pub fn through(confirm: Arc<dyn Confirm>) -> Self {
+        Self(Some(confirm))
+    }
+
+    /// The way, where there is one.
+    pub fn way(&self) -> Option<&dyn Confirm> {
+        self.0.as_deref()
+    }
+}
+
+impl fmt::Debug for Confirmer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Confirmer({})", self.0.is_some())
+    }
 }
 
 /// Whether the caller wants data or text.

@@ -2,12 +2,13 @@
 //! MCP SDK, so that everything in here is tested without any of them.
 //!
 //! Read in this order: [`tool`] (what a tool is), [`server`] (kinds, instances, registry),
-//! [`call`] (one call on its way), [`policy`] (who may), [`audit`] (what is kept), [`store`] (what
-//! storage must offer).
+//! [`call`] (one call on its way), [`policy`] (who may), [`approval`] (what waits for a person),
+//! [`audit`] (what is kept), [`store`] (what storage must offer).
 
 use std::future::Future;
 use std::pin::Pin;
 
+pub mod approval;
 pub mod audit;
 pub mod call;
 pub mod clock;

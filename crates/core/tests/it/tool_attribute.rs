@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
-use homelab_core::call::{CallContext, CredentialKind, Principal, Progress, Transport};
+use homelab_core::call::{CallContext, Confirmer, CredentialKind, Principal, Progress, Transport};
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::id::RequestId;
-use homelab_core::policy::{Grants, Role};
+use homelab_core::policy::Role;
 use homelab_core::tool::{Effect, Inverse, Mismatch, Preview, ToolDef, tool};
 use homelab_core::tools;
 use schemars::JsonSchema;
@@ -81,13 +81,12 @@ async fn lamp_state(_lamp: &Lamp) -> ToolResult<Lit> {
 
 fn context() -> CallContext {
     CallContext {
-        principal: Arc::new(Principal {
-            name: "cli:0".into(),
-            credential: "cli:0".into(),
-            kind: CredentialKind::Local,
-            role: Role::Admin,
-            grants: Grants::default(),
-        }),
+        principal: Arc::new(Principal::new(
+            "cli:0",
+            "cli:0",
+            CredentialKind::Local,
+            Role::Admin,
+        )),
         request_id: RequestId::new("r"),
         transport: Transport::Cli,
         session: None,
@@ -95,6 +94,7 @@ fn context() -> CallContext {
         deadline: None,
         cancel: tokio_util::sync::CancellationToken::new(),
         progress: Progress::default(),
+        confirm: Confirmer::default(),
     }
 }
 

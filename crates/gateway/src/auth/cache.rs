@@ -40,11 +40,8 @@ impl From<ApiKey> for Known {
             expires_at: key.expires_at,
             revoked: key.revoked_at.is_some(),
             principal: Arc::new(Principal {
-                name: key.name,
-                credential: key.id,
-                kind: key.kind,
-                role: key.role,
                 grants: key.grants,
+                ..Principal::new(key.name, key.id, key.kind, key.role)
             }),
         }
     }

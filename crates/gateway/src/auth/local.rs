@@ -3,28 +3,26 @@
 use std::sync::Arc;
 
 use homelab_core::call::{CredentialKind, Principal, Transport};
-use homelab_core::policy::{Grants, Role};
+use homelab_core::policy::Role;
 
 /// The principal `<transport>:<uid>`, such as `stdio:1000` or `cli:0`. Whoever can start the
 /// program with this data directory is trusted with `role`; the settings under `[local]` say which.
 pub fn local(transport: Transport, uid: u32, role: Role) -> Arc<Principal> {
     let name = format!("{}:{uid}", transport.as_str());
-    Arc::new(Principal {
-        credential: name.clone(),
+    Arc::new(Principal::new(
+        name.clone(),
         name,
-        kind: CredentialKind::Local,
+        CredentialKind::Local,
         role,
-        grants: Grants::default(),
-    })
+    ))
 }
 
 /// The caller of an HTTP server that asks for no key (`[auth] enabled = false`).
 pub(super) fn anonymous(role: Role) -> Arc<Principal> {
-    Arc::new(Principal {
-        name: "anonymous".into(),
-        credential: "anonymous".into(),
-        kind: CredentialKind::Local,
+    Arc::new(Principal::new(
+        "anonymous",
+        "anonymous",
+        CredentialKind::Local,
         role,
-        grants: Grants::default(),
-    })
+    ))
 }

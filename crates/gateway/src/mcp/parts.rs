@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use homelab_core::call::{CallContext, Caller, CredentialKind, Principal, Progress, Transport};
+use homelab_core::call::{
+    CallContext, Caller, Confirmer, CredentialKind, Principal, Progress, Transport,
+};
 use homelab_core::clock::{Clock, Entropy};
 use homelab_core::id::{RequestId, uuid_v7};
-use homelab_core::policy::{Grants, Role};
+use homelab_core::policy::Role;
 use homelab_core::server::Endpoint;
 use rmcp::model::ErrorCode;
 use tokio::time::Instant;
@@ -109,16 +111,11 @@ pub(crate) fn call_context(
         deadline: None,
         cancel,
         progress,
+        confirm: Confirmer::default(),
     }
 }
 
 /// Sees every tool, to read schemas for header checks; it never calls one.
 pub(super) fn surveyor() -> Principal {
-    Principal {
-        name: "gateway".to_owned(),
-        credential: "gateway".to_owned(),
-        kind: CredentialKind::Local,
-        role: Role::Admin,
-        grants: Grants::default(),
-    }
+    Principal::new("gateway", "gateway", CredentialKind::Local, Role::Admin)
 }

@@ -1,12 +1,10 @@
 //! Who may: the look at role and patterns that hides a tool, the kill switch, and the decision.
 
-use async_trait::async_trait;
 use homelab_core::call::{Principal, Transport};
 use homelab_core::error::{Code, ToolError, ToolResult};
-use homelab_core::policy::{Decision, role_default, without_approvals};
+use homelab_core::policy::{Decision, role_default};
 use homelab_core::store::{KILL_SWITCH, Settings};
-use homelab_core::tool::{Effect, Target, ToolSpec};
-use serde_json::Value;
+use homelab_core::tool::{Effect, ToolSpec};
 
 use super::catalogue::{Entry, Place};
 
@@ -26,46 +24,6 @@ pub(super) fn may_see(principal: &Principal, entry: &Entry, place: &Place) -> bo
         &entry.of_kind,
         &place.qualified,
     ])
-}
-
-/// What is asked of [`Decide`].
-#[derive(Debug, Clone, Copy)]
-pub struct Question<'a> {
-    /// Who asks.
-    pub principal: &'a Principal,
-    /// Through which door.
-    pub transport: Transport,
-    /// For which tool.
-    pub spec: &'a ToolSpec,
-    /// Of which kind.
-    pub kind: &'a str,
-    /// At which instance.
-    pub instance: &'a str,
-    /// With which arguments, normalised.
-    pub arguments: &'a Value,
-    /// The objects it will touch; empty for reads.
-    pub targets: &'a [Target],
-}
-
-/// Decides on calls that the caller's role and patterns allow in principle.
-#[async_trait]
-pub trait Decide: Send + Sync {
-    /// The decision on one call.
-    ///
-    /// # Errors
-    /// When it cannot be decided; the call does not run then.
-    async fn decide(&self, question: &Question<'_>) -> ToolResult<Decision>;
-}
-
-/// The role's default, without any rules.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RoleDefaults;
-
-#[async_trait]
-impl Decide for RoleDefaults {
-    async fn decide(&self, question: &Question<'_>) -> ToolResult<Decision> {
-        Ok(role_default(question.principal.role, question.spec))
-    }
 }
 
 /// Refuses while the kill switch is on.
@@ -100,8 +58,9 @@ pub(super) fn enforce(
     spec: &ToolSpec,
     listed_name: &str,
 ) -> ToolResult<()> {
-    match without_approvals(decision, transport) {
+    match decision {
         Decision::Allow => Ok(()),
+        Decision::Confirm | Decision::Approve if transport == Transport::Cli => Ok(()),
         Decision::Deny => Err(ToolError::new(
             Code::PermissionDenied,
             format!("you may not call `{listed_name}` like this"),

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use homelab_core::call::CallContext;
 use homelab_core::error::{Code, ToolError, ToolResult};
+use homelab_core::policy::{Question, Sight};
 use homelab_core::tool::{Inverse, Target};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::authorize::{self, Question, changes};
+use super::authorize::{self, changes};
 use super::catalogue::{Entry, Place};
 use super::execute::{Bounds, busy, not_applied};
 use super::size::{self, Answer, Budget};
@@ -93,16 +94,24 @@ impl Pipeline {
             }
         }
         let question = Question {
-            principal: &job.context.principal,
+            sight: Sight {
+                principal: &job.context.principal,
+                spec,
+                aggregated: &job.entry.aggregated,
+                kind: job.entry.kind,
+                instance: &job.place.instance.name,
+            },
             transport: job.context.transport,
-            spec,
-            kind: job.entry.kind,
-            instance: &job.place.instance.name,
             arguments: &job.arguments,
             targets: &targets,
         };
-        let decision = self.policy.decide(&question).await?;
-        authorize::enforce(decision, job.context.transport, spec, &job.listed_name)?;
+        let verdict = self.policy.decide(&question).await?;
+        authorize::enforce(
+            verdict.decision,
+            job.context.transport,
+            spec,
+            &job.listed_name,
+        )?;
         Ok(targets)
     }
 

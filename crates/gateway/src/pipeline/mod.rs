@@ -27,6 +27,7 @@ use async_trait::async_trait;
 use homelab_core::call::{CallContext, Caller, Format, Principal, ToolCall, ToolReply};
 use homelab_core::clock::{Clock, Entropy};
 use homelab_core::error::{Code, ToolError, ToolResult};
+use homelab_core::policy::Decide;
 use homelab_core::redact::Redactor;
 use homelab_core::render;
 use homelab_core::server::{Endpoint, ListedTool, Registry};
@@ -34,8 +35,6 @@ use homelab_core::store::{AuditSink, Settings};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use tracing::Instrument as _;
-
-pub use authorize::{Decide, Question, RoleDefaults};
 
 use crate::metrics::Metrics;
 use crate::trail::Trail;

@@ -6,11 +6,10 @@ use std::sync::atomic::Ordering;
 use async_trait::async_trait;
 use homelab_core::call::{Caller as _, ToolReply, Transport};
 use homelab_core::error::{Code, ToolError, ToolResult};
-use homelab_core::policy::{Decision, Role};
+use homelab_core::policy::{Decide, Decision, Question, Role, Sight, Verdict};
 use homelab_core::server::Endpoint;
 use homelab_core::store::{KILL_SWITCH, Settings as _};
 use homelab_core::tool::{Target, ToolSpec};
-use homelab_gateway::pipeline::{Decide, Question};
 use rstest::rstest;
 use serde_json::json;
 
@@ -291,12 +290,20 @@ struct Protects(&'static str);
 
 #[async_trait]
 impl Decide for Protects {
-    async fn decide(&self, question: &Question<'_>) -> ToolResult<Decision> {
+    async fn decide(&self, question: &Question<'_>) -> ToolResult<Verdict> {
         match question.targets.first() {
-            Some(target) if target.id == self.0 => Ok(Decision::Deny),
+            Some(target) if target.id == self.0 => Ok(Decision::Deny.into()),
             Some(target) if target.id == "?" => Err(ToolError::internal("rules are unreadable")),
-            _ => Ok(Decision::Allow),
+            _ => Ok(Decision::Allow.into()),
         }
+    }
+
+    async fn spend(&self, _question: &Question<'_>) -> ToolResult<()> {
+        Ok(())
+    }
+
+    fn hides(&self, _sight: &Sight<'_>) -> bool {
+        false
     }
 }
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use homelab_backend::Env;
 use homelab_backend_homelab::kind;
-use homelab_core::call::{CallContext, CredentialKind, Principal, Progress, Transport};
+use homelab_core::call::{CallContext, Confirmer, CredentialKind, Principal, Progress, Transport};
 use homelab_core::clock::{ManualClock, Micros, SeededEntropy};
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::id::RequestId;
 use homelab_core::inventory::Snapshot;
 use homelab_core::keyring::Keyring;
-use homelab_core::policy::{Grants, Role};
+use homelab_core::policy::Role;
 use homelab_core::redact::Redactor;
 use homelab_core::server::Server;
 use homelab_core::store::{Credential, Stores};
@@ -182,13 +182,12 @@ pub(crate) fn context() -> CallContext {
 
 pub(crate) fn context_with(progress: Progress) -> CallContext {
     CallContext {
-        principal: Arc::new(Principal {
-            name: "cli:0".into(),
-            credential: "cli:0".into(),
-            kind: CredentialKind::Local,
-            role: Role::Admin,
-            grants: Grants::default(),
-        }),
+        principal: Arc::new(Principal::new(
+            "cli:0",
+            "cli:0",
+            CredentialKind::Local,
+            Role::Admin,
+        )),
         request_id: RequestId::new("r"),
         transport: Transport::Cli,
         session: None,
@@ -196,6 +195,7 @@ pub(crate) fn context_with(progress: Progress) -> CallContext {
         deadline: None,
         cancel: CancellationToken::new(),
         progress,
+        confirm: Confirmer::default(),
     }
 }
 

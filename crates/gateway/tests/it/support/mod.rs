@@ -7,21 +7,19 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use homelab_core::call::{
-    CallContext, Caller as _, CredentialKind, Format, Principal, Progress, ToolCall, ToolReply,
-    Transport,
+    CallContext, Caller as _, Confirmer, CredentialKind, Format, Principal, Progress, ToolCall,
+    ToolReply, Transport,
 };
 use homelab_core::clock::{ManualClock, Micros, SeededEntropy};
 use homelab_core::error::ToolError;
 use homelab_core::id::RequestId;
-use homelab_core::policy::{Grants, Pattern, Role};
+use homelab_core::policy::{Decide, Grants, Pattern, Role, RoleDefaults};
 use homelab_core::redact::Redactor;
 use homelab_core::server::{Endpoint, Registry};
 use homelab_core::store::{AuditSink, Settings};
 use homelab_core::tool::ToolSpec;
 use homelab_gateway::metrics::{Build, Metrics};
-use homelab_gateway::pipeline::{
-    Decide, Dispatcher, DispatcherParts, PipelineOptions, RoleDefaults,
-};
+use homelab_gateway::pipeline::{Dispatcher, DispatcherParts, PipelineOptions};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -123,13 +121,7 @@ pub(crate) fn registry(servers: Vec<FakeServer>) -> Registry {
 }
 
 pub(crate) fn principal(role: Role) -> Principal {
-    Principal {
-        name: "claude".into(),
-        credential: "0123456789ab".into(),
-        kind: CredentialKind::Agent,
-        role,
-        grants: Grants::default(),
-    }
+    Principal::new("claude", "0123456789ab", CredentialKind::Agent, role)
 }
 
 /// Patterns of a key, as written.
@@ -157,6 +149,7 @@ pub(crate) fn call(name: &str, arguments: Value) -> ToolCall {
             deadline: None,
             cancel: CancellationToken::new(),
             progress: Progress::default(),
+            confirm: Confirmer::default(),
         },
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use homelab_core::call::{CredentialKind, Principal};
-use homelab_core::policy::{Grants, Role};
+use homelab_core::policy::Role;
 use homelab_core::server::Endpoint;
 use homelab_gateway::mcp::ToolListChanges;
 use homelab_gateway::transport::stdio::{StdioError, serve_on};
@@ -32,13 +32,12 @@ impl Stdio {
         let shutdown = CancellationToken::new();
         let parts = handler_parts(lab.clone(), shutdown.clone());
         let changes = parts.changes.clone();
-        let principal = Arc::new(Principal {
-            name: "stdio:1000".to_owned(),
-            credential: "stdio:1000".to_owned(),
-            kind: CredentialKind::Local,
-            role: Role::Operator,
-            grants: Grants::default(),
-        });
+        let principal = Arc::new(Principal::new(
+            "stdio:1000",
+            "stdio:1000",
+            CredentialKind::Local,
+            Role::Operator,
+        ));
         let (input, server_input) = duplex(64 * 1024);
         let (output, server_output) = duplex(64 * 1024);
         let endpoint = Endpoint::Server("lab".into());

@@ -4,6 +4,8 @@
 //! Every method is one transaction. Lists are ordered by the natural key (names folded to lower
 //! case, addresses in numeric order where stated) and paged by keyset.
 
+mod approvals;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -23,6 +25,11 @@ use crate::inventory::{
 use crate::net::{Cidr, Ip};
 use crate::page::{Page, PageRequest};
 use crate::policy::{Grants, Role};
+
+pub use approvals::{
+    ApprovalFilter, Approvals, Asked, Budgets, Signals, Step, TaintMark, Taints, Take, Topic,
+    UsedUp, taint_scope,
+};
 
 /// What a store answers.
 pub type StoreResult<T> = Result<T, StoreError>;
