@@ -230,7 +230,7 @@ mod tests {
             &digest,
             "agent-1",
             "r-2",
-            Duration::from_secs(60),
+            Duration::from_mins(1),
             Micros(now),
         )
     }
@@ -345,7 +345,7 @@ mod tests {
             "delete_vm",
             &json!({ "vmid": 106 }),
         );
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
 
         let changed = approved
             .clone()
