@@ -62,6 +62,12 @@ pub(crate) enum Command {
     /// Make and revoke API keys.
     #[command(subcommand)]
     Keys(commands::keys::Command),
+    /// Decide on calls that wait for a person.
+    #[command(subcommand)]
+    Approvals(commands::approvals::Command),
+    /// Callers that read text by outsiders, whose changes need approval for a while.
+    #[command(subcommand)]
+    Taint(commands::taint::Command),
     /// Show, verify and export the record of all calls.
     #[command(subcommand)]
     Audit(commands::audit::Command),

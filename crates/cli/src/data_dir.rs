@@ -19,6 +19,8 @@ pub(crate) const MASTER_KEY: &str = "master.key";
 pub(crate) const AUDIT_KEY: &str = "audit.key";
 /// Name of the list of owner keys (ids and hashes) that were made here.
 pub(crate) const OWNER_HASH: &str = "owner.key.hash";
+/// While it exists, nothing can be changed; the kill switch for when the database is what is broken.
+pub(crate) const KILL_FILE: &str = "kill-switch";
 /// Name of the directory of backups.
 pub(crate) const BACKUPS: &str = "backups";
 /// Name of the file that says that everything in here is made up.

@@ -101,6 +101,7 @@ struct Stream {
 }
 
 /// The terminal, or what stands in its place.
+#[derive(Clone)]
 pub(crate) struct Output {
     mode: Mode,
     stdout: Stream,

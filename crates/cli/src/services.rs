@@ -1,18 +1,19 @@
 //! Puts the program together: database, keys, audit, servers, and the one path that calls take.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
 use homelab_backend::Env;
 use homelab_core::audit::{AuditEntry, AuditKey, EntryKind};
-use homelab_core::call::{CallContext, Confirmer, Principal, Progress, Transport};
+use homelab_core::call::{CallContext, Caller, Confirmer, Principal, Progress, Transport};
 use homelab_core::id::{RequestId, uuid_v7};
 use homelab_core::policy::{Role, RoleDefaults};
 use homelab_core::redact::Redactor;
 use homelab_core::secret::Secret;
 use homelab_core::server::Registry;
 use homelab_core::store::{ApiKey, AuditSink as _, Stores};
+use homelab_gateway::approval::{ApprovalParts, ApprovalService, Control, FaultPoint, Faults};
 use homelab_gateway::auth::local;
 use homelab_gateway::metrics::{Build, Metrics};
 use homelab_gateway::pipeline::{Dispatcher, DispatcherParts, PipelineOptions};
@@ -22,7 +23,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::commands::credentials::all_credentials;
 use crate::config::{Config, Loaded};
-use crate::data_dir::{DataDir, Lock, uid};
+use crate::data_dir::{DataDir, KILL_FILE, Lock, uid};
+use crate::environment::Environment;
 use crate::key_files::{self, MasterKeys};
 use crate::session::Session;
 use crate::{servers, target};
@@ -47,6 +49,8 @@ pub(crate) struct Services {
     pub(crate) env: Env,
     /// Counts and measures.
     pub(crate) metrics: Arc<Metrics>,
+    /// Moves held calls on.
+    pub(crate) approvals: Arc<ApprovalService>,
     /// The path that every call takes.
     pub(crate) dispatcher: Arc<Dispatcher>,
     uid: u32,
@@ -90,11 +94,26 @@ impl Services {
         };
         let registry = Arc::new(ArcSwap::from_pointee(servers::registry(config, &env)));
         let metrics = Metrics::new(build());
+        let approvals = ApprovalService::new(ApprovalParts {
+            store: stores.approvals.clone(),
+            log: stores.audit.clone(),
+            signals: stores.signals.clone(),
+            audit: audit.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            metrics: metrics.clone(),
+            faults: faults(&session.environment),
+        });
+        let control = Control::new(approvals.clone(), stores.audit.clone());
         let dispatcher = Dispatcher::new(DispatcherParts {
             registry: registry.clone(),
             settings: stores.settings.clone(),
             audit: audit.clone(),
             policy: Arc::new(RoleDefaults),
+            approvals: approvals.clone(),
+            taints: stores.taints.clone(),
+            everywhere: Some(control.clone()),
+            kill_file: Some(data.file(KILL_FILE)),
             clock,
             entropy,
             redactor: redactor.clone(),
@@ -104,6 +123,8 @@ impl Services {
                 most_tokens: config.limits.answer_tokens,
             },
         });
+        let caller: Weak<dyn Caller> = Arc::downgrade(&dispatcher);
+        control.connect(caller);
         let uid = uid(data.path());
         Ok(Self {
             data,
@@ -115,6 +136,7 @@ impl Services {
             registry,
             env,
             metrics,
+            approvals,
             dispatcher,
             uid,
             _lock: lock,
@@ -222,6 +244,15 @@ pub(crate) struct Event<'a> {
     pub(crate) by: Option<&'a ApiKey>,
     /// More, without secrets.
     pub(crate) details: Option<String>,
+}
+
+/// Debug builds end where this variable says, for tests of what a crash leaves behind.
+fn faults(environment: &Environment) -> Faults {
+    let point = environment.get("HOMELAB_TEST_ABORT_AT");
+    match point.and_then(FaultPoint::parse) {
+        Some(point) if cfg!(debug_assertions) => Faults::abort_at(point),
+        _ => Faults::default(),
+    }
 }
 
 fn build() -> Build {

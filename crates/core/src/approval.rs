@@ -10,6 +10,7 @@
 //! once: `approved → executing` happens in one conditional step, so of any number of callers that see
 //! the approval, on any number of replicas, one runs.
 
+mod plan;
 mod steps;
 
 use std::time::Duration;
@@ -187,7 +188,8 @@ pub struct Approval {
     pub needs: Decision,
     /// How many different people have to agree.
     pub approvers: u32,
-    /// SHA-256 over caller, tool, instance and the full arguments, hexadecimal; see [`bind`].
+    /// SHA-256 over caller, tool, instance and the full arguments, hexadecimal; see
+    /// [`Binding`].
     pub digest: String,
     /// Who asks.
     pub requester: Requester,
@@ -246,14 +248,37 @@ pub enum Refusal {
     OtherCaller,
 }
 
-/// The digest that binds an approval: whoever calls the same tool at the same instance with the same
-/// arguments and the same credential gets the same one. `arguments` are the full ones, normalised.
-pub fn bind(credential: &str, kind: &str, instance: &str, tool: &str, arguments: &Value) -> String {
-    digest(&canonical(&json!({
-        "credential": credential,
-        "kind": kind,
-        "instance": instance,
-        "tool": tool,
-        "arguments": arguments,
-    })))
+/// What an approval is bound to. Whoever calls the same tool at the same instance with the same
+/// arguments and the same credential, under rules that ask for the same, gets the same one.
+#[derive(Debug, Clone, Copy)]
+pub struct Binding<'a> {
+    /// The caller's credential.
+    pub credential: &'a str,
+    /// The server's kind.
+    pub kind: &'a str,
+    /// Its instance.
+    pub instance: &'a str,
+    /// The tool's bare name.
+    pub tool: &'a str,
+    /// The full arguments, normalised.
+    pub arguments: &'a Value,
+    /// What the rules ask for.
+    pub needs: Decision,
+    /// How many people they ask for.
+    pub approvers: u32,
+}
+
+impl Binding<'_> {
+    /// SHA-256 over all of it, hexadecimal.
+    pub fn digest(&self) -> String {
+        digest(&canonical(&json!({
+            "credential": self.credential,
+            "kind": self.kind,
+            "instance": self.instance,
+            "tool": self.tool,
+            "arguments": self.arguments,
+            "needs": self.needs,
+            "approvers": self.approvers,
+        })))
+    }
 }

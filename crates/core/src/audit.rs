@@ -141,6 +141,15 @@ impl AuditKey {
         hex::encode(&mac.finalize().into_bytes()[..8])
     }
 
+    /// A key for another purpose: all processes that share this one get the same, and it tells
+    /// nothing about this one.
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        let mut mac = self.0.clone();
+        mac.update(b"homelab-mcp derived key\0");
+        mac.update(purpose.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+
     /// The MAC of a row at its place.
     pub fn mac(&self, chain: &str, seq: i64, entry: &AuditEntry, previous: &str) -> String {
         let mut mac = self.0.clone();

@@ -4,6 +4,7 @@
 //! [`ToolCall`](homelab_core::call::ToolCall) and hands it to [`pipeline::Dispatcher`]; there is no
 //! second way to run a tool.
 
+pub mod approval;
 pub mod auth;
 pub mod limits;
 pub mod mcp;

@@ -49,14 +49,16 @@ impl Trail {
         id::uuid_v7(&*self.clock, &*self.entropy)
     }
 
-    /// Gives the row its id and time and hands it over. A failure is counted and logged here; the
+    /// Gives the row its time, and its id unless it has one, and hands it over. A failure is counted and logged here; the
     /// caller decides what it means for the call.
     pub(crate) async fn write(
         &self,
         mut entry: AuditEntry,
         durability: Durability,
     ) -> StoreResult<()> {
-        entry.id = self.new_id();
+        if entry.id.is_empty() {
+            entry.id = self.new_id();
+        }
         entry.timestamp = self.now();
         let kind = entry.kind;
         let written = match durability {

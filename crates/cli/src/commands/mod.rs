@@ -1,5 +1,6 @@
 //! The commands, one file each: its options, and what it does.
 
+pub(crate) mod approvals;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod client_config;
@@ -14,6 +15,7 @@ pub(crate) mod keys;
 pub(crate) mod kill_switch;
 pub(crate) mod restore;
 pub(crate) mod serve;
+pub(crate) mod taint;
 pub(crate) mod tools;
 
 use anyhow::Result;
@@ -34,6 +36,8 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<Exit> {
         Command::Inventory(command) => inventory::run(command, session).await,
         Command::Credentials(command) => credentials::run(command, session).await,
         Command::Keys(command) => keys::run(command, session).await,
+        Command::Approvals(command) => approvals::run(command, session).await,
+        Command::Taint(command) => taint::run(command, session).await,
         Command::Audit(command) => audit::run(command, session).await,
         Command::Config(command) => config::run(command, session),
         Command::Doctor(args) => doctor::run(args, session).await,

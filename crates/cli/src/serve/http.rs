@@ -47,6 +47,7 @@ impl Running<'_> {
             handler: self.parts(),
             authenticator: authenticator.clone(),
             registry: self.services.registry.clone(),
+            approvals: Some(self.services.approvals.clone()),
             ready: Arc::new(Ready(self.services.database.clone())),
             options: options(config),
         });

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use homelab_core::server::Endpoint;
-use homelab_gateway::mcp::{HandlerParts, ToolListChanges};
+use homelab_gateway::mcp::{HandlerParts, Sealer, ToolListChanges};
 use homelab_gateway::transport::stdio;
 use tokio_util::sync::CancellationToken;
 
@@ -116,6 +116,7 @@ impl Running<'_> {
             clock: self.session.clock.clone(),
             entropy: self.session.entropy.clone(),
             shutdown: self.shutdown.clone(),
+            sealer: Sealer::new(self.services.audit_key.derive("mcp request state")),
             output_schemas_in_aggregate: self.loaded.config.server.output_schemas,
         })
     }

@@ -163,10 +163,23 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::approval::{Action, Channel, Requester, bind};
+    use crate::approval::{Action, Binding, Channel, Requester};
     use crate::tool::Effect;
 
     const MINUTE: i64 = 60_000_000;
+
+    fn digest_of(arguments: &serde_json::Value) -> String {
+        let binding = Binding {
+            credential: "agent-1",
+            kind: "proxmox",
+            instance: "pve",
+            tool: "delete_vm",
+            arguments,
+            needs: Decision::Approve,
+            approvers: 1,
+        };
+        binding.digest()
+    }
 
     fn held(needs: Decision, approvers: u32) -> Approval {
         let arguments = json!({ "vmid": 105 });
@@ -175,7 +188,7 @@ mod tests {
             state: State::Pending,
             needs,
             approvers,
-            digest: bind("agent-1", "proxmox", "pve", "delete_vm", &arguments),
+            digest: digest_of(&arguments),
             requester: Requester {
                 principal: "claude".into(),
                 credential: "agent-1".into(),
@@ -338,13 +351,7 @@ mod tests {
     #[test]
     fn other_arguments_or_another_caller_need_another_approval() {
         let approved = cast(held(Decision::Approve, 1), owner("anna")).unwrap();
-        let other = bind(
-            "agent-1",
-            "proxmox",
-            "pve",
-            "delete_vm",
-            &json!({ "vmid": 106 }),
-        );
+        let other = digest_of(&json!({ "vmid": 106 }));
         let minute = Duration::from_mins(1);
 
         let changed = approved

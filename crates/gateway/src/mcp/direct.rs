@@ -19,7 +19,8 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use homelab_core::call::{Format, Progress, ToolCall, ToolReply, Transport};
 use homelab_core::error::ToolError;
-use homelab_core::server::{Endpoint, ListedTool};
+use homelab_core::server::{Endpoint, ListedTool, aggregated_name};
+use homelab_core::tool::Effect;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use http_body_util::Full;
@@ -31,6 +32,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::convert;
+use super::elicit::takes_forms;
 use super::parts::{
     self, HandlerParts, SERVER_INFO, SERVER_NAME, SERVER_TITLE, SERVER_VERSION, Served,
     call_context, surveyor,
@@ -49,13 +51,16 @@ static MCP_NAME: HeaderName = HeaderName::from_static("mcp-name");
 pub(crate) struct DirectCalls {
     parts: Arc<HandlerParts>,
     endpoint: Endpoint,
-    /// Tools that want arguments repeated in headers; the SDK checks those.
-    with_headers: ArcSwapOption<Promoting>,
+    /// What the SDK's types are needed for.
+    left: ArcSwapOption<Left>,
 }
 
-struct Promoting {
+struct Left {
     version: u64,
-    names: HashSet<String>,
+    /// Tools that want arguments repeated in headers; the SDK checks those.
+    with_headers: HashSet<String>,
+    /// Tools that may end with a question to a client that can be asked.
+    changing: HashSet<String>,
 }
 
 /// A call that was taken.
@@ -95,7 +100,7 @@ struct Meta<'a> {
     protocol_version: Cow<'a, str>,
     /// Read into its type: a malformed one is refused.
     #[serde(rename = "io.modelcontextprotocol/clientCapabilities")]
-    _client_capabilities: ClientCapabilities,
+    client_capabilities: ClientCapabilities,
     #[serde(rename = "progressToken")]
     progress_token: Option<IgnoredAny>,
 }
@@ -163,7 +168,7 @@ impl DirectCalls {
         Self {
             parts,
             endpoint,
-            with_headers: ArcSwapOption::empty(),
+            left: ArcSwapOption::empty(),
         }
     }
 
@@ -189,7 +194,7 @@ impl DirectCalls {
             && params.input_responses.is_none()
             && params.request_state.is_none()
             && only(headers, &MCP_NAME) == Some(params.name.as_str())
-            && !self.promotes_arguments(&params.name);
+            && !self.is_left(&params.name, takes_forms(&params.meta.client_capabilities));
         right.then(|| DirectCall {
             id: envelope.id,
             name: params.name,
@@ -257,26 +262,42 @@ impl DirectCalls {
         )
     }
 
-    /// Whether a tool of that name wants arguments in headers. Read again when tools change.
-    fn promotes_arguments(&self, name: &str) -> bool {
+    /// Whether a call of that name is for the SDK. Read again when tools change.
+    fn is_left(&self, name: &str, can_be_asked: bool) -> bool {
+        let is_in = |left: &Left| {
+            left.with_headers.contains(name) || can_be_asked && left.changing.contains(name)
+        };
         let version = self.parts.changes.version();
-        if let Some(known) = self.with_headers.load().as_deref()
+        if let Some(known) = self.left.load().as_deref()
             && known.version == version
         {
-            return known.names.contains(name);
+            return is_in(known);
         }
         let Ok(listed) = self.parts.caller.list(&self.endpoint, &surveyor()) else {
             return true;
         };
-        let names: HashSet<_> = listed
-            .into_iter()
-            .filter(mentions_header)
-            .map(|tool| tool.name)
-            .collect();
-        let promotes = names.contains(name);
-        self.with_headers
-            .store(Some(Arc::new(Promoting { version, names })));
-        promotes
+        let names = |wanted: &dyn Fn(&ListedTool) -> bool| {
+            let wanted = listed.iter().filter(|tool| wanted(tool));
+            // Under its other name too: both can be called.
+            wanted
+                .flat_map(|tool| {
+                    let spec = &tool.info.spec;
+                    [
+                        tool.name.clone(),
+                        spec.name.to_owned(),
+                        aggregated_name(tool.kind, spec),
+                    ]
+                })
+                .collect()
+        };
+        let left = Left {
+            version,
+            with_headers: names(&mentions_header),
+            changing: names(&|tool| tool.info.spec.effect != Effect::Read),
+        };
+        let answer = is_in(&left);
+        self.left.store(Some(Arc::new(left)));
+        answer
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use homelab_core::call::{Format, Principal, Progress, ToolCall, Transport};
+use homelab_core::call::{
+    CallContext, Confirmer, Format, Principal, Progress, ToolCall, Transport,
+};
 use homelab_core::server::Endpoint;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod,
@@ -18,6 +20,7 @@ use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::changes::ToolListChanges;
+use super::elicit::{Rounds, by_request, takes_forms};
 use super::parts::{
     HandlerParts, SERVER_INFO, SERVER_NAME, SERVER_TITLE, SERVER_VERSION, Served, TOOL_ERROR,
     call_context, label, surveyor,
@@ -131,24 +134,46 @@ impl Handler {
         &self,
         request: CallToolRequestParams,
         context: &RequestContext<RoleServer>,
-    ) -> Result<CallToolResult, ErrorData> {
+    ) -> Result<CallToolResponse, ErrorData> {
         let identity = self.identity(&context.extensions)?;
+        let principal = identity.principal.clone();
+        let capabilities = context.client_capabilities();
+        let is_modern = speaks_modern(context);
+        let rounds = if is_modern {
+            Some(Rounds::of(&request, &self.parts.sealer, &principal)?)
+        } else {
+            None
+        };
+        let confirm = match &rounds {
+            Some(rounds) if capabilities.as_ref().is_some_and(takes_forms) => {
+                Confirmer::through(rounds.clone())
+            }
+            Some(_) => Confirmer::default(),
+            None => by_request(&context.peer, capabilities.as_ref()),
+        };
         let mut result = match context.meta.get_progress_token() {
             None => {
-                self.run(request, context, identity, Progress::default())
+                self.run(request, context, identity, Progress::default(), confirm)
                     .await?
             }
             Some(token) => {
                 progress::forward(context.peer.clone(), token, |progress| {
-                    self.run(request, context, identity, progress)
+                    self.run(request, context, identity, progress, confirm)
                 })
                 .await?
             }
         };
-        if speaks_modern(context) {
+        if let Some(question) = rounds
+            .as_ref()
+            .filter(|_| result.is_error == Some(true))
+            .and_then(|rounds| rounds.question(&self.parts.sealer, &principal))
+        {
+            return Ok(question.with_meta(server_meta()).into());
+        }
+        if is_modern {
             result.meta = Some(server_meta());
         }
-        Ok(result)
+        Ok(result.into())
     }
 
     async fn run(
@@ -157,6 +182,7 @@ impl Handler {
         context: &RequestContext<RoleServer>,
         identity: Identity,
         progress: Progress,
+        confirm: Confirmer,
     ) -> Result<CallToolResult, ErrorData> {
         let session = self.session_of(&context.extensions);
         let call = ToolCall {
@@ -164,13 +190,16 @@ impl Handler {
             name: request.name.into_owned(),
             arguments: request.arguments.unwrap_or_default(),
             format: Format::default(),
-            context: call_context(
-                identity,
-                self.transport,
-                session,
-                context.ct.clone(),
-                progress,
-            ),
+            context: CallContext {
+                confirm,
+                ..call_context(
+                    identity,
+                    self.transport,
+                    session,
+                    context.ct.clone(),
+                    progress,
+                )
+            },
         };
         match self.parts.caller.call(call).await {
             Ok(reply) => Ok(convert::success(
@@ -266,12 +295,15 @@ impl ServerHandler for Handler {
             revision: &revision(&context),
             transport: self.transport,
             error: match &result {
-                Ok(result) => (result.is_error == Some(true)).then_some(TOOL_ERROR),
+                Ok(CallToolResponse::Complete(result)) => {
+                    (result.is_error == Some(true)).then_some(TOOL_ERROR)
+                }
+                Ok(_) => None,
                 Err(error) => Some(label(error.code)),
             },
             since,
         });
-        result.map(CallToolResponse::from)
+        result
     }
 
     /// The SDK reads the schema of a called tool here to check `Mcp-Param-*` headers; without this

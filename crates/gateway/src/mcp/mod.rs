@@ -6,11 +6,13 @@
 mod changes;
 mod convert;
 mod direct;
+mod elicit;
 mod handler;
 mod parts;
 mod progress;
 
 pub use changes::ToolListChanges;
+pub use elicit::Sealer;
 pub use handler::Handler;
 pub use parts::HandlerParts;
 

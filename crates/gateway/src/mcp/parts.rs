@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::changes::ToolListChanges;
+use super::elicit::Sealer;
 use crate::metrics::{Metrics, Operation};
 use crate::transport::Identity;
 
@@ -42,6 +43,8 @@ pub struct HandlerParts {
     pub entropy: Arc<dyn Entropy>,
     /// Ends streams that would otherwise last for ever.
     pub shutdown: CancellationToken,
+    /// Seals what clients carry between the rounds of a question.
+    pub sealer: Sealer,
     /// Whether `/mcp` lists output schemas too; they double the size of the list.
     pub output_schemas_in_aggregate: bool,
 }

@@ -63,6 +63,12 @@ struct KindLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ApprovalLabels {
+    decision: &'static str,
+    channel: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OperationLabels {
     mcp_method_name: &'static str,
     gen_ai_tool_name: Arc<str>,
@@ -111,6 +117,7 @@ pub struct Metrics {
     auth_failures: Family<ReasonLabels, Counter>,
     audit_events: Family<KindLabels, Counter>,
     audit_write_failures: Counter,
+    approvals: Family<ApprovalLabels, Counter>,
     operations: Histograms<OperationLabels>,
     tools: ArcSwap<HashSet<Arc<str>>>,
     no_tool: Arc<str>,
@@ -129,6 +136,7 @@ impl Metrics {
         let auth_failures = Family::default();
         let audit_events = Family::<KindLabels, Counter>::default();
         let audit_write_failures = Counter::default();
+        let approvals = Family::default();
         let operations = Histograms::new_with_constructor(|| Histogram::new(names::SECONDS));
         let info = Family::<BuildLabels, Gauge>::default();
 
@@ -174,6 +182,11 @@ impl Metrics {
             audit_write_failures.clone(),
         );
         registry.register(
+            names::APPROVALS,
+            "Steps of held calls by what was decided and through which door",
+            approvals.clone(),
+        );
+        registry.register(
             names::OPERATION_DURATION,
             "How long the server took to answer an MCP message",
             operations.clone(),
@@ -200,6 +213,7 @@ impl Metrics {
             auth_failures,
             audit_events,
             audit_write_failures,
+            approvals,
             operations,
             tools: ArcSwap::default(),
             no_tool: "".into(),
@@ -307,6 +321,12 @@ impl Metrics {
     pub fn audit_event(&self, kind: EntryKind) {
         let kind = kind.as_str();
         self.audit_events.get_or_create(&KindLabels { kind }).inc();
+    }
+
+    /// Counts a step of a held call; both are from closed sets.
+    pub(crate) fn approval(&self, decision: &'static str, channel: &'static str) {
+        let labels = ApprovalLabels { decision, channel };
+        self.approvals.get_or_create(&labels).inc();
     }
 
     /// Counts an audit row that could not be kept.

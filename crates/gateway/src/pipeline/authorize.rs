@@ -1,89 +1,108 @@
-//! Who may: the look at role and patterns that hides a tool, the kill switch, and the decision.
+//! Who may: the look at rules and patterns that hides a tool, and the kill switch.
 
-use homelab_core::call::{Principal, Transport};
+use std::path::PathBuf;
+
+use homelab_core::call::Principal;
 use homelab_core::error::{Code, ToolError, ToolResult};
-use homelab_core::policy::{Decision, role_default};
+use homelab_core::policy::{Decide, Sight};
 use homelab_core::store::{KILL_SWITCH, Settings};
 use homelab_core::tool::{Effect, ToolSpec};
 
 use super::catalogue::{Entry, Place};
 
-/// Whether the caller may know of this tool at this instance.
-pub(super) fn may_see(principal: &Principal, entry: &Entry, place: &Place) -> bool {
-    if role_default(principal.role, entry.spec()) == Decision::Deny {
+/// Whether the caller may know of this tool at this instance: by its role or the rules, its key's
+/// patterns, and the bounds that its request set itself.
+pub(super) fn may_see(
+    policy: &dyn Decide,
+    principal: &Principal,
+    entry: &Entry,
+    place: &Place,
+) -> bool {
+    let instance = &*place.instance.name;
+    let sight = Sight {
+        principal,
+        spec: entry.spec(),
+        aggregated: &entry.aggregated,
+        kind: entry.kind,
+        instance,
+    };
+    if policy.hides(&sight) {
         return false;
     }
     let grants = &principal.grants;
-    if grants.allow.is_empty() && grants.deny.is_empty() {
+    let tightening = principal.tightening.as_deref();
+    if grants.allow.is_empty() && grants.deny.is_empty() && tightening.is_none() {
         return true;
     }
-    grants.permit(&[
+    let names = [
         entry.spec().name,
-        &entry.aggregated,
+        &*entry.aggregated,
         entry.spec().permission,
-        &entry.of_kind,
-        &place.qualified,
-    ])
+        &*entry.of_kind,
+        &*place.qualified,
+    ];
+    grants.permit(&names)
+        && tightening
+            .is_none_or(|bounds| bounds.permits(entry.spec(), entry.kind, instance, &names))
 }
 
-/// Refuses while the kill switch is on.
-///
-/// Read on each change and kept nowhere, because other processes turn it. Anything but a clear "off"
-/// stops the change.
-pub(super) async fn kill_switch(settings: &dyn Settings) -> ToolResult<()> {
-    let value = settings.get(KILL_SWITCH).await.map_err(|error| {
-        tracing::error!(%error, "the kill switch cannot be read");
-        ToolError::new(
-            Code::UpstreamUnreachable,
-            "the kill switch cannot be read, so nothing is changed",
-        )
-        .reason("database_unavailable")
-        .hint("run `homelab-mcp doctor` to see what is wrong with the database")
-    })?;
-    match value.as_deref() {
-        None | Some("off") => Ok(()),
-        Some(_) => Err(ToolError::new(
-            Code::PermissionDenied,
-            "the kill switch is on: nothing may be changed",
-        )
-        .reason("kill_switch")
-        .hint("the owner ends this with `homelab-mcp kill-switch off`; reads still work")),
+/// Stops every change while it is on: by a setting that all processes share, or by a file that
+/// whoever can reach the machine makes, also when the database is what is broken.
+pub(super) struct KillSwitch {
+    /// The file whose presence means on.
+    pub(super) file: Option<PathBuf>,
+}
+
+impl KillSwitch {
+    /// Refuses while it is on.
+    ///
+    /// Read on each change and kept nowhere, because other processes turn it. Anything but a clear
+    /// "off" stops the change.
+    pub(super) async fn check(&self, settings: &dyn Settings) -> ToolResult<()> {
+        if let Some(file) = &self.file {
+            match tokio::fs::try_exists(file).await {
+                Ok(false) => {}
+                Ok(true) => {
+                    return Err(switched_on(&format!(
+                        "the owner ends this by removing `{}`; reads still work",
+                        file.display()
+                    )));
+                }
+                Err(error) => {
+                    tracing::error!(%error, path = %file.display(), "the kill switch's file cannot be looked for");
+                    return Err(unreadable());
+                }
+            }
+        }
+        let value = settings.get(KILL_SWITCH).await.map_err(|error| {
+            tracing::error!(%error, "the kill switch cannot be read");
+            unreadable()
+        })?;
+        match value.as_deref() {
+            None | Some("off") => Ok(()),
+            Some(_) => Err(switched_on(
+                "the owner ends this with `homelab-mcp kill-switch off`; reads still work",
+            )),
+        }
     }
 }
 
-/// What the decision means for the call now.
-pub(super) fn enforce(
-    decision: Decision,
-    transport: Transport,
-    spec: &ToolSpec,
-    listed_name: &str,
-) -> ToolResult<()> {
-    match decision {
-        Decision::Allow => Ok(()),
-        Decision::Confirm | Decision::Approve if transport == Transport::Cli => Ok(()),
-        Decision::Deny => Err(ToolError::new(
-            Code::PermissionDenied,
-            format!("you may not call `{listed_name}` like this"),
-        )
-        .reason("denied")),
-        // Code `approval_required` is kept for calls that wait for somebody; this one does not.
-        held @ (Decision::Confirm | Decision::Approve) => Err(ToolError::new(
-            Code::PermissionDenied,
-            format!(
-                "`{listed_name}` is {} and {}, which only the command line can do yet",
-                spec.effect.as_str(),
-                if held == Decision::Confirm {
-                    "has to be confirmed by a person"
-                } else {
-                    "has to be approved by the owner"
-                },
-            ),
-        )
-        .reason("approval_not_available")
-        .hint(format!(
-            "ask the user to run `homelab-mcp tools call {listed_name} --args '…'` in a terminal"
-        ))),
-    }
+fn switched_on(hint: &str) -> ToolError {
+    ToolError::new(
+        Code::PermissionDenied,
+        "the kill switch is on: nothing may be changed",
+    )
+    .reason("kill_switch")
+    .hint(hint)
+}
+
+fn unreadable() -> ToolError {
+    ToolError::new(
+        Code::UpstreamUnreachable,
+        "the kill switch cannot be read, so nothing is changed",
+    )
+    .reason("database_unavailable")
+    .hint("run `homelab-mcp doctor` to see what is wrong with the database")
 }
 
 /// Whether a call changes anything.

@@ -25,6 +25,18 @@ pub(super) struct Instance {
     pub(super) metrics: ServerMetrics,
 }
 
+impl Instance {
+    fn new(server: &Arc<dyn Server>, metrics: &Arc<Metrics>) -> Arc<Self> {
+        let name: Arc<str> = server.instance().into();
+        Arc::new(Self {
+            server: Arc::clone(server),
+            permits: Semaphore::new(server.concurrency().clamp(1, Semaphore::MAX_PERMITS)),
+            metrics: metrics.server(&name),
+            name,
+        })
+    }
+}
+
 /// One tool of one kind.
 pub(super) struct Entry {
     pub(super) kind: &'static str,
@@ -153,19 +165,15 @@ pub(super) struct Catalogue {
 }
 
 impl Catalogue {
-    fn build(registry: Arc<Registry>, metrics: &Arc<Metrics>) -> Self {
+    fn build(
+        registry: Arc<Registry>,
+        everywhere: Option<&Arc<dyn Server>>,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
         let mut kinds: BTreeMap<&'static str, Vec<Arc<Instance>>> = BTreeMap::new();
         for server in registry.servers() {
-            let name: Arc<str> = server.instance().into();
-            kinds
-                .entry(server.kind())
-                .or_default()
-                .push(Arc::new(Instance {
-                    server: Arc::clone(server),
-                    permits: Semaphore::new(server.concurrency().clamp(1, Semaphore::MAX_PERMITS)),
-                    metrics: metrics.server(&name),
-                    name,
-                }));
+            let instance = Instance::new(server, metrics);
+            kinds.entry(server.kind()).or_default().push(instance);
         }
         let mut all = Scope::default();
         let mut servers: HashMap<String, Scope> = HashMap::new();
@@ -192,6 +200,9 @@ impl Catalogue {
                     );
                 }
             }
+        }
+        if let Some(server) = everywhere {
+            add_everywhere(server, &mut all, &mut servers, metrics);
         }
         Self {
             all,
@@ -227,6 +238,27 @@ impl Catalogue {
             ]
         });
         names.map(Arc::from).collect()
+    }
+}
+
+/// Every endpoint gets this server's tools, under their names at `/mcp`, last in the listing.
+fn add_everywhere(
+    server: &Arc<dyn Server>,
+    all: &mut Scope,
+    servers: &mut HashMap<String, Scope>,
+    metrics: &Arc<Metrics>,
+) {
+    let instances = [Instance::new(server, metrics)];
+    for info in server.tools() {
+        let entry = Arc::new(Entry::new(server.kind(), info.clone()));
+        let places = places(&entry, &instances, metrics);
+        for scope in std::iter::once(&mut *all).chain(servers.values_mut()) {
+            // A server's own tool of that name goes first; the other stays at `/mcp`.
+            if !scope.by_name.contains_key(&entry.aggregated) {
+                let name = entry.aggregated.clone();
+                scope.add(Offer::new(&entry, places.clone(), name), info.spec.name);
+            }
+        }
     }
 }
 
@@ -283,17 +315,23 @@ impl Offer {
 /// The catalogue of the registry as it is now.
 pub(super) struct Catalogues {
     registry: Arc<ArcSwap<Registry>>,
+    everywhere: Option<Arc<dyn Server>>,
     metrics: Arc<Metrics>,
     current: ArcSwap<Catalogue>,
     building: Mutex<()>,
 }
 
 impl Catalogues {
-    pub(super) fn new(registry: Arc<ArcSwap<Registry>>, metrics: Arc<Metrics>) -> Self {
-        let first = Catalogue::build(registry.load_full(), &metrics);
+    pub(super) fn new(
+        registry: Arc<ArcSwap<Registry>>,
+        everywhere: Option<Arc<dyn Server>>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let first = Catalogue::build(registry.load_full(), everywhere.as_ref(), &metrics);
         metrics.set_known(first.tool_names(), &[]);
         Self {
             registry,
+            everywhere,
             metrics,
             current: ArcSwap::from_pointee(first),
             building: Mutex::new(()),
@@ -320,7 +358,7 @@ impl Catalogues {
         if Arc::ptr_eq(&before.registry, &registry) {
             return;
         }
-        let after = Catalogue::build(registry, &self.metrics);
+        let after = Catalogue::build(registry, self.everywhere.as_ref(), &self.metrics);
         let gone: Vec<_> = before
             .instances
             .iter()

@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
+use homelab_core::approval::Approval;
 use homelab_core::call::CallContext;
 use homelab_core::error::{Code, ToolError, ToolResult};
-use homelab_core::policy::{Question, Sight};
+use homelab_core::policy::{Question, Sight, Verdict};
 use homelab_core::tool::{Inverse, Target};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::authorize::{self, changes};
+use super::authorize::changes;
 use super::catalogue::{Entry, Place};
 use super::execute::{Bounds, busy, not_applied};
+use super::record::Open;
 use super::size::{self, Answer, Budget};
 use super::{Pipeline, shape};
+use crate::approval::FaultPoint;
 
 /// How often a page is asked for anew with fewer rows, before it is cut.
 const PAGE_ATTEMPTS: usize = 3;
@@ -31,13 +34,23 @@ pub(super) struct Job {
     pub(super) budget: Budget,
     pub(super) context: CallContext,
     pub(super) started: Instant,
+    /// When the caller itself gives up.
+    pub(super) own_deadline: Option<Instant>,
+}
+
+/// What is known of a job before it is let through.
+pub(super) struct Admitted {
+    pub(super) targets: Vec<Target>,
+    pub(super) verdict: Verdict,
+    /// Sources of text by outsiders that the caller read before; empty unless that matters.
+    pub(super) read_before: Vec<String>,
 }
 
 impl Pipeline {
     /// Decides, runs, shapes and records one job.
     pub(super) async fn perform(&self, mut job: Job) -> ToolResult<Answer> {
         let deadline = job.started + job.entry.spec().timeout;
-        let own = job.context.deadline;
+        let own = job.own_deadline;
         job.context.deadline = Some(own.map_or(deadline, |own| own.min(deadline)));
         // Ends with the call, so that work which a tool left behind stops too.
         let token = job.context.cancel.child_token();
@@ -54,65 +67,114 @@ impl Pipeline {
             &job.arguments,
             job.started,
         );
-        let targets = match self.bounds(&job).hold(self.admit(&job)).await {
-            Ok(targets) => targets,
-            Err(error) => {
-                let error = self.clean_error(error, &job);
-                if error.code() == Code::PermissionDenied {
-                    record.refused(&error).await;
-                } else {
-                    // Nothing ran, so there is nothing to withhold if this cannot be kept.
-                    drop(record.ended(Some(&error), None).await);
-                }
-                return Err(error);
-            }
+        let admitted = self.bounds(&job).hold(self.admit(&job)).await;
+        let admitted = match admitted {
+            Ok(admitted) => admitted,
+            Err(error) => return Err(self.stopped(record, error, &job).await),
         };
-        if changes(job.entry.spec())
-            && let Err(error) = record.intent(&targets).await
-        {
-            drop(record.ended(Some(&error), None).await);
-            return Err(error);
+        let approval = match self.leave(&mut job, &admitted).await {
+            Ok(approval) => approval,
+            Err(error) => return Err(self.stopped(record, error, &job).await),
+        };
+        if changes(job.entry.spec()) {
+            let begun = async {
+                record.intent(&admitted.targets, approval.as_ref()).await?;
+                self.begin(&job, &admitted, approval.as_ref()).await
+            };
+            if let Err(error) = begun.await {
+                return Err(self.stopped(record, error, &job).await);
+            }
         }
 
         let (inverse, answer) = self.execute(&job).await;
-        let answer = answer.map_err(|error| self.clean_error(error, &job));
+        let mut answer = answer.map_err(|error| self.clean_error(error, &job));
+        self.reached(approval.as_ref(), FaultPoint::Ran);
+        if let Err(error) = self.note_untrusted(&job, &answer).await {
+            answer = Err(self.clean_error(error, &job));
+        }
+        let outcome = answer
+            .as_ref()
+            .err()
+            .map_or("ok", |error| error.code().as_str());
         // The inverse is kept for a failure too: part of the change may have been made.
-        record.ended(answer.as_ref().err(), inverse).await?;
+        let kept = record.ended(answer.as_ref().err(), inverse).await;
+        self.reached(approval.as_ref(), FaultPoint::Recorded);
+        if let Some(approval) = &approval {
+            let run = job.context.request_id.as_str();
+            self.approvals.end(&approval.id, run, outcome).await;
+        }
+        let audit_id = kept?;
         note(&job, &answer);
-        answer
+        answer.map(|answer| size::with_audit_id(answer, audit_id, &job.entry))
+    }
+
+    /// Records a call that did not begin.
+    async fn stopped(&self, record: Open<'_>, error: ToolError, job: &Job) -> ToolError {
+        let error = self.clean_error(error, job);
+        // Refusals may come as fast as a caller can call; repeats of one are gathered.
+        if matches!(
+            error.code(),
+            Code::PermissionDenied
+                | Code::ApprovalRequired
+                | Code::ApprovalDenied
+                | Code::RateLimited
+        ) {
+            record.refused(&error).await;
+        } else {
+            // Nothing ran, so there is nothing to withhold if this cannot be kept.
+            drop(record.ended(Some(&error), None).await);
+        }
+        error
     }
 
     /// Kill switch, targets, decision. Reads have no targets: nothing of theirs is protected yet.
-    async fn admit(&self, job: &Job) -> ToolResult<Vec<Target>> {
+    async fn admit(&self, job: &Job) -> ToolResult<Admitted> {
         let spec = job.entry.spec();
         let server = &job.place.instance.server;
         let mut targets = Vec::new();
         if changes(spec) {
-            authorize::kill_switch(&*self.settings).await?;
+            self.kill_switch.check(&*self.settings).await?;
             if let Some(found) = server.targets(job.place.index, job.arguments.clone()) {
                 targets = found.await?;
             }
         }
-        let question = Question {
-            sight: Sight {
-                principal: &job.context.principal,
-                spec,
-                aggregated: &job.entry.aggregated,
-                kind: job.entry.kind,
-                instance: &job.place.instance.name,
-            },
-            transport: job.context.transport,
-            arguments: &job.arguments,
-            targets: &targets,
+        let verdict = self.policy.decide(&question(job, &targets)).await?;
+        let mut admitted = Admitted {
+            targets,
+            verdict,
+            read_before: Vec::new(),
         };
-        let verdict = self.policy.decide(&question).await?;
-        authorize::enforce(
-            verdict.decision,
-            job.context.transport,
-            spec,
-            &job.listed_name,
-        )?;
-        Ok(targets)
+        if changes(spec) {
+            self.heed_taint(job, &mut admitted).await?;
+        }
+        Ok(admitted)
+    }
+
+    /// The last steps before a change: budgets, the approval's one use, and the kill switch once
+    /// more, because a person may have taken minutes to decide.
+    async fn begin(
+        &self,
+        job: &Job,
+        admitted: &Admitted,
+        approval: Option<&Approval>,
+    ) -> ToolResult<()> {
+        if approval.is_some() {
+            self.reached(approval, FaultPoint::Intended);
+            self.kill_switch.check(&*self.settings).await?;
+        }
+        self.policy.spend(&question(job, &admitted.targets)).await?;
+        if let Some(approval) = approval {
+            let run = job.context.request_id.as_str();
+            let limit = job.entry.spec().timeout;
+            self.approvals.begin(approval, run, limit).await?;
+        }
+        Ok(())
+    }
+
+    fn reached(&self, approval: Option<&Approval>, point: FaultPoint) {
+        if approval.is_some() {
+            self.approvals.fault(point);
+        }
     }
 
     /// Waits for a place, works out the inverse from the state before, runs, and makes it fit.
@@ -203,7 +265,7 @@ impl Pipeline {
         Ok(Answer::of(output))
     }
 
-    fn bounds<'a>(&'a self, job: &'a Job) -> Bounds<'a> {
+    pub(super) fn bounds<'a>(&'a self, job: &'a Job) -> Bounds<'a> {
         Bounds {
             spec: job.entry.spec(),
             cancel: &job.context.cancel,
@@ -215,6 +277,22 @@ impl Pipeline {
 
     fn clean_error(&self, error: ToolError, job: &Job) -> ToolError {
         shape::clean_error(error, &self.redactor).instance(&*job.place.instance.name)
+    }
+}
+
+/// What the policy is asked about a job.
+pub(super) fn question<'a>(job: &'a Job, targets: &'a [Target]) -> Question<'a> {
+    Question {
+        sight: Sight {
+            principal: &job.context.principal,
+            spec: job.entry.spec(),
+            aggregated: &job.entry.aggregated,
+            kind: job.entry.kind,
+            instance: &job.place.instance.name,
+        },
+        transport: job.context.transport,
+        arguments: &job.arguments,
+        targets,
     }
 }
 

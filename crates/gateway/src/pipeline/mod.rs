@@ -1,7 +1,8 @@
 //! One call from its door to its answer: a plain async function over named steps.
 //!
-//! resolve → coarse permission → validate and normalise → kill switch, targets, decision → intent
-//! (changes) → run, read back → redact, mark, cap → outcome → answer.
+//! resolve → coarse permission → validate and normalise → kill switch, targets, decision, taint →
+//! confirmation or approval → intent (changes) → budgets, the approval's one use → run, read back →
+//! redact, mark, cap → outcome → answer.
 //!
 //! Reading order: `Pipeline::call` here, then `Pipeline::perform` in `job.rs`, then the step that
 //! interests you; each has its own file.
@@ -9,6 +10,7 @@
 mod authorize;
 mod catalogue;
 mod execute;
+mod hold;
 mod instances;
 mod job;
 mod listing;
@@ -18,8 +20,10 @@ mod record;
 mod resolve;
 mod shape;
 mod size;
+mod taint;
 mod validate;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -30,21 +34,25 @@ use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::policy::Decide;
 use homelab_core::redact::Redactor;
 use homelab_core::render;
-use homelab_core::server::{Endpoint, ListedTool, Registry};
-use homelab_core::store::{AuditSink, Settings};
+use homelab_core::server::{Endpoint, ListedTool, Registry, Server};
+use homelab_core::store::{AuditSink, Settings, Taints};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+pub use taint::WINDOW as TAINT_WINDOW;
+
+use crate::approval::ApprovalService;
 use crate::metrics::Metrics;
 use crate::trail::Trail;
-use authorize::changes;
+use authorize::{KillSwitch, changes};
 use catalogue::{Catalogues, Place};
 use instances::Selection;
 use job::Job;
 use record::Recorder;
-use resolve::{Resolved, Unresolved, resolve};
+use resolve::{Resolved, Unresolved, Viewer, resolve};
 use size::{Answer, Budget};
+use taint::Taint;
 
 /// Limits that the configuration may set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +82,14 @@ pub struct DispatcherParts {
     pub audit: Arc<dyn AuditSink>,
     /// Decides on each call.
     pub policy: Arc<dyn Decide>,
+    /// Holds calls that need a person's word.
+    pub approvals: Arc<ApprovalService>,
+    /// Which scopes read text by outsiders.
+    pub taints: Arc<dyn Taints>,
+    /// A server whose tools every endpoint has.
+    pub everywhere: Option<Arc<dyn Server>>,
+    /// A file whose presence stops every change.
+    pub kill_file: Option<PathBuf>,
     /// Time of audit rows.
     pub clock: Arc<dyn Clock>,
     /// Randomness of their ids.
@@ -94,15 +110,24 @@ impl Dispatcher {
     pub fn new(parts: DispatcherParts) -> Arc<Self> {
         let trail = Trail::new(
             parts.audit,
-            parts.clock,
+            Arc::clone(&parts.clock),
             parts.entropy,
             Arc::clone(&parts.metrics),
         );
         let options = parts.options;
         Arc::new(Self(Arc::new(Pipeline {
-            catalogues: Catalogues::new(parts.registry, Arc::clone(&parts.metrics)),
+            catalogues: Catalogues::new(
+                parts.registry,
+                parts.everywhere,
+                Arc::clone(&parts.metrics),
+            ),
             settings: parts.settings,
+            kill_switch: KillSwitch {
+                file: parts.kill_file,
+            },
             policy: parts.policy,
+            approvals: parts.approvals,
+            taint: Taint::new(parts.taints, parts.clock),
             recorder: Recorder::new(trail, parts.redactor.clone()),
             redactor: parts.redactor,
             metrics: parts.metrics,
@@ -129,14 +154,21 @@ impl Caller for Dispatcher {
         endpoint: &Endpoint,
         principal: &Principal,
     ) -> Result<Vec<ListedTool>, ToolError> {
-        resolve::list(&self.0.catalogues.current(), endpoint, principal)
+        let viewer = Viewer {
+            policy: &*self.0.policy,
+            principal,
+        };
+        resolve::list(&self.0.catalogues.current(), endpoint, viewer)
     }
 }
 
 struct Pipeline {
     catalogues: Catalogues,
     settings: Arc<dyn Settings>,
+    kill_switch: KillSwitch,
     policy: Arc<dyn Decide>,
+    approvals: Arc<ApprovalService>,
+    taint: Taint,
     recorder: Recorder,
     redactor: Redactor,
     metrics: Arc<Metrics>,
@@ -165,7 +197,11 @@ impl Pipeline {
 
         let resolved = {
             let catalogue = self.catalogues.current();
-            resolve(&catalogue, &endpoint, &name, &context.principal)
+            let viewer = Viewer {
+                policy: &*self.policy,
+                principal: &context.principal,
+            };
+            resolve(&catalogue, &endpoint, &name, viewer)
         };
         let resolved = match resolved {
             Ok(resolved) => resolved,
@@ -192,6 +228,7 @@ impl Pipeline {
             arguments,
             is_sized: prepared.is_sized,
             budget: self.budget.shared_by(answers),
+            own_deadline: context.deadline,
             context,
             started,
         };

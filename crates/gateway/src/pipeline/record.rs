@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use homelab_core::approval::Approval;
 use homelab_core::audit::{self, AuditEntry, EntryKind};
 use homelab_core::call::CallContext;
 use homelab_core::clock::Micros;
@@ -173,7 +174,11 @@ impl Open<'_> {
     ///
     /// # Errors
     /// When that fails; the call must not run then.
-    pub(super) async fn intent(&self, targets: &[Target]) -> ToolResult<()> {
+    pub(super) async fn intent(
+        &self,
+        targets: &[Target],
+        approval: Option<&Approval>,
+    ) -> ToolResult<()> {
         let Some(entry) = &self.entry else {
             return Ok(());
         };
@@ -182,6 +187,9 @@ impl Open<'_> {
             let mut targets = json!(targets);
             self.recorder.redactor.value(&mut targets, &[]);
             details.insert("targets".into(), targets);
+        }
+        if let Some(approval) = approval {
+            details.insert("approval_id".into(), approval.id.as_str().into());
         }
         let row = AuditEntry {
             kind: EntryKind::Intent,
@@ -209,7 +217,7 @@ impl Open<'_> {
             .await;
     }
 
-    /// Records how the call ended.
+    /// Records how the call ended. The id of the row is answered where it can be undone by it.
     ///
     /// # Errors
     /// When the outcome cannot be kept; the answer is withheld then.
@@ -217,14 +225,19 @@ impl Open<'_> {
         mut self,
         error: Option<&ToolError>,
         inverse: Option<Inverse>,
-    ) -> ToolResult<()> {
+    ) -> ToolResult<Option<String>> {
         let Some(mut row) = self.entry.take() else {
-            return Ok(());
+            return Ok(None);
         };
         let outcome = error.map_or(Outcome::Ok, Outcome::of);
         self.place.calls.count(outcome);
         let inverse = inverse.map(|inverse| self.recorder.inverse_details(inverse));
+        let can_be_undone = inverse.is_some();
         finish(&mut row, error, inverse, self.started);
+        if can_be_undone {
+            row.id = self.recorder.trail.new_id();
+        }
+        let id = row.id.clone();
         log(
             &row,
             outcome,
@@ -232,7 +245,8 @@ impl Open<'_> {
         );
         let is_change = row.effect.as_deref() != Some("read");
         let written = self.recorder.trail.write(row, self.durability).await;
-        written.map_err(|error| {
+        let kept = written.map(|()| can_be_undone.then_some(id));
+        kept.map_err(|error| {
             if is_change {
                 unrecorded(
                     &error,
@@ -303,6 +317,9 @@ fn finish(
             details.insert("reason".into(), reason.as_ref().into());
         }
         details.insert("message".into(), envelope.message.as_str().into());
+        if let Some(approval) = &envelope.approval_id {
+            details.insert("approval_id".into(), approval.as_str().into());
+        }
     }
     if let Some(inverse) = inverse {
         details.insert("inverse".into(), inverse);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use homelab_core::call::{Principal, UNKNOWN_TOOL};
 use homelab_core::error::{ToolError, ToolResult};
+use homelab_core::policy::Decide;
 use homelab_core::server::{Endpoint, ListedTool};
 
 use super::authorize::may_see;
@@ -24,20 +25,25 @@ pub(super) struct Unresolved {
     pub(super) forbidden: Option<Arc<Offer>>,
 }
 
+/// Who looks, and by which rules.
+#[derive(Clone, Copy)]
+pub(super) struct Viewer<'a> {
+    pub(super) policy: &'a dyn Decide,
+    pub(super) principal: &'a Principal,
+}
+
 /// Looks a tool up.
 pub(super) fn resolve(
     catalogue: &Catalogue,
     endpoint: &Endpoint,
     name: &str,
-    principal: &Principal,
+    viewer: Viewer<'_>,
 ) -> Result<Resolved, Unresolved> {
-    let scope = visible_scope(catalogue, endpoint, principal).map_err(|error| Unresolved {
+    let scope = visible_scope(catalogue, endpoint, viewer).map_err(|error| Unresolved {
         error,
         forbidden: None,
     })?;
-    let mut candidates = scope
-        .named(name)
-        .filter_map(|offer| visible(offer, principal));
+    let mut candidates = scope.named(name).filter_map(|offer| visible(offer, viewer));
     match (candidates.next(), candidates.next()) {
         (Some(only), None) => Ok(only),
         (Some(first), Some(second)) => {
@@ -49,7 +55,7 @@ pub(super) fn resolve(
             })
         }
         (None, _) => Err(Unresolved {
-            error: unknown(scope, name, principal),
+            error: unknown(scope, name, viewer),
             forbidden: scope.named(name).next().cloned(),
         }),
     }
@@ -59,10 +65,10 @@ pub(super) fn resolve(
 pub(super) fn list(
     catalogue: &Catalogue,
     endpoint: &Endpoint,
-    principal: &Principal,
+    viewer: Viewer<'_>,
 ) -> ToolResult<Vec<ListedTool>> {
-    let scope = visible_scope(catalogue, endpoint, principal)?;
-    let seen = |offer: &&Arc<Offer>| is_visible(offer, principal);
+    let scope = visible_scope(catalogue, endpoint, viewer)?;
+    let seen = |offer: &&Arc<Offer>| is_visible(offer, viewer);
     Ok(scope
         .offers
         .iter()
@@ -75,14 +81,9 @@ pub(super) fn list(
 fn visible_scope<'a>(
     catalogue: &'a Catalogue,
     endpoint: &Endpoint,
-    principal: &Principal,
+    viewer: Viewer<'_>,
 ) -> ToolResult<&'a Scope> {
-    let any = |scope: &Scope| {
-        scope
-            .offers
-            .iter()
-            .any(|offer| is_visible(offer, principal))
-    };
+    let any = |scope: &Scope| scope.offers.iter().any(|offer| is_visible(offer, viewer));
     let found = catalogue.scope(endpoint);
     if let Some(scope) = found.filter(|scope| *endpoint == Endpoint::All || any(scope)) {
         return Ok(scope);
@@ -103,16 +104,16 @@ fn visible_scope<'a>(
     })
 }
 
-fn is_visible(offer: &Offer, principal: &Principal) -> bool {
+fn is_visible(offer: &Offer, viewer: Viewer<'_>) -> bool {
     let mut places = offer.places.iter();
-    places.any(|place| may_see(principal, &offer.entry, place))
+    places.any(|place| may_see(viewer.policy, viewer.principal, &offer.entry, place))
 }
 
-fn visible(offer: &Arc<Offer>, principal: &Principal) -> Option<Resolved> {
+fn visible(offer: &Arc<Offer>, viewer: Viewer<'_>) -> Option<Resolved> {
     let places: Vec<_> = offer
         .places
         .iter()
-        .filter(|place| may_see(principal, &offer.entry, place))
+        .filter(|place| may_see(viewer.policy, viewer.principal, &offer.entry, place))
         .cloned()
         .collect();
     (!places.is_empty()).then(|| Resolved {
@@ -121,11 +122,11 @@ fn visible(offer: &Arc<Offer>, principal: &Principal) -> Option<Resolved> {
     })
 }
 
-fn unknown(scope: &Scope, name: &str, principal: &Principal) -> ToolError {
+fn unknown(scope: &Scope, name: &str, viewer: Viewer<'_>) -> ToolError {
     let names = scope
         .offers
         .iter()
-        .filter(|offer| is_visible(offer, principal))
+        .filter(|offer| is_visible(offer, viewer))
         .map(|offer| offer.listed.name.as_str());
     let similar = near(name, names);
     let error = ToolError::not_found(format!("no tool `{}`", clipped(name))).reason(UNKNOWN_TOOL);

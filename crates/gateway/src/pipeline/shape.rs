@@ -81,10 +81,15 @@ fn any_printable<'a>(values: impl Iterator<Item = &'a mut Value>) -> bool {
     any
 }
 
+/// A text as it may leave the process.
+pub(super) fn clean_text(text: &str, redactor: &Redactor) -> String {
+    printable(&redactor.text(text))
+}
+
 /// The error as it may leave the process. Messages often quote what an upstream or the caller wrote.
 pub(super) fn clean_error(mut error: ToolError, redactor: &Redactor) -> ToolError {
     error.map_text(|text| {
-        let clean = printable(&redactor.text(text));
+        let clean = clean_text(text, redactor);
         (clean != text).then_some(clean)
     });
     error
@@ -94,7 +99,7 @@ pub(super) fn clean_error(mut error: ToolError, redactor: &Redactor) -> ToolErro
 pub(super) fn clean_progress(progress: Progress, redactor: &Redactor) -> Progress {
     let redactor = redactor.clone();
     Progress::to(move |update| {
-        let message = update.message.map(|text| printable(&redactor.text(&text)));
+        let message = update.message.map(|text| clean_text(&text, &redactor));
         progress.report(update.progress, update.total, message);
     })
 }

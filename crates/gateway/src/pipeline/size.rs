@@ -14,6 +14,8 @@ use super::listing;
 const TRUNCATED: &str = "truncated";
 /// Member that says how to get what was cut off.
 const TRUNCATED_HINT: &str = "truncated_hint";
+/// Member that names the audit row of a change that can be undone.
+const AUDIT_ID: &str = "audit_id";
 /// Letters that one token takes, about.
 const LETTERS_PER_TOKEN: usize = 4;
 /// Room for the two members above.
@@ -77,6 +79,22 @@ pub(super) fn rows_that_fit(answer: &Answer, letters: usize) -> Option<u64> {
     let for_rows = letters.saturating_sub(frame);
     let fit = (for_rows * rows.len() / taken.max(1)).clamp(1, rows.len() - 1);
     u64::try_from(fit).ok()
+}
+
+/// Names the audit row by which the change can be undone, where the result has room for it.
+pub(super) fn with_audit_id(answer: Answer, id: Option<String>, entry: &Entry) -> Answer {
+    let Some(id) = id else {
+        return answer;
+    };
+    let mut structured = answer.structured.clone();
+    if let Value::Object(members) = &mut structured {
+        members.insert(AUDIT_ID.into(), id.into());
+    }
+    if entry.accepts_output(&structured) {
+        Answer::of(structured)
+    } else {
+        answer
+    }
 }
 
 /// Says on a page that it was made smaller than usual.

@@ -1,5 +1,6 @@
-//! REST: probes, metrics, and every tool as `POST /api/v1/tools/<instance>/<tool>`.
+//! REST: probes, metrics, held calls, and every tool as `POST /api/v1/tools/<instance>/<tool>`.
 
+mod approvals;
 mod health;
 mod metrics;
 mod tools;
@@ -9,11 +10,13 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use homelab_core::server::Registry;
 
+use crate::approval::ApprovalService;
 use crate::mcp::HandlerParts;
 
 pub use health::Readiness;
 pub use metrics::MetricsAccess;
 
+pub(crate) use approvals::routes as approvals;
 pub(crate) use health::{Ready, routes as health};
 pub(crate) use metrics::routes as metrics;
 pub(crate) use tools::routes as tools;
@@ -22,6 +25,8 @@ pub(crate) use tools::routes as tools;
 pub(crate) struct Rest {
     pub(crate) parts: Arc<HandlerParts>,
     pub(crate) registry: Arc<ArcSwap<Registry>>,
+    /// Absent where no calls are held.
+    pub(crate) approvals: Option<Arc<ApprovalService>>,
     pub(crate) ready: Ready,
     /// Largest request body, bytes.
     pub(crate) max_body: usize,

@@ -19,6 +19,7 @@ use super::endpoint::{EndpointOptions, McpEndpoint};
 use super::sessions::Sessions;
 use super::sse::SseDoor;
 use super::{reply, sse};
+use crate::approval::ApprovalService;
 use crate::auth::Authenticator;
 use crate::mcp::{DirectCalls, Handler, HandlerParts};
 use crate::rest::{self, MetricsAccess, Readiness, Rest};
@@ -69,6 +70,8 @@ pub struct HttpParts {
     pub authenticator: Arc<Authenticator>,
     /// Which servers there are.
     pub registry: Arc<ArcSwap<Registry>>,
+    /// Moves held calls on; absent where none are held.
+    pub approvals: Option<Arc<ApprovalService>>,
     /// Whether this process can serve.
     pub ready: Arc<dyn Readiness>,
     /// Settings.
@@ -134,6 +137,7 @@ fn build<H: ServerHandler>(
     let rest = Arc::new(Rest {
         parts: parts.handler,
         registry: parts.registry,
+        approvals: parts.approvals,
         ready: rest::Ready::new(parts.ready),
         max_body: options.max_body,
     });
@@ -154,6 +158,7 @@ fn build<H: ServerHandler>(
     let guarded = mcp
         .with_state(app)
         .merge(rest::tools(rest.clone()))
+        .merge(rest::approvals(rest.clone()))
         .route_layer(from_fn_with_state(edge.clone(), edge::authenticate))
         .merge(rest::metrics(rest.clone(), edge.clone(), options.metrics))
         .fallback(async || reply::no_such_path())

@@ -2,19 +2,23 @@
 
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use homelab_core::call::{Caller as _, Format, Progress, ToolCall};
+use async_trait::async_trait;
+use homelab_core::approval::{Approval, State};
+use homelab_core::call::{
+    Caller as _, Confirm, Confirmation, Confirmer, Format, Progress, ToolCall,
+};
 use homelab_core::error::{Code, ToolError};
 use homelab_core::render;
 use homelab_core::server::Endpoint;
-use homelab_core::tool::Effect;
 use serde_json::{Map, Value};
 
 use crate::commands::with_services_or_demo;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use crate::services::Services;
 use crate::session::Session;
 
 /// Options of `tools call`.
@@ -24,8 +28,9 @@ Examples:
   homelab-mcp tools call homelab_lookup_ip --args '{\"ip\":\"192.0.2.10\"}'
   homelab-mcp tools call homelab_upsert_device --args @device.json --json
 
-On a terminal, a call that loses data or interrupts a service asks first. Without one, typing the
-command is the agreement. Exit code 3: the call was not agreed to, or waits for an approval.")]
+A call that needs a confirmation asks on a terminal; `--yes` confirms it. One that needs an approval
+waits for the owner (`approvals approve ID`): repeat it then, or let it wait with `--wait`.
+Exit code 3: the call was not agreed to, or waits for an approval.")]
 pub(crate) struct Args {
     /// The tool's name, as `tools list` shows it.
     name: String,
@@ -35,9 +40,12 @@ pub(crate) struct Args {
     /// Call a tool of this server, by its bare name.
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
-    /// Do not ask.
+    /// Confirm without being asked. Calls that need an approval wait for the owner all the same.
     #[arg(long, short)]
     yes: bool,
+    /// Wait so long for an approval, and run the call once it is there.
+    #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    wait: Option<u64>,
 }
 
 /// Runs it.
@@ -49,19 +57,8 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit> {
             None => Endpoint::All,
         };
         let mut context = services.cli_context(loaded.config.local.cli_role);
-        if !args.yes
-            && !agreed(
-                &args.name,
-                &endpoint,
-                &arguments,
-                services,
-                session,
-                &context.principal,
-            )?
-        {
-            session.output.note("nothing was done")?;
-            return Ok(Exit::Held);
-        }
+        let principal = context.principal.clone();
+        context.confirm = confirmer(args.yes, &session.output);
         let bar = session.output.progress(&args.name);
         let shown = bar.clone();
         context.progress = Progress::to(move |update| {
@@ -85,7 +82,17 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit> {
             format,
             context,
         };
-        let answered = services.dispatcher.call(call).await;
+        let mut answered = services.dispatcher.call(call.clone()).await;
+        if let (Some(seconds), Err(error)) = (args.wait, &answered)
+            && let Some(id) = waits_for(error)
+        {
+            bar.set_message(format!("waiting for approval {id}"));
+            let within = Duration::from_secs(seconds);
+            let decided = services.approvals.wait(&id, &principal, within).await?;
+            if decided.state != State::Pending {
+                answered = services.dispatcher.call(call).await;
+            }
+        }
         bar.finish_and_clear();
         match answered {
             // What the tool is meant to reveal is meant for this reader.
@@ -119,34 +126,52 @@ fn failed(output: &Output, error: &ToolError) -> Result<Exit> {
     })
 }
 
-/// Asks before a call that is hard to take back, where somebody can answer.
-fn agreed(
-    name: &str,
-    endpoint: &Endpoint,
-    arguments: &Map<String, Value>,
-    services: &Services,
-    session: &Session,
-    principal: &homelab_core::call::Principal,
-) -> Result<bool> {
-    if !session.output.is_interactive() {
-        return Ok(true);
+/// The approval that the call waits for.
+fn waits_for(error: &ToolError) -> Option<String> {
+    let envelope = error.envelope();
+    let waits = envelope.code == Code::ApprovalRequired;
+    envelope.approval_id.clone().filter(|_| waits)
+}
+
+/// Whoever typed the command confirms: with `--yes`, or at the prompt of a terminal.
+fn confirmer(yes: bool, output: &Output) -> Confirmer {
+    if yes {
+        Confirmer::through(Arc::new(Typed))
+    } else if output.is_interactive() {
+        Confirmer::through(Arc::new(Prompt(output.clone())))
+    } else {
+        Confirmer::default()
     }
-    let listed = services.dispatcher.list(endpoint, principal)?;
-    let tool = listed
-        .iter()
-        .find(|tool| tool.name == name || tool.info.spec.name == name);
-    let Some(tool) = tool.filter(|tool| tool.info.spec.effect >= Effect::Destructive) else {
-        return Ok(true);
-    };
-    let spec = &tool.info.spec;
-    let given = Value::Object(arguments.clone());
-    session.output.note(format!(
-        "{} ({}): {}",
-        spec.title,
-        spec.effect.as_str(),
-        render::printable(&given.to_string())
-    ))?;
-    session.output.confirm("Do it?")
+}
+
+struct Typed;
+
+#[async_trait]
+impl Confirm for Typed {
+    async fn confirm(&self, _plan: &Approval) -> Confirmation {
+        Confirmation::Accepted {
+            comment: Some("--yes".to_owned()),
+        }
+    }
+}
+
+struct Prompt(Output);
+
+#[async_trait]
+impl Confirm for Prompt {
+    async fn confirm(&self, plan: &Approval) -> Confirmation {
+        let output = self.0.clone();
+        let text = plan.plan();
+        let asked = tokio::task::spawn_blocking(move || {
+            output.note(text.trim_end())?;
+            output.confirm("Do it?")
+        });
+        match asked.await {
+            Ok(Ok(true)) => Confirmation::Accepted { comment: None },
+            Ok(Ok(false)) => Confirmation::Declined { comment: None },
+            _ => Confirmation::Dismissed,
+        }
+    }
 }
 
 fn read_arguments(text: &str, directory: &Path) -> Result<Map<String, Value>> {

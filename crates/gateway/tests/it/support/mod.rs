@@ -1,13 +1,14 @@
 //! Fakes that the tests share, and the pipeline over them.
 
+mod approvals;
 mod server;
 mod stores;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwap;
 use homelab_core::call::{
-    CallContext, Caller as _, Confirmer, CredentialKind, Format, Principal, Progress, ToolCall,
+    CallContext, Caller, Confirmer, CredentialKind, Format, Principal, Progress, ToolCall,
     ToolReply, Transport,
 };
 use homelab_core::clock::{ManualClock, Micros, SeededEntropy};
@@ -15,14 +16,16 @@ use homelab_core::error::ToolError;
 use homelab_core::id::RequestId;
 use homelab_core::policy::{Decide, Grants, Pattern, Role, RoleDefaults};
 use homelab_core::redact::Redactor;
-use homelab_core::server::{Endpoint, Registry};
-use homelab_core::store::{AuditSink, Settings};
+use homelab_core::server::{Endpoint, Registry, Server};
+use homelab_core::store::{AuditLog, AuditSink, Settings};
 use homelab_core::tool::ToolSpec;
+use homelab_gateway::approval::{ApprovalParts, ApprovalService, Control, Faults};
 use homelab_gateway::metrics::{Build, Metrics};
 use homelab_gateway::pipeline::{Dispatcher, DispatcherParts, PipelineOptions};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use approvals::{MemoryApprovals, MemorySignals, MemoryTaints};
 use server::object;
 pub(crate) use server::{FakeServer, FakeTool, ran};
 pub(crate) use stores::{Kept, MemoryAudit, MemoryKeys, MemorySettings};
@@ -45,6 +48,8 @@ pub(crate) struct Bench {
     pub(crate) registry: Arc<ArcSwap<Registry>>,
     pub(crate) settings: Arc<MemorySettings>,
     pub(crate) audit: Arc<MemoryAudit>,
+    pub(crate) approvals: Arc<ApprovalService>,
+    pub(crate) clock: Arc<ManualClock>,
     pub(crate) redactor: Redactor,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -55,35 +60,74 @@ impl Bench {
     }
 
     pub(crate) fn with_options(servers: Vec<FakeServer>, options: PipelineOptions) -> Self {
-        Self::made(servers, options, Arc::new(RoleDefaults))
+        Self::made(servers, options, Arc::new(RoleDefaults), false)
     }
 
     pub(crate) fn with_policy(servers: Vec<FakeServer>, policy: Arc<dyn Decide>) -> Self {
-        Self::made(servers, PipelineOptions::default(), policy)
+        Self::made(servers, PipelineOptions::default(), policy, false)
     }
 
-    fn made(servers: Vec<FakeServer>, options: PipelineOptions, policy: Arc<dyn Decide>) -> Self {
+    /// With the tools that follow held calls and undo changes.
+    pub(crate) fn with_control(servers: Vec<FakeServer>) -> Self {
+        let policy = Arc::new(RoleDefaults);
+        Self::made(servers, PipelineOptions::default(), policy, true)
+    }
+
+    fn made(
+        servers: Vec<FakeServer>,
+        options: PipelineOptions,
+        policy: Arc<dyn Decide>,
+        everywhere: bool,
+    ) -> Self {
         let registry = Arc::new(ArcSwap::from_pointee(registry(servers)));
         let settings = Arc::new(MemorySettings::default());
         let audit = Arc::new(MemoryAudit::default());
         let redactor = Redactor::default();
         let metrics = metrics();
+        let clock = clock();
+        let entropy = Arc::new(SeededEntropy::new(1));
+        let approvals = ApprovalService::new(ApprovalParts {
+            store: Arc::new(MemoryApprovals::default()),
+            log: Arc::clone(&audit) as Arc<dyn AuditLog>,
+            signals: Arc::new(MemorySignals::default()),
+            audit: Arc::clone(&audit) as Arc<dyn AuditSink>,
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            metrics: Arc::clone(&metrics),
+            faults: Faults::default(),
+        });
+        let control = everywhere.then(|| {
+            Control::new(
+                Arc::clone(&approvals),
+                Arc::clone(&audit) as Arc<dyn AuditLog>,
+            )
+        });
         let dispatcher = Dispatcher::new(DispatcherParts {
             registry: Arc::clone(&registry),
             settings: Arc::clone(&settings) as Arc<dyn Settings>,
             audit: Arc::clone(&audit) as Arc<dyn AuditSink>,
             policy,
-            clock: clock(),
-            entropy: Arc::new(SeededEntropy::new(1)),
+            approvals: Arc::clone(&approvals),
+            taints: Arc::new(MemoryTaints::default()),
+            everywhere: control.clone().map(|control| control as Arc<dyn Server>),
+            kill_file: None,
+            clock: clock.clone(),
+            entropy,
             redactor: redactor.clone(),
             metrics: Arc::clone(&metrics),
             options,
         });
+        if let Some(control) = control {
+            let caller: Weak<dyn Caller> = Arc::downgrade(&dispatcher) as _;
+            control.connect(caller);
+        }
         Self {
             dispatcher,
             registry,
             settings,
             audit,
+            approvals,
+            clock,
             redactor,
             metrics,
         }

@@ -5,9 +5,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use homelab_core::audit::{AuditEntry, EntryKind};
+use homelab_core::audit::{AuditEntry, ChainHead, ChainedEntry, EntryKind};
 use homelab_core::clock::Micros;
-use homelab_core::store::{ApiKey, AuditSink, Keys, Settings, StoreError, StoreResult};
+use homelab_core::page::{Page, PageRequest};
+use homelab_core::store::{
+    ApiKey, AuditFilter, AuditLog, AuditSink, Keys, Settings, StoreError, StoreResult,
+};
 
 /// Settings that can be made to fail.
 #[derive(Default)]
@@ -89,6 +92,61 @@ impl AuditSink for MemoryAudit {
 
     async fn flush(&self) -> StoreResult<()> {
         Ok(())
+    }
+}
+
+/// Reads what was kept, unchained.
+#[async_trait]
+impl AuditLog for MemoryAudit {
+    async fn append(&self, _rows: &[ChainedEntry], _head: &ChainHead) -> StoreResult<()> {
+        Err(StoreError::Internal("this audit keeps no chain".into()))
+    }
+
+    async fn append_legacy(&self, _entries: &[AuditEntry]) -> StoreResult<()> {
+        Err(StoreError::Internal("this audit keeps no old rows".into()))
+    }
+
+    async fn show(
+        &self,
+        filter: &AuditFilter,
+        page: &PageRequest,
+    ) -> StoreResult<Page<ChainedEntry>> {
+        let fits = |row: &AuditEntry| {
+            filter
+                .request_id
+                .as_ref()
+                .is_none_or(|id| *id == row.request_id)
+                && filter.since.is_none_or(|since| row.timestamp >= since)
+                && filter.until.is_none_or(|until| row.timestamp < until)
+        };
+        let rows: Vec<_> = self
+            .rows()
+            .into_iter()
+            .rev()
+            .filter(|row| fits(&row.entry))
+            .map(|row| ChainedEntry {
+                chain: "memory".into(),
+                seq: 1,
+                entry: row.entry,
+                mac: String::new(),
+            })
+            .collect();
+        let total = u64::try_from(rows.len()).unwrap();
+        Ok(Page::from_rows(rows, page, total, |row| {
+            row.entry.id.clone()
+        }))
+    }
+
+    async fn scan(
+        &self,
+        _after: Option<(String, i64)>,
+        _limit: u32,
+    ) -> StoreResult<Vec<ChainedEntry>> {
+        Ok(Vec::new())
+    }
+
+    async fn heads(&self) -> StoreResult<Vec<ChainHead>> {
+        Ok(Vec::new())
     }
 }
 

@@ -14,7 +14,7 @@ use homelab_core::server::Registry;
 use homelab_core::store::{ApiKey, AuditSink, Keys, StoreResult};
 use homelab_gateway::auth::keys::{NewKey, generate};
 use homelab_gateway::auth::{AuthParts, Authenticator, WithoutKey};
-use homelab_gateway::mcp::{HandlerParts, ToolListChanges};
+use homelab_gateway::mcp::{HandlerParts, Sealer, ToolListChanges};
 use homelab_gateway::metrics::{Build, Metrics};
 use homelab_gateway::rest::Readiness;
 use homelab_gateway::transport::http::{HttpOptions, HttpParts, router};
@@ -125,6 +125,7 @@ pub(crate) fn http_parts(
         handler,
         authenticator,
         registry: Arc::new(ArcSwap::from_pointee(registry)),
+        approvals: None,
         ready: Arc::new(Ready(setup.ready.clone())),
         options: setup.options.clone(),
     };
@@ -148,6 +149,7 @@ pub(crate) fn handler_parts(
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SeededEntropy::new(7)),
         shutdown,
+        sealer: Sealer::new([7; 32]),
         output_schemas_in_aggregate: false,
     })
 }
