@@ -11,6 +11,7 @@ mod metrics;
 mod pipeline_access;
 mod pipeline_answers;
 mod pipeline_arguments;
+mod pipeline_held;
 mod pipeline_instances;
 mod pipeline_recording;
 mod pipeline_running;

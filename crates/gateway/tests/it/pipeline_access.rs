@@ -169,43 +169,34 @@ fn a_server_of_which_nothing_may_be_seen_looks_like_none() {
 }
 
 #[rstest]
-#[case("lamp_smash", Transport::Http, false)]
-#[case("lamp_smash", Transport::Stdio, false)]
-#[case("lamp_smash", Transport::Cli, true)]
-#[case("lamp_burn", Transport::Rest, false)]
-#[case("lamp_burn", Transport::Cli, true)]
-#[case("lamp_dim", Transport::Http, true)]
+#[case("lamp_smash", Code::ApprovalRequired)]
+#[case("lamp_burn", Code::ApprovalRequired)]
 #[tokio::test]
-async fn what_a_person_must_agree_to_runs_from_the_command_line_only(
+async fn what_a_person_must_agree_to_waits_at_every_door(
+    #[values(
+        Transport::Http,
+        Transport::Sse,
+        Transport::Stdio,
+        Transport::Cli,
+        Transport::Rest,
+        Transport::Agent
+    )]
+    transport: Transport,
     #[case] tool: &str,
-    #[case] transport: Transport,
-    #[case] runs: bool,
+    #[case] code: Code,
 ) {
     let server = FakeServer::new("lamp", "lamp", lamp());
     let count = Arc::clone(&server.runs);
     let bench = Bench::new(vec![server]);
 
-    let reply = bench.run(call(tool, json!({})).over(transport)).await;
+    let error = bench
+        .run(call(tool, json!({})).over(transport))
+        .await
+        .unwrap_err();
 
-    assert_eq!(count.load(Ordering::SeqCst), u64::from(runs));
-    match reply {
-        Ok(_) => assert!(runs),
-        Err(error) => {
-            assert_eq!(error.code(), Code::PermissionDenied);
-            assert_eq!(
-                error.envelope().reason.as_deref(),
-                Some("approval_not_available")
-            );
-            assert!(
-                error
-                    .envelope()
-                    .hint
-                    .as_deref()
-                    .unwrap()
-                    .contains("homelab-mcp tools call")
-            );
-        }
-    }
+    assert_eq!(error.code(), code);
+    assert!(error.envelope().approval_id.is_some());
+    assert_eq!(count.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]

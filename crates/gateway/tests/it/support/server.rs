@@ -20,6 +20,7 @@ pub(crate) struct FakeTool {
     run: Run,
     targets: Option<Hook<Vec<Target>>>,
     inverse: Option<Hook<Option<Inverse>>>,
+    preview: Option<Arc<dyn Fn(&Value) -> Preview + Send + Sync>>,
 }
 
 impl FakeTool {
@@ -34,6 +35,7 @@ impl FakeTool {
             run: Arc::new(|_, _| Box::pin(async { Ok(ran(json!({}))) })),
             targets: None,
             inverse: None,
+            preview: None,
         }
     }
 
@@ -78,6 +80,14 @@ impl FakeTool {
         targets: impl Fn(&Value) -> ToolResult<Vec<Target>> + Send + Sync + 'static,
     ) -> Self {
         self.targets = Some(Arc::new(targets));
+        self
+    }
+
+    pub(crate) fn foreseen(
+        mut self,
+        preview: impl Fn(&Value) -> Preview + Send + Sync + 'static,
+    ) -> Self {
+        self.preview = Some(Arc::new(preview));
         self
     }
 
@@ -160,8 +170,9 @@ impl Server for FakeServer {
         (self.tools[tool].run)(args, ctx.clone())
     }
 
-    fn preview(&self, _: usize, _: Value) -> Option<BoxFuture<'_, ToolResult<Preview>>> {
-        None
+    fn preview(&self, tool: usize, args: Value) -> Option<BoxFuture<'_, ToolResult<Preview>>> {
+        let preview = self.tools[tool].preview.as_ref()?(&args);
+        Some(Box::pin(async { Ok(preview) }))
     }
 
     fn targets(&self, tool: usize, args: Value) -> Option<BoxFuture<'_, ToolResult<Vec<Target>>>> {
