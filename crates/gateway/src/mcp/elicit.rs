@@ -4,6 +4,7 @@
 //! Such an answer says that somebody, or some software, at the client agreed. It decides calls that
 //! need a confirmation, never those that need an approval.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,13 +12,14 @@ use async_trait::async_trait;
 use homelab_core::approval::Approval;
 use homelab_core::call::{Confirm, Confirmation, Confirmer, Principal};
 use rmcp::model::{
-    CallToolRequestParams, ClientCapabilities, ElicitResult, ElicitationAction,
-    InputRequiredResult, RequestStateCodec, SealOptions,
+    CallToolRequestParams, ClientCapabilities, ElicitRequestParams, ElicitResult,
+    ElicitationAction, InputRequiredResult, RequestStateCodec, SealOptions,
 };
 use rmcp::service::Peer;
 use rmcp::{ErrorData, RoleServer};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
 
 /// Name of the one question of a round.
 const QUESTION: &str = "approval";
@@ -66,10 +68,18 @@ impl Round {
     }
 }
 
-/// Asks by a request of the server's, and waits.
-struct Form {
-    peer: Peer<RoleServer>,
+/// A question on its way to the handler's own task.
+pub(super) struct Asked {
+    params: ElicitRequestParams,
+    answer: oneshot::Sender<Confirmation>,
 }
+
+/// Asks by a request of the server's, and waits.
+///
+/// The SDK sends a request on the stream of the call that led to it, which it knows by a value of
+/// the handler's task. The pipeline runs changes in tasks of their own, so the question is handed
+/// back to that task: see [`attend`].
+struct Form(mpsc::Sender<Asked>);
 
 #[async_trait]
 impl Confirm for Form {
@@ -77,26 +87,45 @@ impl Confirm for Form {
         let Ok(params) = serde_json::from_value(form(plan)) else {
             return Confirmation::Dismissed;
         };
-        // The pipeline bounds the wait.
-        match self.peer.create_elicitation(params).await {
-            Ok(answer) => confirmation(answer),
-            Err(error) => {
-                tracing::debug!(%error, "the client could not be asked");
-                Confirmation::Dismissed
-            }
+        let (answer, answered) = oneshot::channel();
+        if self.0.send(Asked { params, answer }).await.is_err() {
+            return Confirmation::Dismissed;
         }
+        answered.await.unwrap_or(Confirmation::Dismissed)
     }
 }
 
-/// A way to ask over the session's own connection, if the client said that it can be asked.
-pub(super) fn by_request(
+/// A way to ask by requests, and where the questions come out.
+pub(super) fn by_request() -> (Confirmer, mpsc::Receiver<Asked>) {
+    let (sender, questions) = mpsc::channel(1);
+    (Confirmer::through(Arc::new(Form(sender))), questions)
+}
+
+/// Does the work, and meanwhile asks what it wants to know; the pipeline bounds how long.
+pub(super) async fn attend<T>(
     peer: &Peer<RoleServer>,
-    capabilities: Option<&ClientCapabilities>,
-) -> Confirmer {
-    if capabilities.is_some_and(takes_forms) {
-        Confirmer::through(Arc::new(Form { peer: peer.clone() }))
-    } else {
-        Confirmer::default()
+    mut questions: mpsc::Receiver<Asked>,
+    work: impl Future<Output = T>,
+) -> T {
+    let mut work = pin!(work);
+    loop {
+        let asked = tokio::select! {
+            done = &mut work => return done,
+            Some(asked) = questions.recv() => asked,
+        };
+        let answer = tokio::select! {
+            done = &mut work => return done,
+            answer = peer.create_elicitation(asked.params) => answer,
+        };
+        let answer = answer.map_or_else(
+            |error| {
+                tracing::debug!(%error, "the client could not be asked");
+                Confirmation::Dismissed
+            },
+            confirmation,
+        );
+        // Whoever asked may have run out of time.
+        drop(asked.answer.send(answer));
     }
 }
 

@@ -20,12 +20,12 @@ use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::changes::ToolListChanges;
-use super::elicit::{Rounds, by_request, takes_forms};
+use super::elicit::{Rounds, takes_forms};
 use super::parts::{
     HandlerParts, SERVER_INFO, SERVER_NAME, SERVER_TITLE, SERVER_VERSION, Served, TOOL_ERROR,
     call_context, label, surveyor,
 };
-use super::{convert, progress};
+use super::{convert, elicit, progress};
 use crate::transport::Identity;
 
 /// How long a client may keep a listing without asking again. Changes are announced, so this only
@@ -144,25 +144,28 @@ impl Handler {
         } else {
             None
         };
+        let can_be_asked = capabilities.as_ref().is_some_and(takes_forms);
+        let (by_request, questions) = elicit::by_request();
         let confirm = match &rounds {
-            Some(rounds) if capabilities.as_ref().is_some_and(takes_forms) => {
-                Confirmer::through(rounds.clone())
-            }
-            Some(_) => Confirmer::default(),
-            None => by_request(&context.peer, capabilities.as_ref()),
+            _ if !can_be_asked => Confirmer::default(),
+            Some(rounds) => Confirmer::through(rounds.clone()),
+            None => by_request,
         };
-        let mut result = match context.meta.get_progress_token() {
-            None => {
-                self.run(request, context, identity, Progress::default(), confirm)
-                    .await?
-            }
-            Some(token) => {
-                progress::forward(context.peer.clone(), token, |progress| {
-                    self.run(request, context, identity, progress, confirm)
-                })
-                .await?
+        let work = async {
+            match context.meta.get_progress_token() {
+                None => {
+                    self.run(request, context, identity, Progress::default(), confirm)
+                        .await
+                }
+                Some(token) => {
+                    progress::forward(context.peer.clone(), token, |progress| {
+                        self.run(request, context, identity, progress, confirm)
+                    })
+                    .await
+                }
             }
         };
+        let mut result = elicit::attend(&context.peer, questions, work).await?;
         if let Some(question) = rounds
             .as_ref()
             .filter(|_| result.is_error == Some(true))

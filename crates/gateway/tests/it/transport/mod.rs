@@ -2,6 +2,7 @@
 
 pub(crate) mod support;
 
+mod asking;
 mod edge;
 mod fuzz;
 mod listen;
