@@ -1,6 +1,6 @@
 //! Puts the program together: database, keys, audit, servers, and the one path that calls take.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
@@ -123,8 +123,8 @@ impl Services {
                 most_tokens: config.limits.answer_tokens,
             },
         });
-        let caller: Weak<dyn Caller> = Arc::downgrade(&dispatcher);
-        control.connect(caller);
+        let caller: Arc<dyn Caller> = dispatcher.clone();
+        control.connect(Arc::downgrade(&caller));
         let uid = uid(data.path());
         Ok(Self {
             data,
