@@ -4,12 +4,16 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use homelab_core::approval::State;
 use homelab_core::clock::{ManualClock, OsEntropy};
 use homelab_core::page::PageRequest;
-use homelab_core::store::{AuditFilter, Credential, DeviceFilter, StoreError, StoreResult, Stores};
+use homelab_core::store::{
+    ApprovalFilter, AuditFilter, Credential, DeviceFilter, StoreError, StoreResult, Stores, Take,
+};
 use homelab_store::{Overwrite, Restored, restore};
 use rstest::rstest;
 
+use crate::approvals::{ask, begin, held, vote};
 use crate::audit_log::{entry, key, write};
 use crate::lab::{Engine, Lab, Place, START};
 use crate::sample;
@@ -45,13 +49,30 @@ async fn fill(stores: &Stores) {
     };
     stores.keys.insert(api_key).await.unwrap();
     write(&*stores.audit, "chain", (0..5).map(entry).collect()).await;
+    let approvals = &*stores.approvals;
+    for number in 0..3 {
+        let new = held(&format!("a-{number}"), "agent", number, START);
+        ask(approvals, new).await;
+    }
+    vote(approvals, "a-0", "anna", false, START).await.unwrap();
+    stores
+        .taints
+        .mark("agent/", "mail:read", START)
+        .await
+        .unwrap();
+    let take = Take {
+        key: "deletes",
+        most: 1,
+        window: std::time::Duration::from_mins(1),
+    };
+    stores.budgets.take(&[take], START).await.unwrap().unwrap();
 }
 
 /// Everything that the stores can show.
 async fn contents(stores: &Stores) -> String {
     let page = PageRequest::first(200);
     format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
         stores.inventory.export().await.unwrap(),
         stores
             .inventory
@@ -67,6 +88,13 @@ async fn contents(stores: &Stores) -> String {
             .await
             .unwrap(),
         stores.audit.heads().await.unwrap(),
+        stores
+            .approvals
+            .list(&ApprovalFilter::default(), &page, START)
+            .await
+            .unwrap(),
+        stores.taints.scopes(START).await.unwrap(),
+        stores.budgets.used("deletes", START).await.unwrap(),
     )
 }
 
@@ -100,7 +128,7 @@ async fn a_backup_of_either_engine_is_restored_into_either(
 
     assert_eq!(report.rows["devices"], 2);
     assert_eq!(report.rows["audit_log"], 5);
-    assert_eq!(report.rows.len(), 13, "{report:?}");
+    assert_eq!(report.rows.len(), 16, "{report:?}");
     let copy = place.open(Arc::clone(&lab.clock)).await.unwrap();
     assert_eq!(contents(&copy.stores()).await, contents(&lab.stores).await);
     assert_eq!(copy.verify_audit(key()).await.unwrap(), (5, vec![]));
@@ -172,7 +200,7 @@ async fn what_is_no_whole_backup_of_ours_is_refused_and_nothing_restored() {
         ("not of a backup", text.replacen("{\"table\"", "garbage", 1)),
         (
             "newer version",
-            text.replacen("\"schema\":1", "\"schema\":2", 1),
+            text.replacen("\"schema\":2", "\"schema\":3", 1),
         ),
         (
             "newer version",
@@ -221,4 +249,45 @@ async fn a_backup_made_while_others_write_is_of_one_moment(
     restored(&backup, &place, Overwrite::No).await.unwrap();
     let copy = place.open(Arc::clone(&lab.clock)).await.unwrap();
     assert_eq!(copy.verify_audit(key()).await.unwrap().1, []);
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_may_have_run_since_the_backup_is_asked_for_again(
+    #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
+) {
+    let (Some(lab), Some(place)) = (Lab::open(engine).await, Place::new(engine)) else {
+        return;
+    };
+    let approvals = &*lab.stores.approvals;
+    for (id, number) in [("pending", 1), ("approved", 2), ("executing", 3)] {
+        ask(approvals, held(id, "agent", number, START)).await;
+    }
+    vote(approvals, "approved", "anna", true, START)
+        .await
+        .unwrap();
+    vote(approvals, "executing", "anna", true, START)
+        .await
+        .unwrap();
+    begin(approvals, "executing", "r-2", START).await.unwrap();
+    let backup = lab.place.folder.path().join("backup");
+    lab.database.backup(&backup).await.unwrap();
+    begin(approvals, "approved", "r-3", START).await.unwrap();
+
+    restored(&backup, &place, Overwrite::No).await.unwrap();
+
+    let copy = place.open(Arc::clone(&lab.clock)).await.unwrap().stores();
+    for (id, state) in [
+        ("pending", State::Pending),
+        ("approved", State::Expired),
+        ("executing", State::Unknown),
+    ] {
+        let found = copy.approvals.get(id, START).await.unwrap().unwrap();
+        assert_eq!(found.state, state, "{id}");
+    }
+    assert!(
+        begin(&*copy.approvals, "approved", "r-4", START)
+            .await
+            .is_err()
+    );
 }

@@ -2,10 +2,13 @@
 #![cfg(test)]
 
 mod allocation;
+mod approval_lists;
+mod approvals;
 mod audit_log;
 mod audit_writer;
 mod availability;
 mod backup;
+mod budgets;
 mod credentials;
 mod import;
 mod keys;
@@ -17,4 +20,6 @@ mod sample;
 mod schema;
 mod search;
 mod settings;
+mod signals;
+mod taints;
 mod tampering;
