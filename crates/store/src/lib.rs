@@ -9,7 +9,7 @@
 //! - a transaction that writes is immediate on SQLite and takes an advisory lock on PostgreSQL;
 //! - a list or a batch travels as one JSON argument, so a thousand rows are one statement.
 //!
-//! The driver's types stay in `db.rs`, `row.rs` and `dialect/`; all other files see statements,
+//! The driver's types stay in `db.rs`, `row.rs`, `direct.rs` and `dialect/`; all other files see statements,
 //! arguments and rows. The stories in `tests/it/` run on both engines.
 //!
 //! # Adding a table
@@ -27,6 +27,7 @@ mod credentials;
 mod database;
 mod db;
 mod dialect;
+mod direct;
 mod error;
 mod inventory;
 mod keys;
