@@ -1,5 +1,5 @@
 //! The yardstick: an axum handler that does the same SQLite reads as `homelab_get_device` and nothing
-//! else.
+//! else, over our own store.
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -17,9 +17,11 @@ use homelab_core::store::{Records, ServiceFilter, StoreResult, Stores};
 use homelab_store::{Database, Target};
 use serde::{Deserialize, Serialize};
 
+/// The question.
 #[derive(Deserialize)]
-struct Wanted {
-    name: String,
+pub(crate) struct Wanted {
+    /// Name of the device.
+    pub(crate) name: String,
 }
 
 #[derive(Serialize)]
@@ -43,14 +45,19 @@ pub(crate) fn serve(database: &Path, port: u16) -> anyhow::Result<()> {
         let router = Router::new()
             .route("/device", post(device))
             .with_state(database.stores());
-        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .await?
-            .tap_io(|stream| {
-                // Without it an answer may wait 40 ms; a socket that refuses it is slow, not wrong.
-                stream.set_nodelay(true).unwrap_or_default();
-            });
-        Ok(axum::serve(listener, router).await?)
+        listen(router, port).await
     })
+}
+
+/// Serves the routes until the process is killed.
+pub(crate) async fn listen(router: Router, port: u16) -> anyhow::Result<()> {
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .await?
+        .tap_io(|stream| {
+            // Without it an answer may wait 40 ms; a socket that refuses it is slow, not wrong.
+            stream.set_nodelay(true).unwrap_or_default();
+        });
+    Ok(axum::serve(listener, router).await?)
 }
 
 async fn device(

@@ -1,7 +1,9 @@
-//! Our binary with authentication, validation, redaction and audit on, beside a bare handler with the
-//! same read and a FastMCP server with the same tool.
+//! Our binary with authentication, validation, redaction and audit on, beside bare handlers with the
+//! same reads, over our store and over an ordinary pool, and a FastMCP server with the same tool.
 
-use homelab_testkit::{command, free_port};
+use std::path::Path;
+
+use homelab_testkit::{Proc, command, free_port};
 use serde_json::json;
 
 use crate::lab::{DEVICES, Lab, device_name, resident_bytes, start};
@@ -74,11 +76,8 @@ fn reads() -> Vec<Question> {
 pub(crate) fn report(lab: &Lab, others: &Others, seconds: u64) -> anyhow::Result<()> {
     let database = lab.database();
     let (ours, our_port) = lab.serve()?;
-    let bare_port = free_port()?;
-    let mut bare = command(std::env::current_exe()?);
-    bare.args(["bare", "--port", &bare_port.to_string(), "--database"])
-        .arg(&database);
-    let (_bare, _) = start(&mut bare, bare_port)?;
+    let (_bare, bare_port) = handler("bare", &database)?;
+    let (_ordinary, ordinary_port) = handler("ordinary", &database)?;
     let fastmcp_port = free_port()?;
     let mut fastmcp = command(&others.python);
     fastmcp
@@ -88,20 +87,24 @@ pub(crate) fn report(lab: &Lab, others: &Others, seconds: u64) -> anyhow::Result
     let (_fastmcp, _) = start(&mut fastmcp, fastmcp_port)?;
 
     say("\nA read of one device, answers per second (p50 / p99):\n")?;
-    say("| connections | homelab-mcp | bare axum handler | FastMCP | of bare | of FastMCP |")?;
-    say("|---|---|---|---|---|---|")?;
+    say(
+        "| connections | homelab-mcp | bare axum handler over our store | axum handler over an \
+         sqlx pool | FastMCP | of bare | of sqlx | of FastMCP |",
+    )?;
+    say("|---|---|---|---|---|---|---|---|")?;
     for connections in CONNECTIONS {
         let bare = measure(bare_port, reads(), connections, seconds)?;
         let mine = measure(our_port, calls(Some(&lab.key)), connections, seconds)?;
+        let ordinary = measure(ordinary_port, reads(), connections, seconds)?;
         let fastmcp = measure(fastmcp_port, calls(None), connections, seconds)?;
-        let (of_bare, of_fastmcp) = (
-            mine.per_second / bare.per_second,
-            mine.per_second / fastmcp.per_second,
-        );
+        let of = |other: &Figures| mine.per_second / other.per_second;
+        let (of_bare, of_ordinary, of_fastmcp) = (of(&bare), of(&ordinary), of(&fastmcp));
         say(&format!(
-            "| {connections} | {} | {} | {} | {of_bare:.2} {} | {of_fastmcp:.1} {} |",
+            "| {connections} | {} | {} | {} | {} | {of_bare:.2} {} | {of_ordinary:.2} | \
+             {of_fastmcp:.1} {} |",
             shown(&mine),
             shown(&bare),
+            shown(&ordinary),
             shown(&fastmcp),
             verdict(of_bare >= LEAST_OF_BARE),
             verdict(of_fastmcp >= LEAST_OF_FASTMCP),
@@ -112,6 +115,28 @@ pub(crate) fn report(lab: &Lab, others: &Others, seconds: u64) -> anyhow::Result
          after the load: {} MiB",
         resident_bytes(&ours)? >> 20
     ))
+}
+
+/// Starts one of this program's own servers; its port comes with it.
+fn handler(name: &str, database: &Path) -> anyhow::Result<(Proc, u16)> {
+    let port = free_port()?;
+    let mut command = command(std::env::current_exe()?);
+    command
+        .args([name, "--port", &port.to_string(), "--database"])
+        .arg(database);
+    start(&mut command, port)
+}
+
+/// Measures one server that runs already, which is handy beside a profiler: ours with a key, a bare
+/// handler without.
+pub(crate) fn load(
+    port: u16,
+    key: Option<&str>,
+    connections: usize,
+    seconds: u64,
+) -> anyhow::Result<()> {
+    let questions = key.map_or_else(reads, |key| calls(Some(key)));
+    say(&shown(&measure(port, questions, connections, seconds)?))
 }
 
 fn shown(figures: &Figures) -> String {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
+use memchr::memmem::{self, Finder};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -29,7 +30,7 @@ pub(crate) struct Question {
     /// The bytes of the whole request.
     pub(crate) request: Vec<u8>,
     /// Proves that the answer is the right one.
-    pub(crate) expected: String,
+    pub(crate) expected: Finder<'static>,
 }
 
 impl Question {
@@ -46,7 +47,7 @@ impl Question {
         );
         Self {
             request: request.into_bytes(),
-            expected: expected.to_owned(),
+            expected: Finder::new(expected).into_owned(),
         }
     }
 }
@@ -106,11 +107,13 @@ async fn ask(
     }
     let mut latencies = Vec::with_capacity(200_000);
     let start = Instant::now();
-    while start.elapsed() < length {
-        let question = next()?;
-        let asked = Instant::now();
-        answer(&mut stream, question, &mut buffer).await?;
-        latencies.push(asked.elapsed());
+    let mut asked = start;
+    while asked - start < length {
+        answer(&mut stream, next()?, &mut buffer).await?;
+        // One look at the clock ends an answer's time and begins the next one's.
+        let answered = Instant::now();
+        latencies.push(answered - asked);
+        asked = answered;
     }
     Ok(latencies)
 }
@@ -123,33 +126,33 @@ async fn answer(
 ) -> anyhow::Result<()> {
     stream.write_all(&question.request).await?;
     buffer.clear();
-    while !is_complete(buffer)? {
+    let mut whole = None;
+    while whole.is_none_or(|whole| buffer.len() < whole) {
         ensure!(stream.read_buf(buffer).await? > 0, "the server hung up");
+        if whole.is_none() {
+            whole = length(buffer)?;
+        }
     }
-    let right =
-        buffer.starts_with(b"HTTP/1.1 200") && contains(buffer, question.expected.as_bytes());
+    let right = buffer.starts_with(b"HTTP/1.1 200") && question.expected.find(buffer).is_some();
     ensure!(right, "a wrong answer: {}", String::from_utf8_lossy(buffer));
     Ok(())
 }
 
-/// Whether the buffer holds a whole answer.
-fn is_complete(buffer: &[u8]) -> anyhow::Result<bool> {
-    let Some(end) = find(buffer, b"\r\n\r\n") else {
-        return Ok(false);
+/// Length of the whole answer that the buffer begins with, as soon as it shows: once the head is
+/// there, or for one in chunks, once it has ended.
+fn length(buffer: &[u8]) -> anyhow::Result<Option<usize>> {
+    const NAME: &[u8] = b"content-length:";
+    let Some(end) = memmem::find(buffer, b"\r\n\r\n") else {
+        return Ok(None);
     };
     let (head, body) = buffer.split_at(end + 4);
-    let head = std::str::from_utf8(head)?.to_ascii_lowercase();
-    if let Some((_, rest)) = head.split_once("content-length:") {
-        let length: usize = rest.lines().next().unwrap_or_default().trim().parse()?;
-        return Ok(body.len() >= length);
+    for line in head.split(|byte| *byte == b'\n') {
+        if let Some((name, value)) = line.split_at_checked(NAME.len())
+            && name.eq_ignore_ascii_case(NAME)
+        {
+            let body: usize = std::str::from_utf8(value)?.trim().parse()?;
+            return Ok(Some(head.len() + body));
+        }
     }
-    Ok(body.ends_with(b"0\r\n\r\n"))
-}
-
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    find(text, part).is_some()
-}
-
-fn find(text: &[u8], part: &[u8]) -> Option<usize> {
-    text.windows(part.len()).position(|window| window == part)
+    Ok(body.ends_with(b"0\r\n\r\n").then_some(buffer.len()))
 }

@@ -6,6 +6,7 @@ mod compare;
 mod import;
 mod lab;
 mod load;
+mod ordinary;
 
 use std::io::{self, Write};
 
@@ -37,6 +38,16 @@ fn main() -> anyhow::Result<()> {
         Some("bare") => bare::serve(
             option(&arguments, "--database", None)?.as_ref(),
             option(&arguments, "--port", None)?.parse()?,
+        ),
+        Some("ordinary") => ordinary::serve(
+            option(&arguments, "--database", None)?.as_ref(),
+            option(&arguments, "--port", None)?.parse()?,
+        ),
+        Some("load") => compare::load(
+            option(&arguments, "--port", None)?.parse()?,
+            option(&arguments, "--key", None).ok().as_deref(),
+            option(&arguments, "--connections", Some("1"))?.parse()?,
+            option(&arguments, "--seconds", Some("3"))?.parse()?,
         ),
         Some("compare") => {
             let program = option(&arguments, "--program", None)?;

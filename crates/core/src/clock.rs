@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -101,15 +102,51 @@ pub trait Entropy: Send + Sync {
 }
 
 /// The operating system's generator.
+///
+/// Few bytes at a time, as ids take them, come from a supply that is fetched ahead: two ids are made
+/// on each call of a tool, and the system call costs more than all the rest of making one. Whatever
+/// is long enough to be a secret is fetched when it is asked for, and kept nowhere.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OsEntropy;
+
+/// Longest request that is served from the supply, bytes.
+const FEW: usize = 16;
+/// Bytes fetched ahead.
+const SUPPLY: usize = 1_024;
+
+struct Supply {
+    bytes: [u8; SUPPLY],
+    used: usize,
+}
+
+static SUPPLIED: Mutex<Supply> = Mutex::new(Supply {
+    bytes: [0; SUPPLY],
+    used: SUPPLY,
+});
 
 impl Entropy for OsEntropy {
     /// # Panics
     /// If the operating system cannot give random bytes: nothing secret may be made then.
     fn fill(&self, buffer: &mut [u8]) {
-        getrandom::fill(buffer).unwrap_or_else(|error| panic!("no system randomness: {error}"));
+        if buffer.len() > FEW {
+            return from_system(buffer);
+        }
+        let mut supply = SUPPLIED.lock().unwrap_or_else(PoisonError::into_inner);
+        if SUPPLY - supply.used < buffer.len() {
+            // A panic leaves it used up.
+            supply.used = SUPPLY;
+            from_system(&mut supply.bytes);
+            supply.used = 0;
+        }
+        let (from, to) = (supply.used, supply.used + buffer.len());
+        buffer.copy_from_slice(&supply.bytes[from..to]);
+        supply.bytes[from..to].fill(0);
+        supply.used = to;
     }
+}
+
+fn from_system(buffer: &mut [u8]) {
+    getrandom::fill(buffer).unwrap_or_else(|error| panic!("no system randomness: {error}"));
 }
 
 /// A repeatable sequence for tests (SplitMix64); not for secrets.
@@ -149,5 +186,25 @@ impl schemars::JsonSchema for Micros {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({ "type": "string", "description": "RFC 3339" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_random_bytes_come_twice_from_the_supply() {
+        let ids: HashSet<[u8; 10]> = (0..SUPPLY)
+            .map(|_| {
+                let mut id = [0; 10];
+                OsEntropy.fill(&mut id);
+                id
+            })
+            .collect();
+
+        assert_eq!(ids.len(), SUPPLY);
     }
 }

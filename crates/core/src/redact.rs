@@ -81,10 +81,11 @@ impl Redactor {
     }
 
     /// Redacts a result in place: known secrets in every text, and members named like a secret.
-    /// The members that `keep` names (see [`at_path`]) are left alone.
-    pub fn value(&self, value: &mut Value, keep: &[&str]) {
+    /// The members that `keep` names (see [`at_path`]) are left alone. Says whether it took anything
+    /// out.
+    pub fn value(&self, value: &mut Value, keep: &[&str]) -> bool {
         let automaton = self.automaton();
-        walk(value, automaton.as_deref(), keep, &mut Vec::new());
+        walk(value, automaton.as_deref(), keep, &mut Vec::new())
     }
 
     fn automaton(&self) -> Option<Arc<AhoCorasick>> {
@@ -105,7 +106,13 @@ fn escaped(text: &str) -> String {
         .to_owned()
 }
 
-fn walk(value: &mut Value, known: Option<&AhoCorasick>, keep: &[&str], path: &mut Vec<String>) {
+fn walk(
+    value: &mut Value,
+    known: Option<&AhoCorasick>,
+    keep: &[&str],
+    path: &mut Vec<String>,
+) -> bool {
+    let mut redacted = false;
     match value {
         Value::Object(members) => {
             for (name, member) in members.iter_mut() {
@@ -120,18 +127,19 @@ fn walk(value: &mut Value, known: Option<&AhoCorasick>, keep: &[&str], path: &mu
                 }
                 if names_a_secret(name) && (member.is_string() || member.is_number()) {
                     *member = MARK.into();
+                    redacted = true;
                 } else if keep.is_empty() {
-                    walk(member, known, keep, path);
+                    redacted |= walk(member, known, keep, path);
                 } else {
                     path.push(name.clone());
-                    walk(member, known, keep, path);
+                    redacted |= walk(member, known, keep, path);
                     path.pop();
                 }
             }
         }
         Value::Array(items) => {
             for item in items {
-                walk(item, known, keep, path);
+                redacted |= walk(item, known, keep, path);
             }
         }
         Value::String(text) => {
@@ -144,10 +152,12 @@ fn walk(value: &mut Value, known: Option<&AhoCorasick>, keep: &[&str], path: &mu
                     true
                 });
                 *text = clean;
+                redacted = true;
             }
         }
         _ => {}
     }
+    redacted
 }
 
 /// Whether a dotted pattern names the path; array indexes do not count, so `items.password` fits
@@ -161,7 +171,7 @@ pub fn at_path(pattern: &str, path: &[String]) -> bool {
 /// Names that merely point at one (`credentials_ref`, `ssh_key_path`, `token_id`, `password_file`)
 /// do not.
 pub fn names_a_secret(name: &str) -> bool {
-    const EXACT: [&str; 12] = [
+    const EXACT: [&str; 16] = [
         "password",
         "passwd",
         "passphrase",
@@ -174,6 +184,10 @@ pub fn names_a_secret(name: &str) -> bool {
         "psk",
         "authorization",
         "cookie",
+        "accesstoken",
+        "refreshtoken",
+        "clientsecret",
+        "privatekey",
     ];
     const ENDINGS: [&str; 10] = [
         "_password",
@@ -195,13 +209,20 @@ pub fn names_a_secret(name: &str) -> bool {
     {
         return false;
     }
-    let folded = name.to_ascii_lowercase().replace('-', "_");
-    EXACT.contains(&folded.as_str())
-        || ENDINGS.iter().any(|ending| folded.ends_with(ending))
-        || matches!(
-            folded.as_str(),
-            "accesstoken" | "refreshtoken" | "clientsecret" | "privatekey"
-        )
+    EXACT.iter().any(|exact| is_spelled(bytes, exact))
+        || ENDINGS.iter().any(|ending| {
+            let start = bytes.len().checked_sub(ending.len());
+            start.is_some_and(|start| is_spelled(&bytes[start..], ending))
+        })
+}
+
+/// Whether it is this word, in letters of any case and with hyphens or underscores.
+fn is_spelled(name: &[u8], word: &str) -> bool {
+    let folded = |byte: &u8| match byte {
+        b'-' => b'_',
+        other => other.to_ascii_lowercase(),
+    };
+    name.len() == word.len() && name.iter().map(folded).eq(word.bytes())
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use homelab_core::audit::{AuditEntry, AuditKey, ChainHead, ChainWriter, ChainedEntry};
 use homelab_core::store::{AuditLog, AuditSink, StoreError, StoreResult};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -49,6 +50,8 @@ pub struct AuditWriter {
     chain: String,
     queue: mpsc::Sender<Message>,
     closing: Arc<AtomicBool>,
+    /// Told after a message that is not to wait for the window.
+    urgent: Arc<Notify>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -58,15 +61,18 @@ impl AuditWriter {
     pub fn start(log: Arc<dyn AuditLog>, key: AuditKey, chain: String) -> Self {
         let (queue, messages) = mpsc::channel(QUEUE);
         let closing = Arc::new(AtomicBool::new(false));
+        let urgent = Arc::new(Notify::new());
         let task = Task {
             log,
             chain: ChainWriter::start(key, &chain),
             closing: Arc::clone(&closing),
+            urgent: Arc::clone(&urgent),
         };
         Self {
             chain,
             queue,
             closing,
+            urgent,
             task: Mutex::new(Some(tokio::spawn(task.run(messages)))),
         }
     }
@@ -89,6 +95,7 @@ impl AuditWriter {
                 .send(Message::Close(waiter))
                 .await
                 .map_err(|_| stopped())?;
+            self.urgent.notify_one();
             done.await.map_err(|_| stopped())?
         };
         let written = timeout(2 * PATIENCE, closed)
@@ -110,6 +117,7 @@ impl AuditWriter {
                 .send(message(waiter))
                 .await
                 .map_err(|_| stopped())?;
+            self.urgent.notify_one();
             done.await.map_err(|_| stopped())?
         };
         timeout(PATIENCE, answered)
@@ -127,10 +135,18 @@ impl AuditSink for AuditWriter {
 
     async fn queued(&self, entry: AuditEntry) -> StoreResult<()> {
         let row = Message::Row(Box::new(storable(entry)), None);
-        timeout(PATIENCE, self.queue.send(row))
-            .await
-            .map_err(|_| late())?
-            .map_err(|_| stopped())
+        match self.queue.try_send(row) {
+            Ok(()) => {}
+            Err(TrySendError::Closed(_)) => return Err(stopped()),
+            Err(TrySendError::Full(row)) => timeout(PATIENCE, self.queue.send(row))
+                .await
+                .map_err(|_| late())?
+                .map_err(|_| stopped())?,
+        }
+        if self.queue.max_capacity() - self.queue.capacity() >= BATCH {
+            self.urgent.notify_one();
+        }
+        Ok(())
     }
 
     async fn flush(&self) -> StoreResult<()> {
@@ -217,6 +233,15 @@ impl Batch {
         }
     }
 
+    /// What is queued, as far as there is room.
+    fn take_all(&mut self, messages: &mut mpsc::Receiver<Message>) {
+        while !self.is_full()
+            && let Ok(message) = messages.try_recv()
+        {
+            self.take(message);
+        }
+    }
+
     fn is_full(&self) -> bool {
         self.entries.len() >= BATCH || self.closes
     }
@@ -226,12 +251,13 @@ struct Task {
     log: Arc<dyn AuditLog>,
     chain: ChainWriter,
     closing: Arc<AtomicBool>,
+    urgent: Arc<Notify>,
 }
 
 impl Task {
     async fn run(mut self, mut messages: mpsc::Receiver<Message>) {
         while let Some(first) = messages.recv().await {
-            let batch = collect(first, &mut messages).await;
+            let batch = collect(first, &mut messages, &self.urgent).await;
             let written = self.write(batch.entries).await;
             for waiter in batch.waiters {
                 // A caller that gave up waits no longer; its row is written all the same.
@@ -282,18 +308,18 @@ impl Task {
 }
 
 /// Gathers a batch: everything there is once somebody waits, else what comes within the window.
-async fn collect(first: Message, messages: &mut mpsc::Receiver<Message>) -> Batch {
+/// Rows that nobody waits for do not wake the task; they are there when the window ends.
+async fn collect(first: Message, messages: &mut mpsc::Receiver<Message>, urgent: &Notify) -> Batch {
     let deadline = Instant::now() + WINDOW;
     let mut batch = Batch::default();
     batch.take(first);
-    while !batch.is_full() {
-        let next = if batch.waiters.is_empty() {
-            timeout_at(deadline, messages.recv()).await.ok().flatten()
-        } else {
-            messages.try_recv().ok()
-        };
-        let Some(message) = next else { break };
-        batch.take(message);
+    batch.take_all(messages);
+    while batch.waiters.is_empty() && !batch.is_full() {
+        let in_time = timeout_at(deadline, urgent.notified()).await.is_ok();
+        batch.take_all(messages);
+        if !in_time {
+            break;
+        }
     }
     batch
 }

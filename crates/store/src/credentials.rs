@@ -92,7 +92,7 @@ impl Credentials for CredentialStore {
             return Ok(Vec::new());
         }
         let folded = fold(target);
-        let mut session = self.0.db.read().await?;
+        let mut session = self.0.db.point().await?;
         let mut conn = session.conn();
         conn.all(ENTITY, FIND, &[folded.as_str().into(), target.into()], read)
             .await

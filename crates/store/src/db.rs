@@ -11,6 +11,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
+use crate::direct::{Point, Writer};
 use crate::error::refused;
 use crate::row::{Cells, Row};
 
@@ -31,6 +32,10 @@ pub(crate) enum Db {
         readers: SqlitePool,
         /// Of one connection.
         writer: SqlitePool,
+        /// For reads of a few rows.
+        point: Point,
+        /// For batches of rows.
+        batches: Writer,
     },
     /// All connections alike.
     Postgres(PgPool),
@@ -70,6 +75,8 @@ impl Lock {
 pub(crate) enum Session {
     /// Of SQLite.
     Sqlite(PoolConnection<Sqlite>),
+    /// Of SQLite, for point reads.
+    Point(Point),
     /// Of PostgreSQL.
     Postgres(PoolConnection<Postgres>),
 }
@@ -86,6 +93,8 @@ pub(crate) enum Tx {
 pub(crate) enum Conn<'c> {
     /// Of SQLite.
     Sqlite(&'c mut SqliteConnection),
+    /// Of SQLite, for point reads: taken from the pool where it comes to that.
+    Point(&'c Point),
     /// Of PostgreSQL.
     Postgres(&'c mut PgConnection),
 }
@@ -138,6 +147,11 @@ impl Batch {
             .map_err(|error| StoreError::Internal(format!("rows are no JSON: {error}")))
     }
 
+    /// The text.
+    pub(crate) fn text(&self) -> &str {
+        self.0.get()
+    }
+
     /// Whether any text in it may hold a NUL character, which PostgreSQL has no place for. The
     /// spelling may also come from a text that holds a backslash; rare enough to look twice.
     pub(crate) fn may_hold_nul(&self) -> bool {
@@ -163,6 +177,10 @@ macro_rules! on {
     ($conn:expr, $c:ident => $body:expr) => {
         match $conn {
             Conn::Sqlite($c) => $body,
+            Conn::Point(point) => {
+                let $c = &mut point.readers.acquire().await.map_err(refused)?;
+                $body
+            }
             Conn::Postgres($c) => $body,
         }
     };
@@ -206,6 +224,11 @@ impl Conn<'_> {
         args: &[Arg<'_>],
         read: impl Fn(Row<'_>) -> StoreResult<T>,
     ) -> StoreResult<Option<T>> {
+        if let Conn::Point(point) = self
+            && let Some(found) = point.direct.all(entity, sql, args, &read)
+        {
+            return found.map(|rows| rows.into_iter().next());
+        }
         on!(self, c => {
             let row = statement!(sql, args).fetch_optional(&mut **c).await.map_err(refused)?;
             row.map(|row| read(Row::new(entity, &row as &dyn Cells))).transpose()
@@ -220,6 +243,11 @@ impl Conn<'_> {
         args: &[Arg<'_>],
         read: impl Fn(Row<'_>) -> StoreResult<T>,
     ) -> StoreResult<Vec<T>> {
+        if let Conn::Point(point) = self
+            && let Some(found) = point.direct.all(entity, sql, args, &read)
+        {
+            return found;
+        }
         let mut found = Vec::new();
         self.each(entity, sql, args, |row| {
             found.push(read(row)?);
@@ -252,6 +280,7 @@ impl Session {
     pub(crate) fn conn(&mut self) -> Conn<'_> {
         match self {
             Self::Sqlite(connection) => Conn::Sqlite(connection),
+            Self::Point(point) => Conn::Point(point),
             Self::Postgres(connection) => Conn::Postgres(connection),
         }
     }
@@ -298,7 +327,15 @@ impl Tx {
 }
 
 impl Db {
-    /// A connection to read one statement's worth with.
+    /// For statements that find a few rows by an index; see [`crate::direct`].
+    pub(crate) async fn point(&self) -> StoreResult<Session> {
+        match self {
+            Self::Sqlite { point, .. } => Ok(Session::Point(point.clone())),
+            Self::Postgres(_) => self.read().await,
+        }
+    }
+
+    /// A connection to read one statement's worth with, however long that takes.
     pub(crate) async fn read(&self) -> StoreResult<Session> {
         match self {
             Self::Sqlite { readers, .. } => readers.acquire().await.map(Session::Sqlite),
@@ -363,8 +400,15 @@ impl Db {
     /// into SQLite's file, which a reader cannot.
     pub(crate) async fn close(&self) {
         match self {
-            Self::Sqlite { readers, writer } => {
+            Self::Sqlite {
+                readers,
+                writer,
+                point,
+                batches,
+            } => {
+                point.direct.close().await;
                 readers.close().await;
+                batches.close().await;
                 writer.close().await;
             }
             Self::Postgres(pool) => pool.close().await,

@@ -25,6 +25,21 @@ pub(crate) fn refused(error: sqlx::Error) -> StoreError {
     }
 }
 
+/// The same for [`crate::direct`].
+pub(crate) fn refused_directly(error: rusqlite::Error) -> StoreError {
+    match error {
+        rusqlite::Error::SqliteFailure(code, message) => {
+            let message = message.unwrap_or_else(|| code.to_string());
+            if is_transient_of_sqlite(code.extended_code) {
+                StoreError::Unavailable(message)
+            } else {
+                StoreError::Internal(message)
+            }
+        }
+        other => StoreError::Internal(other.to_string()),
+    }
+}
+
 /// Whether the same statement may succeed later. SQLite's codes are numbers whose low byte is the
 /// primary code (`sqlite3.h`), PostgreSQL's are five characters of which two name the class
 /// (documentation, appendix A).
@@ -38,9 +53,10 @@ fn is_transient(code: &str) -> bool {
             "08" | "28" | "3D" | "40" | "53" | "57" | "58"
         ) || matches!(code, "25006" | "55P03");
     }
-    let Ok(code) = code.parse::<u32>() else {
-        return false;
-    };
+    code.parse().is_ok_and(is_transient_of_sqlite)
+}
+
+fn is_transient_of_sqlite(code: i32) -> bool {
     // PERM, BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN.
     matches!(code & 0xff, 3 | 5 | 6 | 8 | 10 | 13 | 14)
 }

@@ -56,7 +56,7 @@ impl Keys for KeyStore {
         if id.contains('\0') {
             return Ok(None);
         }
-        let mut session = self.0.db.read().await?;
+        let mut session = self.0.db.point().await?;
         let mut conn = session.conn();
         conn.one(ENTITY, select!("WHERE id = $1"), &[id.into()], read)
             .await

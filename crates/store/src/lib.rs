@@ -11,7 +11,8 @@
 //!
 //! A change that others may wait for ends in `Shared::commit`, which tells them.
 //!
-//! The driver's types stay in `db.rs`, `row.rs` and `dialect/`; all other files see statements,
+//! The drivers' types stay in `db.rs`, `row.rs`, `direct.rs` and `dialect/`; all other files see
+//! statements,
 //! arguments and rows. The stories in `tests/it/` run on both engines.
 //!
 //! # Adding a table
@@ -31,6 +32,7 @@ mod credentials;
 mod database;
 mod db;
 mod dialect;
+mod direct;
 mod error;
 mod inventory;
 mod keys;

@@ -73,7 +73,7 @@ pub(crate) async fn apply(
     let found = checked_version(conn, migrations).await?;
     for migration in migrations.iter().filter(|one| one.version > found) {
         let sql = match conn {
-            Conn::Sqlite(_) => migration.sqlite,
+            Conn::Sqlite(_) | Conn::Point(_) => migration.sqlite,
             Conn::Postgres(_) => migration.postgres,
         };
         conn.script(sql).await?;

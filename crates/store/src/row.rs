@@ -10,29 +10,30 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 
-/// The three kinds of cells that our tables have.
+/// The three kinds of cells that our tables have. An error says what is wrong with one, or that the
+/// row has no such column.
 pub(crate) trait Cells {
     /// A TEXT.
-    fn text(&self, column: &str) -> Result<Option<String>, sqlx::Error>;
+    fn text(&self, column: &str) -> Result<Option<&str>, String>;
     /// A BIGINT.
-    fn int(&self, column: &str) -> Result<Option<i64>, sqlx::Error>;
+    fn int(&self, column: &str) -> Result<Option<i64>, String>;
     /// A BOOLEAN.
-    fn flag(&self, column: &str) -> Result<Option<bool>, sqlx::Error>;
+    fn flag(&self, column: &str) -> Result<Option<bool>, String>;
 }
 
 macro_rules! cells {
     ($($row:ty),*) => { $(
         impl Cells for $row {
-            fn text(&self, column: &str) -> Result<Option<String>, sqlx::Error> {
-                self.try_get(column)
+            fn text(&self, column: &str) -> Result<Option<&str>, String> {
+                self.try_get(column).map_err(|error| error.to_string())
             }
 
-            fn int(&self, column: &str) -> Result<Option<i64>, sqlx::Error> {
-                self.try_get(column)
+            fn int(&self, column: &str) -> Result<Option<i64>, String> {
+                self.try_get(column).map_err(|error| error.to_string())
             }
 
-            fn flag(&self, column: &str) -> Result<Option<bool>, sqlx::Error> {
-                self.try_get(column)
+            fn flag(&self, column: &str) -> Result<Option<bool>, String> {
+                self.try_get(column).map_err(|error| error.to_string())
             }
         }
     )* };
@@ -65,11 +66,15 @@ impl<'r> Row<'r> {
         value.ok_or_else(|| self.corrupt(column, "nothing is stored"))
     }
 
-    /// A text or nothing.
-    pub(crate) fn maybe_text(&self, column: &str) -> StoreResult<Option<String>> {
+    fn borrowed(&self, column: &str) -> StoreResult<Option<&'r str>> {
         self.cells
             .text(column)
             .map_err(|error| self.corrupt(column, error))
+    }
+
+    /// A text or nothing.
+    pub(crate) fn maybe_text(&self, column: &str) -> StoreResult<Option<String>> {
+        Ok(self.borrowed(column)?.map(str::to_owned))
     }
 
     /// A text.
@@ -120,7 +125,7 @@ impl<'r> Row<'r> {
 
     /// A text that reads as `T`, or nothing.
     pub(crate) fn maybe<T: FromStr<Err: Display>>(&self, column: &str) -> StoreResult<Option<T>> {
-        self.maybe_text(column)?
+        self.borrowed(column)?
             .map(|text| text.parse().map_err(|error| self.corrupt(column, error)))
             .transpose()
     }
@@ -132,9 +137,9 @@ impl<'r> Row<'r> {
 
     /// A list or map kept as JSON; empty if nothing is stored.
     pub(crate) fn json<T: DeserializeOwned + Default>(&self, column: &str) -> StoreResult<T> {
-        self.maybe_text(column)?.map_or_else(
+        self.borrowed(column)?.map_or_else(
             || Ok(T::default()),
-            |text| serde_json::from_str(&text).map_err(|error| self.corrupt(column, error)),
+            |text| serde_json::from_str(text).map_err(|error| self.corrupt(column, error)),
         )
     }
 
@@ -144,7 +149,7 @@ impl<'r> Row<'r> {
         column: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> StoreResult<T> {
-        let text = self.text(column)?;
-        parse(&text).ok_or_else(|| self.corrupt(column, format_args!("unknown value `{text}`")))
+        let text = self.present(column, self.borrowed(column)?)?;
+        parse(text).ok_or_else(|| self.corrupt(column, format_args!("unknown value `{text}`")))
     }
 }

@@ -43,7 +43,7 @@ fn refuse_unstorable(name: &str, value: &str) -> StoreResult<()> {
 #[async_trait]
 impl Settings for SettingStore {
     async fn get(&self, name: &str) -> StoreResult<Option<String>> {
-        let mut session = self.0.db.read().await?;
+        let mut session = self.0.db.point().await?;
         get(&mut session.conn(), name).await
     }
 

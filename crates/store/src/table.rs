@@ -27,6 +27,8 @@ pub(crate) struct Table {
     pub(crate) columns: &'static [(&'static str, Kind)],
     /// Inserts the rows of `$1`.
     pub(crate) insert: &'static str,
+    /// Inserts one row, a parameter for each column; for [`crate::direct`].
+    pub(crate) insert_one: &'static str,
     /// All rows in a fixed order.
     pub(crate) select_all: &'static str,
     /// Removes all rows.
@@ -48,6 +50,13 @@ macro_rules! cell {
     };
 }
 pub(crate) use cell;
+
+macro_rules! mark {
+    ($k:ident) => {
+        "?"
+    };
+}
+pub(crate) use mark;
 
 macro_rules! kind {
     (text) => {
@@ -82,6 +91,10 @@ macro_rules! table {
             name: $table,
             columns: &[($c, $crate::table::kind!($k)) $(, ($cs, $crate::table::kind!($ks)))*],
             insert: $crate::table::insert!($table, $k $c $(, $ks $cs)*),
+            insert_one: concat!(
+                "INSERT INTO ", $table, " (\"", $c, "\"" $(, ", \"", $cs, "\"")*, ") VALUES (",
+                $crate::table::mark!($k) $(, ", ", $crate::table::mark!($ks))*, ")"
+            ),
             select_all: concat!(
                 "SELECT \"", $c, "\"" $(, ", \"", $cs, "\"")*,
                 " FROM ", $table, " ORDER BY ", $order
@@ -116,6 +129,9 @@ pub(crate) struct RecordSql {
     /// Rows after sort key `$1`, at most `$2`, that match the filters `$3`, …; `total` is how many
     /// match in all.
     pub(crate) page: &'static str,
+    /// Like `page` without `total`, for the filter `$3` on a device or guest alone, of tables that
+    /// have it: "this or anything" would make the engines read the whole table.
+    pub(crate) page_on: &'static str,
     /// By `ip_sort` `$1`, for tables that have it.
     pub(crate) by_ip: &'static str,
     /// Names beside sort key `$1`, and the first ones.
@@ -179,6 +195,13 @@ macro_rules! record_table {
                 "SELECT t.id, t.updated_at" $(, ", t.\"", $c, "\"")+, $joined,
                 ", t.sort_key, (SELECT COUNT(*) FROM ", $table, " t WHERE ", $filter, ") AS total",
                 " FROM ", $table, " t WHERE t.sort_key > $1 AND ", $filter,
+                " ORDER BY t.sort_key LIMIT $2"
+            ),
+            page_on: concat!(
+                "SELECT t.id, t.updated_at" $(, ", t.\"", $c, "\"")+, $joined,
+                ", t.sort_key FROM ", $table, " t WHERE t.sort_key > $1 AND ",
+                "(t.device_id = (SELECT d.id FROM devices d WHERE d.sort_key = $3) OR ",
+                "t.vm_id = (SELECT v.id FROM virtual_machines v WHERE v.sort_key = $3))",
                 " ORDER BY t.sort_key LIMIT $2"
             ),
             by_ip: concat!(

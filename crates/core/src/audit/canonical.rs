@@ -44,6 +44,13 @@ fn write_canonical(value: &Value, text: &mut String) {
 }
 
 fn write_text(inner: &str, text: &mut String) {
+    let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+    if inner.bytes().all(is_plain) {
+        text.push('"');
+        text.push_str(inner);
+        text.push('"');
+        return;
+    }
     // A string serialises without fail.
     text.push_str(&serde_json::to_string(inner).unwrap_or_default());
 }

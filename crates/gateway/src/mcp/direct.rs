@@ -13,7 +13,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
@@ -245,6 +245,9 @@ impl DirectCalls {
     }
 
     fn success(&self, id: &MessageId, reply: &ToolReply) -> Vec<u8> {
+        if reply.format == Format::Json {
+            return structured(id, &reply.text);
+        }
         let lists_output_schema = self.parts.lists_output_schemas(&self.endpoint);
         let structured = convert::wants_structured(reply.format, lists_output_schema);
         answer(
@@ -314,6 +317,32 @@ fn mentions_header(tool: &ListedTool) -> bool {
     tool.input_schema.values().any(anywhere)
 }
 
+/// A success whose text is the JSON of its structured result, which is written once and not
+/// serialised a second time. Member for member what [`Answer`] gives.
+fn structured(id: &MessageId, json: &str) -> Vec<u8> {
+    static META: LazyLock<String> =
+        LazyLock::new(|| serde_json::to_string(&ResultMeta).unwrap_or_default());
+
+    let mut body = Vec::with_capacity(2 * json.len() + json.len() / 4 + 512);
+    body.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
+    append(&mut body, id);
+    body.extend_from_slice(
+        br#","result":{"resultType":"complete","content":[{"type":"text","text":"#,
+    );
+    append(&mut body, json);
+    body.extend_from_slice(br#"}],"structuredContent":"#);
+    body.extend_from_slice(json.as_bytes());
+    body.extend_from_slice(br#","isError":false,"_meta":"#);
+    body.extend_from_slice(META.as_bytes());
+    body.extend_from_slice(b"}}");
+    body
+}
+
+/// Cannot fail, as [`answer`] cannot.
+fn append<T: Serialize + ?Sized>(body: &mut Vec<u8>, value: &T) {
+    serde_json::to_writer(body, value).unwrap_or_default();
+}
+
 fn failure(id: &MessageId, error: &ToolError) -> Vec<u8> {
     if convert::is_unknown_tool(error) {
         let message = &error.envelope().message;
@@ -374,4 +403,39 @@ fn is_json(content_type: &str) -> bool {
         .split(';')
         .next()
         .is_some_and(|essence| essence.trim() == "application/json")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_structured_answer_is_written_as_it_would_be_serialised() {
+        let result = json!({ "name": "a \"quoted\" \u{e9}\n", "n": 1 });
+        let text = result.to_string();
+        for id in [MessageId::Number(7), MessageId::String("seven".into())] {
+            let serialised = answer(
+                &id,
+                Outcome::Result(CallResult {
+                    result_type: "complete",
+                    content: &[Text {
+                        r#type: "text",
+                        text: &text,
+                    }],
+                    structured_content: Some(&result),
+                    is_error: false,
+                    meta: ResultMeta,
+                }),
+            );
+
+            let written = structured(&id, &text);
+
+            assert_eq!(
+                String::from_utf8(written).unwrap(),
+                String::from_utf8(serialised).unwrap()
+            );
+        }
+    }
 }

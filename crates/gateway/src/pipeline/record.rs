@@ -132,8 +132,11 @@ impl Recorder {
             row.arguments = Some(json!({ "omitted_bytes": text.len() }).to_string());
             return;
         }
-        self.redactor.value(&mut arguments, &[]);
-        let text = audit::canonical(&arguments);
+        let text = if self.redactor.value(&mut arguments, &[]) {
+            audit::canonical(&arguments)
+        } else {
+            text
+        };
         // Once more as text, for secrets in the names of members.
         row.arguments = Some(match self.redactor.text(&text) {
             Cow::Owned(clean) => clean,

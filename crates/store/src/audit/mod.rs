@@ -7,8 +7,8 @@ use homelab_core::audit::{AuditEntry, AuditKey, ChainHead, ChainedEntry, Fault, 
 use homelab_core::page::{Page, PageRequest};
 use homelab_core::store::{AuditFilter, AuditLog, StoreError, StoreResult};
 
-use self::rows::{Stored, batch, damaged, read};
-use crate::db::{Arg, Conn, Lock};
+use self::rows::{Stored, batch, damaged, flat, read};
+use crate::db::{Arg, Conn, Db, Lock};
 use crate::shared::Shared;
 use crate::table::{Table, insert, table};
 
@@ -108,6 +108,17 @@ impl AuditLog for AuditStore {
                 detail: "the rows do not lead to the head they came with".into(),
             });
         }
+        let from = first.seq - 1;
+        if let Db::Sqlite { batches, .. } = &self.0.db {
+            let (rows, head) = (flat(rows)?, head.clone());
+            return batches
+                .write(move |batch| {
+                    let moved = batch.run(head_statement(from), &head_args(from, &head))?;
+                    refuse_unless_moved(moved == 1, &head)?;
+                    batch.insert(TABLE.insert_one, &rows)
+                })
+                .await;
+        }
         let batches = rows
             .chunks(ROWS)
             .map(|some| {
@@ -118,7 +129,10 @@ impl AuditLog for AuditStore {
         // No advisory lock: moving the head locks its row, and each chain has one writer.
         let mut tx = self.0.db.write(Lock::Nothing).await?;
         let mut conn = tx.conn();
-        move_head(&mut conn, first.seq - 1, head).await?;
+        let moved = conn
+            .run(head_statement(from), &head_args(from, head))
+            .await?;
+        refuse_unless_moved(moved == 1, head)?;
         for rows in &batches {
             conn.run(TABLE.insert, &[Arg::Rows(rows)]).await?;
         }
@@ -295,22 +309,28 @@ async fn shown(
 }
 
 /// Moves the chain's head on if it stands where the rows begin.
-async fn move_head(conn: &mut Conn<'_>, from: i64, head: &ChainHead) -> StoreResult<()> {
-    let sql = if from == 0 {
+fn head_statement(from: i64) -> &'static str {
+    if from == 0 {
         "INSERT INTO audit_heads (chain, seq, mac, seal) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (chain) DO UPDATE SET seq = excluded.seq, mac = excluded.mac, \
          seal = excluded.seal WHERE audit_heads.seq = $5"
     } else {
         "UPDATE audit_heads SET seq = $2, mac = $3, seal = $4 WHERE chain = $1 AND seq = $5"
-    };
-    let args = [
+    }
+}
+
+fn head_args(from: i64, head: &ChainHead) -> [Arg<'_>; 5] {
+    [
         head.chain.as_str().into(),
         head.seq.into(),
         head.mac.as_str().into(),
         head.seal.as_str().into(),
         from.into(),
-    ];
-    if conn.run(sql, &args).await? == 1 {
+    ]
+}
+
+fn refuse_unless_moved(moved: bool, head: &ChainHead) -> StoreResult<()> {
+    if moved {
         return Ok(());
     }
     Err(StoreError::Conflict {

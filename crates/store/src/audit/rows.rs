@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::ENTITY;
 use crate::db::Batch;
+use crate::direct::{Cell, FlatRows};
 use crate::row::Row;
 
 /// Reads a row.
@@ -124,30 +125,60 @@ impl<'a> Stored<'a> {
         Self::new(&row.chain, row.seq, &row.entry, &row.mac)
     }
 
+    /// Its cells in the order of the table's columns.
+    fn cells(&self) -> [Cell<'a>; 20] {
+        let text = |text| Cell::Text(Some(text));
+        [
+            text(self.chain),
+            Cell::Int(Some(self.seq)),
+            text(self.id),
+            Cell::Int(Some(self.timestamp)),
+            text(self.kind),
+            text(self.user),
+            text(self.credential),
+            text(self.transport),
+            Cell::Text(self.ip_address),
+            text(self.action),
+            text(self.target_type),
+            text(self.target_id),
+            Cell::Text(self.effect),
+            Cell::Text(self.arguments),
+            Cell::Text(self.arguments_digest),
+            Cell::Text(self.outcome),
+            Cell::Int(self.duration_us),
+            text(self.request_id),
+            Cell::Text(self.details),
+            text(self.mac),
+        ]
+    }
+
     /// The first column with a NUL character.
     fn nul(&self) -> Option<&'static str> {
-        let texts = [
-            ("chain", Some(self.chain)),
-            ("id", Some(self.id)),
-            ("user", Some(self.user)),
-            ("credential", Some(self.credential)),
-            ("transport", Some(self.transport)),
-            ("ip_address", self.ip_address),
-            ("action", Some(self.action)),
-            ("target_type", Some(self.target_type)),
-            ("target_id", Some(self.target_id)),
-            ("effect", self.effect),
-            ("arguments", self.arguments),
-            ("arguments_digest", self.arguments_digest),
-            ("outcome", self.outcome),
-            ("request_id", Some(self.request_id)),
-            ("details", self.details),
-            ("mac", Some(self.mac)),
-        ];
-        texts
-            .into_iter()
-            .find(|(_, text)| text.is_some_and(|text| text.contains('\0')))
-            .map(|(column, _)| column)
+        let columns = super::TABLE.columns.iter().zip(self.cells());
+        columns
+            .filter(|(_, cell)| matches!(cell, Cell::Text(Some(text)) if text.contains('\0')))
+            .map(|((column, _), _)| *column)
+            .next()
+    }
+}
+
+/// Rows for [`crate::direct`], copied out of what is borrowed.
+pub(super) fn flat(rows: &[ChainedEntry]) -> StoreResult<FlatRows> {
+    let mut flat = FlatRows::with_room(rows.len(), super::TABLE.columns.len());
+    for row in rows.iter().map(Stored::chained) {
+        if let Some(field) = row.nul() {
+            return Err(has_nul(field));
+        }
+        flat.push(row.cells());
+    }
+    Ok(flat)
+}
+
+fn has_nul(field: &'static str) -> StoreError {
+    StoreError::Invalid {
+        entity: ENTITY,
+        field,
+        detail: "it holds a NUL character".into(),
     }
 }
 
@@ -158,11 +189,7 @@ pub(super) fn batch(rows: &[Stored<'_>]) -> StoreResult<Batch> {
     if batch.may_hold_nul()
         && let Some(field) = rows.iter().find_map(Stored::nul)
     {
-        return Err(StoreError::Invalid {
-            entity: ENTITY,
-            field,
-            detail: "it holds a NUL character".into(),
-        });
+        return Err(has_nul(field));
     }
     Ok(batch)
 }

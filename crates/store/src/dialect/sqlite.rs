@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use homelab_core::store::{StoreError, StoreResult};
@@ -11,6 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions as _, Connection as _, SqlitePool};
 
 use crate::db::{Conn, Db, Lock, PATIENCE};
+use crate::direct::{Direct, Point, Writer};
 use crate::error::refused;
 use crate::migrate::{self, Migration};
 
@@ -52,7 +54,16 @@ pub(crate) async fn open(path: &Path, migrations: &[Migration], now: i64) -> Sto
         .idle_timeout(IDLE)
         .max_lifetime(None)
         .connect_lazy_with(options(path).read_only(true));
-    let db = Db::Sqlite { readers, writer };
+    let point = Point {
+        direct: Arc::new(Direct::new(path)),
+        readers: readers.clone(),
+    };
+    let db = Db::Sqlite {
+        batches: Writer::new(path, writer.clone()),
+        readers,
+        writer,
+        point,
+    };
     let migrated = async {
         wait_for_journal(&db).await?;
         migrate(&db, path, migrations, now).await

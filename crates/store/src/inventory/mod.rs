@@ -31,7 +31,7 @@ pub(crate) struct InventoryStore(pub(crate) Shared);
 #[async_trait]
 impl<R: Stored> Records<R> for InventoryStore {
     async fn get(&self, key: &str) -> StoreResult<Option<R>> {
-        let mut session = self.0.db.read().await?;
+        let mut session = self.0.db.point().await?;
         read::get(&mut session.conn(), key).await
     }
 
@@ -78,6 +78,9 @@ impl Inventory for InventoryStore {
     ) -> StoreResult<Page<Service>> {
         let device = filter.device.as_deref().map(fold);
         let kind = filter.kind.as_deref().map(fold);
+        if let (Some(place), None) = (&device, &kind) {
+            return read::page_on(&self.0, place, page).await;
+        }
         read::page(&self.0, &[device.as_deref(), kind.as_deref()], page).await
     }
 

@@ -1,6 +1,6 @@
 //! One record, one page, names that are near.
 
-use homelab_core::inventory::{Device, Record as _};
+use homelab_core::inventory::{Device, Record as _, Service};
 use homelab_core::net::Ip;
 use homelab_core::page::{Page, PageRequest};
 use homelab_core::store::{StoreError, StoreResult};
@@ -35,16 +35,7 @@ pub(super) async fn page<R: Stored>(
     filters: &[Option<&str>],
     request: &PageRequest,
 ) -> StoreResult<Page<R>> {
-    // No sort key is empty, so everything comes after the empty one.
-    let after = request.after.as_deref().unwrap_or_default();
-    let unstorable = |text: &str| text.contains('\0');
-    if unstorable(after) {
-        return Err(StoreError::Invalid {
-            entity: R::ENTITY,
-            field: "cursor",
-            detail: "this cursor is not one of ours".into(),
-        });
-    }
+    let after = after::<R>(request)?;
     if filters.iter().flatten().any(|filter| unstorable(filter)) {
         return Ok(Page::from_rows(Vec::new(), request, 0, R::key));
     }
@@ -59,6 +50,54 @@ pub(super) async fn page<R: Stored>(
     };
     let page = Page::from_rows(rows, request, total, |row| row.sort_key.clone());
     Ok(page.map(|row| row.record))
+}
+
+/// A page of the services on the device or guest of this folded name. They are few, and found by an
+/// index.
+pub(super) async fn page_on(
+    shared: &Shared,
+    place: &str,
+    request: &PageRequest,
+) -> StoreResult<Page<Service>> {
+    let after = after::<Service>(request)?;
+    if unstorable(place) {
+        return Ok(Page::from_rows(Vec::new(), request, 0, Service::key));
+    }
+    let mut session = shared.db.point().await?;
+    let limit = i64::from(request.limit) + 1;
+    let args = [after.into(), limit.into(), place.into()];
+    let rows = session
+        .conn()
+        .all(Service::ENTITY, Service::SQL.page_on, &args, |row| {
+            Ok((Service::read(row)?, row.text("sort_key")?))
+        })
+        .await?;
+    let is_all = after.is_empty() && rows.len() <= request.limit as usize;
+    let total = if is_all {
+        rows.len() as u64
+    } else {
+        let mut session = shared.db.read().await?;
+        rows_total::<Service>(&mut session.conn(), &[Some(place), None]).await?
+    };
+    let page = Page::from_rows(rows, request, total, |(_, sort_key)| sort_key.clone());
+    Ok(page.map(|(service, _)| service))
+}
+
+/// The sort key that a page begins behind. None is empty, so everything comes after the empty one.
+fn after<R: Stored>(request: &PageRequest) -> StoreResult<&str> {
+    let after = request.after.as_deref().unwrap_or_default();
+    if unstorable(after) {
+        return Err(StoreError::Invalid {
+            entity: R::ENTITY,
+            field: "cursor",
+            detail: "this cursor is not one of ours".into(),
+        });
+    }
+    Ok(after)
+}
+
+fn unstorable(text: &str) -> bool {
+    text.contains('\0')
 }
 
 struct Listed<R> {
@@ -97,7 +136,7 @@ async fn rows_total<R: Stored>(conn: &mut Conn<'_>, filters: &[Option<&str>]) ->
 
 /// Devices with this address.
 pub(super) async fn devices_by_ip(shared: &Shared, ip: Ip) -> StoreResult<Vec<Device>> {
-    let mut session = shared.db.read().await?;
+    let mut session = shared.db.point().await?;
     let key = ip_sort(ip);
     session
         .conn()

@@ -221,7 +221,7 @@ async fn exact(
     key: &str,
     matched: &str,
 ) -> StoreResult<Vec<Found>> {
-    let mut session = shared.db.read().await?;
+    let mut session = shared.db.point().await?;
     let mut found = session
         .conn()
         .all("inventory", sql, &[key.into()], |row| read(row, matched))
