@@ -81,15 +81,16 @@ impl Services {
             audit_key.clone(),
             chain,
         ));
+        let metrics = Metrics::new(build());
         let env = Env {
             stores: stores.clone(),
             keyring: master.ring.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
             redactor: redactor.clone(),
+            observer: metrics.clone(),
         };
         let registry = Arc::new(ArcSwap::from_pointee(servers::registry(config, &env)));
-        let metrics = Metrics::new(build());
         let dispatcher = Dispatcher::new(DispatcherParts {
             registry: registry.clone(),
             settings: stores.settings.clone(),
