@@ -18,3 +18,4 @@ mod clients_rmcp;
 mod clients_support;
 mod crash;
 mod structure;
+mod systemd_unit;
