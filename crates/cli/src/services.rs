@@ -67,7 +67,7 @@ impl Services {
         let (clock, entropy) = (session.clock.clone(), session.entropy.clone());
         let database = Database::open(&target, clock.clone(), entropy.clone())
             .await
-            .context("opening the database")?;
+            .map_err(|error| target::unopened(&target, error))?;
         let stores = database.stores();
         let settings = stores.settings.as_ref();
         let redactor = &session.redactor;

@@ -302,3 +302,22 @@ fn a_data_directory_that_cannot_be_used_is_refused_with_the_way_to_another() {
     assert!(serve.stderr.contains(directory), "{serve:?}");
     assert!(serve.stderr.contains("--data-dir` or"), "{serve:?}");
 }
+
+#[test]
+fn a_database_that_does_not_answer_is_named_without_its_password() {
+    let place = Place::new();
+    let port = homelab_testkit::free_port().expect("a port");
+    let url = format!("postgres://lab:correct-horse@127.0.0.1:{port}/lab");
+
+    let ran = place
+        .run_with(&["keys", "list"], &[("HOMELAB__DATABASE__URL", &url)])
+        .failed(1);
+
+    let server = format!("opening the database on 127.0.0.1:{port}");
+    assert!(ran.stderr.contains(&server), "{ran:?}");
+    assert!(
+        ran.stderr.contains("hint: check that PostgreSQL"),
+        "{ran:?}"
+    );
+    assert!(!ran.stderr.contains("correct-horse"), "{ran:?}");
+}
