@@ -7,6 +7,7 @@ mod import;
 mod lab;
 mod load;
 mod ordinary;
+mod sse;
 
 use std::io::{self, Write};
 
@@ -62,7 +63,15 @@ fn main() -> anyhow::Result<()> {
                     fastmcp: option(&arguments, "--fastmcp", None)?,
                 },
                 seconds,
-            )
+            )?;
+            sse::report(&lab, seconds)
+        }
+        Some("sse") => {
+            let program = option(&arguments, "--program", None)?;
+            let seconds = option(&arguments, "--seconds", Some("5"))?.parse()?;
+            let lab = lab::Lab::new(program.as_ref())?;
+            import::report(&lab)?;
+            sse::report(&lab, seconds)
         }
         _ => bail!("run benches/run"),
     }

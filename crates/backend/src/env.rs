@@ -1,13 +1,15 @@
-//! What a backend is given: stores, keys, clock, randomness, redaction.
+//! What a backend is given: stores, keys, clock, randomness, redaction, outbound HTTP.
 
 use std::sync::Arc;
 
 use homelab_core::clock::{Clock, Entropy};
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::keyring::Keyring;
+use homelab_core::observe::Observer;
 use homelab_core::redact::Redactor;
 use homelab_core::secret::{Secret, SecretRef};
 use homelab_core::store::{Credential, Stores};
+use homelab_upstream::{Client, ClientConfig};
 
 /// What a backend is given when it is made; clones share everything.
 #[derive(Clone)]
@@ -22,9 +24,22 @@ pub struct Env {
     pub entropy: Arc<dyn Entropy>,
     /// Learns every secret that is read, so that none leaves the process by accident.
     pub redactor: Redactor,
+    /// Counts the requests to upstreams.
+    pub observer: Arc<dyn Observer>,
 }
 
 impl Env {
+    /// An HTTP client whose requests are counted and whose errors hold no secret; how a backend
+    /// makes each of its own. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// `not_configured` if a setting cannot be used; the error names it.
+    pub fn client(&self, config: ClientConfig) -> ToolResult<Client> {
+        let observer = self.observer.clone();
+        let config = ClientConfig { observer, ..config };
+        Client::new(&config, self.redactor.clone())
+    }
+
     /// The secret that a setting names; `credential:` references are looked up now, so that a
     /// rotated credential needs no restart. The redactor learns it.
     ///

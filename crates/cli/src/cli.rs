@@ -18,17 +18,20 @@ use crate::commands;
 )]
 pub(crate) struct Cli {
     /// Configuration file (otherwise $HOMELAB_CONFIG, ./homelab.toml, ~/.config/homelab-mcp/, /etc/homelab-mcp/).
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERYWHERE)]
     pub(crate) config: Option<PathBuf>,
     /// Directory of the database, keys and backups (otherwise $HOMELAB_DATA_DIR, ~/.local/share/homelab-mcp).
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
     pub(crate) data_dir: Option<PathBuf>,
     /// Answer in JSON.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
+
+/// Heading of the options that every command has, so that they do not stand among its own.
+const EVERYWHERE: &str = "Options of every command";
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 failed, or something is wrong; 2 the command line or the configuration makes

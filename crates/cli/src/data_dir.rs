@@ -67,8 +67,10 @@ impl DataDir {
 
     /// Opens it, making it (0700) if it is not there.
     pub(crate) fn open(path: PathBuf) -> Result<Self> {
-        make_private_dir(&path)
-            .with_context(|| format!("making the data directory `{}`", path.display()))?;
+        make_private_dir(&path).map_err(|error| {
+            let path = path.display();
+            elsewhere(format!("making the data directory `{path}`: {error}"))
+        })?;
         Ok(Self { path })
     }
 
@@ -189,8 +191,16 @@ impl DataDir {
             .write(true)
             .mode(0o600)
             .open(&path)
-            .with_context(|| format!("opening `{}`", path.display()))
+            .map_err(|error| elsewhere(format!("opening `{}`: {error}", path.display())).into())
     }
+}
+
+/// The data directory cannot be used by this user.
+fn elsewhere(text: String) -> Failure {
+    Failure::new(text).hint(
+        "let this user write there, or name another directory with `--data-dir` or \
+         `HOMELAB_DATA_DIR`",
+    )
 }
 
 /// Where a demo keeps its data unless told otherwise.

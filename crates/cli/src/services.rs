@@ -71,7 +71,7 @@ impl Services {
         let (clock, entropy) = (session.clock.clone(), session.entropy.clone());
         let database = Database::open(&target, clock.clone(), entropy.clone())
             .await
-            .context("opening the database")?;
+            .map_err(|error| target::unopened(&target, error))?;
         let stores = database.stores();
         let settings = stores.settings.as_ref();
         let redactor = &session.redactor;
@@ -85,15 +85,16 @@ impl Services {
             audit_key.clone(),
             chain,
         ));
+        let metrics = Metrics::new(build());
         let env = Env {
             stores: stores.clone(),
             keyring: master.ring.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
             redactor: redactor.clone(),
+            observer: metrics.clone(),
         };
         let registry = Arc::new(ArcSwap::from_pointee(servers::registry(config, &env)));
-        let metrics = Metrics::new(build());
         let approvals = ApprovalService::new(ApprovalParts {
             store: stores.approvals.clone(),
             log: stores.audit.clone(),

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use homelab_core::secret::{Secret, SecretRef};
+use homelab_core::store::StoreError;
 use homelab_store::Target;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -24,6 +25,43 @@ pub(crate) fn target(config: &Config, data: &DataDir) -> Result<Target> {
     }
     let path = database.file.clone().unwrap_or_else(|| data.file(DATABASE));
     Ok(Target::Sqlite { path })
+}
+
+/// Why a database cannot be opened, and where it was looked for.
+pub(crate) fn unopened(target: &Target, error: StoreError) -> Error {
+    let Target::Postgres { url } = target else {
+        return Error::from(error).context("opening the database");
+    };
+    let place = server(url.expose()).unwrap_or("the configured address");
+    let opening = format!("opening the database on {place}");
+    match error {
+        StoreError::Unavailable(_) => Failure::new(format!("{opening}: {error}"))
+            .hint(
+                "check that PostgreSQL runs and can be reached there; `homelab-mcp config show` \
+                 says which settings named it",
+            )
+            .into(),
+        _ => Error::from(error).context(opening),
+    }
+}
+
+/// Host and port of a URL, if it can be told for certain that no part of a password is taken for
+/// them: people do not always encode what is special in theirs.
+fn server(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let (before_query, _) = rest.split_once('?').unwrap_or((rest, ""));
+    let after_login = match rest.matches('@').count() {
+        0 => before_query,
+        1 => before_query.split_once('@')?.1,
+        _ => return None,
+    };
+    let (server, _) = after_login.split_once('/').unwrap_or((after_login, ""));
+    // `user:password` without a host looks like a host and a port.
+    let port_is_one = match server.rsplit_once(':') {
+        Some((_, port)) => port.ends_with(']') || port.parse::<u16>().is_ok(),
+        None => true,
+    };
+    (!server.is_empty() && port_is_one).then_some(server)
 }
 
 /// The SQLite file, where there is one.
@@ -83,6 +121,7 @@ fn encoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
     use serde_json::json;
 
     use super::*;
@@ -107,6 +146,24 @@ mod tests {
             found,
             "postgres://a%20b:p%40ss%3A%2F%25@[2001:db8::5]:5433/lab"
         );
+    }
+
+    #[rstest]
+    #[case("postgres://lab:pw@db.example:5433/lab", Some("db.example:5433"))]
+    #[case("postgres://db.example/lab?sslmode=require", Some("db.example"))]
+    #[case(
+        "postgres://lab:pa/ss@[2001:db8::5]:5432/lab",
+        Some("[2001:db8::5]:5432")
+    )]
+    #[case("postgres://lab:p?ss@db.example/lab", None)]
+    #[case("postgres://lab:pass", None)]
+    #[case("postgres://lab:p@ss@db.example/lab", None)]
+    #[case("postgres:///lab?host=/run&password=p@ss", None)]
+    fn the_server_of_a_url_is_named_without_its_login(
+        #[case] url: &str,
+        #[case] named: Option<&str>,
+    ) {
+        assert_eq!(server(url), named);
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod id;
 pub mod inventory;
 pub mod keyring;
 pub mod net;
+pub mod observe;
 pub mod page;
 pub mod policy;
 pub mod redact;

@@ -12,8 +12,7 @@
 //! A change that others may wait for ends in `Shared::commit`, which tells them.
 //!
 //! The drivers' types stay in `db.rs`, `row.rs`, `direct.rs` and `dialect/`; all other files see
-//! statements,
-//! arguments and rows. The stories in `tests/it/` run on both engines.
+//! statements, arguments and rows. The stories in `tests/it/` run on both engines.
 //!
 //! # Adding a table
 //! 1. A migration of the same number in `migrations/sqlite` and `migrations/postgres`, and its

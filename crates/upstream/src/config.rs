@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use homelab_core::error::{Code, ToolError};
+use homelab_core::observe::{Observer, Silent};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
-
-use crate::observe::{Observer, Silent};
 
 /// Whom to trust behind an `https` address; the same shape for every server: `tls = { … }`.
 ///

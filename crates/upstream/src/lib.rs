@@ -50,7 +50,6 @@ pub use url::Url;
 pub use client::Client;
 pub use config::{ClientConfig, TlsConfig};
 pub use error::{Fault, UpstreamError};
-pub use observe::{Observation, Observer, Outcome};
 pub use request::{Overflow, Request};
 pub use response::Response;
 pub use tls::{CertificateFault, CertificateProblem, TlsInfo};

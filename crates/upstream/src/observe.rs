@@ -1,97 +1,30 @@
-//! The seam for metrics: whoever counts implements [`Observer`].
+//! Reports each request to whoever counts: an [`Observer`].
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use homelab_core::observe::{Observation, Observer, Outcome};
 use tracing::Span;
 
 use crate::error::Fault;
 
-/// How a request ended, as a label of few values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    /// A status of 100 to 299.
-    Success,
-    /// A status of 300 to 399.
-    Redirect,
-    /// A status of 400 to 499.
-    ClientError,
-    /// A status of 500 or more.
-    ServerError,
-    /// No connection, or it was lost.
-    Unreachable,
-    /// Took longer than its limit.
-    Timeout,
-    /// An answer that cannot be used: cut, too long, not HTTP, redirects without end.
-    Unusable,
-    /// The request could not be made from what the caller gave or what is configured.
-    Invalid,
-    /// The caller went away.
-    Cancelled,
-}
-
-impl Outcome {
-    /// The outcome as a metric's label `status_class`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "2xx",
-            Self::Redirect => "3xx",
-            Self::ClientError => "4xx",
-            Self::ServerError => "5xx",
-            Self::Unreachable => "unreachable",
-            Self::Timeout => "timeout",
-            Self::Unusable => "unusable",
-            Self::Invalid => "invalid",
-            Self::Cancelled => "cancelled",
-        }
+fn outcome(result: Result<u16, &Fault>) -> Outcome {
+    match result {
+        Ok(..300) => Outcome::Success,
+        Ok(..400) => Outcome::Redirect,
+        Ok(..500) => Outcome::ClientError,
+        Ok(_) => Outcome::ServerError,
+        Err(Fault::Timeout { .. }) => Outcome::Timeout,
+        Err(Fault::Invalid(_) | Fault::NotConfigured(_)) => Outcome::Invalid,
+        Err(
+            Fault::NotHttp
+            | Fault::Cut { .. }
+            | Fault::TooLarge { .. }
+            | Fault::RedirectLoop { .. }
+            | Fault::Status(_)
+            | Fault::Unexpected(_),
+        ) => Outcome::Unusable,
+        Err(_) => Outcome::Unreachable,
     }
-
-    fn of(result: Result<u16, &Fault>) -> Self {
-        match result {
-            Ok(..300) => Self::Success,
-            Ok(..400) => Self::Redirect,
-            Ok(..500) => Self::ClientError,
-            Ok(_) => Self::ServerError,
-            Err(Fault::Timeout { .. }) => Self::Timeout,
-            Err(Fault::Invalid(_) | Fault::NotConfigured(_)) => Self::Invalid,
-            Err(
-                Fault::NotHttp
-                | Fault::Cut { .. }
-                | Fault::TooLarge { .. }
-                | Fault::RedirectLoop { .. }
-                | Fault::Status(_)
-                | Fault::Unexpected(_),
-            ) => Self::Unusable,
-            Err(_) => Self::Unreachable,
-        }
-    }
-}
-
-/// One finished request, all attempts and redirects together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Observation<'a> {
-    /// Name of the instance.
-    pub service: &'a str,
-    /// The request's operation: one of a fixed set in the code.
-    pub operation: &'static str,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// How long it took, waits included.
-    pub duration: Duration,
-    /// How often it was repeated.
-    pub retries: u32,
-}
-
-/// Counts requests; called once for each, also when its caller went away. Must not block.
-pub trait Observer: Send + Sync {
-    /// A request ended.
-    fn observe(&self, observation: &Observation<'_>);
-}
-
-/// Counts nothing.
-pub(crate) struct Silent;
-
-impl Observer for Silent {
-    fn observe(&self, _: &Observation<'_>) {}
 }
 
 /// Measures one request, and reports it when dropped.
@@ -127,7 +60,7 @@ impl<'a> Measure<'a> {
         if let Ok(status) = result {
             self.span.record("status", status);
         }
-        self.outcome = Outcome::of(result);
+        self.outcome = outcome(result);
         self.retries = retries;
     }
 }

@@ -9,6 +9,10 @@ use crate::serve;
 pub(crate) use crate::serve::use_nothing_real;
 use crate::session::Session;
 
+/// What an address to listen on looks like, for whoever wrote another.
+pub(crate) const ADDRESS_FORM: &str =
+    "write an IP address and a port, such as `127.0.0.1:8080` or `[::1]:8080`";
+
 /// Options of `serve`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -23,7 +27,7 @@ calls finish. Standard output is for people (or, with --stdio, for the protocol)
 standard error.")]
 pub(crate) struct Args {
     /// Listen on this address instead of `server.listen`; may be repeated.
-    #[arg(long, value_name = "ADDR", conflicts_with = "stdio")]
+    #[arg(long, value_name = "ADDR", value_parser = address, conflicts_with = "stdio")]
     pub(crate) listen: Vec<SocketAddr>,
     /// Serve the one client that started this process, on standard input and output.
     #[arg(long)]
@@ -34,6 +38,11 @@ pub(crate) struct Args {
     /// Serve a made-up lab that answers for itself; nothing of your own is read or written.
     #[arg(long)]
     pub(crate) demo: bool,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|error| format!("{error}; {ADDRESS_FORM}"))
 }
 
 /// Runs it.

@@ -16,6 +16,7 @@ use super::secrets::{References, Resolver, anchor_paths, resolve};
 use super::sections::Config;
 use super::tree::{Origin, Tree};
 use super::{ConfigResult, file, validate};
+use crate::commands::serve::ADDRESS_FORM;
 use crate::environment::Environment;
 
 /// What to load.
@@ -117,7 +118,13 @@ fn deserialize(tree: &Tree) -> Result<Config, Problem> {
     serde_path_to_error::deserialize(Value::Object(tree.root().clone())).map_err(|error| {
         let key = error.path().to_string();
         let origin = tree.origin(&key).cloned();
-        Problem::new(key.as_str(), format!("`{key}`: {}", error.into_inner())).at(origin)
+        let text = format!("`{key}`: {}", error.into_inner());
+        let problem = Problem::new(key.as_str(), text).at(origin);
+        if key.starts_with("server.listen") {
+            problem.hint(ADDRESS_FORM)
+        } else {
+            problem
+        }
     })
 }
 

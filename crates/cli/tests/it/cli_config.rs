@@ -396,3 +396,19 @@ fn two_instances_of_a_kind_are_told_apart() {
     assert_eq!(setting(&shown, "servers.homelab.health_timeout_s").0, 5);
     call.ok();
 }
+
+#[test]
+fn an_address_that_is_none_is_answered_with_one_that_is() {
+    let place = Place::new();
+    let form = "such as `127.0.0.1:8080` or `[::1]:8080`";
+
+    let option = place
+        .run(&["serve", "--listen", "localhost:8080"])
+        .failed(2);
+    let variable = place
+        .run_with(&["config", "check"], &[("HOMELAB__SERVER__LISTEN", "8080")])
+        .failed(2);
+
+    assert!(option.stderr.contains(form), "{option:?}");
+    assert!(variable.stderr.contains(form), "{variable:?}");
+}

@@ -287,3 +287,37 @@ fn healthcheck_tells_a_running_server_from_none() {
         .run(&["healthcheck", "--url", "http://127.0.0.1:1"])
         .failed(1);
 }
+
+#[test]
+fn a_data_directory_that_cannot_be_used_is_refused_with_the_way_to_another() {
+    let place = Place::new();
+    let file = place.write("taken", "a file, not a directory");
+    let inside = file.join("data");
+    let directory = inside.to_str().expect("a UTF-8 path");
+
+    let serve = place
+        .run(&["--data-dir", directory, "serve", "--listen", "127.0.0.1:0"])
+        .failed(1);
+
+    assert!(serve.stderr.contains(directory), "{serve:?}");
+    assert!(serve.stderr.contains("--data-dir` or"), "{serve:?}");
+}
+
+#[test]
+fn a_database_that_does_not_answer_is_named_without_its_password() {
+    let place = Place::new();
+    let port = homelab_testkit::free_port().expect("a port");
+    let url = format!("postgres://lab:correct-horse@127.0.0.1:{port}/lab");
+
+    let ran = place
+        .run_with(&["keys", "list"], &[("HOMELAB__DATABASE__URL", &url)])
+        .failed(1);
+
+    let server = format!("opening the database on 127.0.0.1:{port}");
+    assert!(ran.stderr.contains(&server), "{ran:?}");
+    assert!(
+        ran.stderr.contains("hint: check that PostgreSQL"),
+        "{ran:?}"
+    );
+    assert!(!ran.stderr.contains("correct-horse"), "{ran:?}");
+}

@@ -16,6 +16,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use homelab_core::audit::EntryKind;
 use homelab_core::call::Transport;
+use homelab_core::observe::{Observation, Observer};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -45,6 +46,13 @@ struct CallLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ServerLabels {
     server: Arc<str>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BackendRequestLabels {
+    server: Arc<str>,
+    operation: &'static str,
+    status_class: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -114,6 +122,8 @@ pub struct Metrics {
     inflight: Family<ServerLabels, Gauge>,
     sessions: Family<TransportLabels, Gauge>,
     backend_up: Family<ServerLabels, Gauge>,
+    backend_requests: Histograms<BackendRequestLabels>,
+    backend_retries: Family<ServerLabels, Counter>,
     auth_failures: Family<ReasonLabels, Counter>,
     audit_events: Family<KindLabels, Counter>,
     audit_write_failures: Counter,
@@ -133,6 +143,8 @@ impl Metrics {
         let inflight = Family::default();
         let sessions = Family::default();
         let backend_up = Family::default();
+        let backend_requests = Histograms::new_with_constructor(|| Histogram::new(names::SECONDS));
+        let backend_retries = Family::default();
         let auth_failures = Family::default();
         let audit_events = Family::<KindLabels, Counter>::default();
         let audit_write_failures = Counter::default();
@@ -165,6 +177,16 @@ impl Metrics {
             names::BACKEND_UP,
             "Whether the instance's upstream answered when it was last asked",
             backend_up.clone(),
+        );
+        registry.register(
+            names::BACKEND_REQUEST_DURATION,
+            "How long the instance's upstream took to answer a request, repetitions included",
+            backend_requests.clone(),
+        );
+        registry.register(
+            names::BACKEND_RETRIES,
+            "Repetitions of requests to the instance's upstream",
+            backend_retries.clone(),
         );
         registry.register(
             names::AUTH_FAILURES,
@@ -210,6 +232,8 @@ impl Metrics {
             inflight,
             sessions,
             backend_up,
+            backend_requests,
+            backend_retries,
             auth_failures,
             audit_events,
             audit_write_failures,
@@ -238,6 +262,7 @@ impl Metrics {
         let labels = ServerLabels {
             server: Arc::clone(server),
         };
+        drop(self.backend_retries.get_or_create(&labels));
         ServerMetrics::new(
             Arc::clone(self),
             Arc::clone(server),
@@ -344,6 +369,25 @@ impl Metrics {
             out
         } else {
             text::classic(&out)
+        }
+    }
+}
+
+impl Observer for Metrics {
+    fn observe(&self, observation: &Observation<'_>) {
+        let server: Arc<str> = observation.service.into();
+        let labels = BackendRequestLabels {
+            server: Arc::clone(&server),
+            operation: observation.operation,
+            status_class: observation.outcome.status_class(),
+        };
+        self.backend_requests
+            .get_or_create(&labels)
+            .observe(observation.duration.as_secs_f64());
+        if observation.retries > 0 {
+            self.backend_retries
+                .get_or_create(&ServerLabels { server })
+                .inc_by(u64::from(observation.retries));
         }
     }
 }

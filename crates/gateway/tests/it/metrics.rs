@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use homelab_core::call::Transport;
+use homelab_core::observe::{Observation, Observer as _, Outcome as Ended};
 use homelab_gateway::metrics::{Operation, Outcome};
 use homelab_testkit::{Peer, Proc, command};
 use serde_json::json;
@@ -92,6 +93,37 @@ fn what_a_caller_wrote_never_becomes_a_label() {
     assert!(text.contains(r#"gen_ai_tool_name="_unknown""#));
 }
 
+#[test]
+fn requests_to_an_upstream_are_counted_by_status_and_their_repetitions_are_added_up() {
+    let bench = bench();
+    let request = |outcome, retries| Observation {
+        service: "desk",
+        operation: "read",
+        outcome,
+        duration: Duration::from_millis(30),
+        retries,
+    };
+
+    for (outcome, retries) in [
+        (Ended::Success, 0),
+        (Ended::ServerError, 2),
+        (Ended::Timeout, 1),
+        (Ended::Cancelled, 0),
+    ] {
+        bench.metrics.observe(&request(outcome, retries));
+    }
+
+    let text = bench.metrics.encode(false);
+    for (class, count) in [("2xx", 1), ("5xx", 1), ("error", 2)] {
+        let series = format!(
+            "homelab_mcp_backend_request_duration_seconds_count{{server=\"desk\",\
+             operation=\"read\",status_class=\"{class}\"}} {count}\n"
+        );
+        assert!(text.contains(&series), "{series} not in {text}");
+    }
+    assert!(text.contains("homelab_mcp_backend_retries_total{server=\"desk\"} 3\n"));
+}
+
 #[tokio::test]
 async fn an_instance_that_was_removed_does_not_look_down_for_ever() {
     let bench = bench();
@@ -174,6 +206,13 @@ fn busy() -> Bench {
     bench.metrics.auth_failure("unknown");
     bench.metrics.audit_write_failure();
     bench.metrics.backend_up(&"desk".into(), false);
+    bench.metrics.observe(&Observation {
+        service: "desk",
+        operation: "read",
+        outcome: Ended::ClientError,
+        duration: Duration::from_millis(30),
+        retries: 1,
+    });
     drop(bench.metrics.session(Transport::Http));
     bench
 }

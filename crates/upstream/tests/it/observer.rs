@@ -1,7 +1,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use homelab_upstream::{ClientConfig, Observation, Observer, Outcome, Request};
+use homelab_core::observe::{Observation, Observer, Outcome};
+use homelab_upstream::{ClientConfig, Request};
 
 use crate::support::{Reply, Server, client, settings};
 

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use homelab_upstream::{ClientConfig, Fault, Observation, Observer, Request};
+use homelab_core::observe::{Observation, Observer};
+use homelab_upstream::{ClientConfig, Fault, Request};
 use rstest::rstest;
 
 use crate::support::{Reply, Server, client, envelope, settings};

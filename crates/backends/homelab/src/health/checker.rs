@@ -39,7 +39,7 @@ impl Checker {
     pub(crate) fn new(instance: &str, config: &Config, env: &Env) -> ToolResult<Self> {
         let limit = Duration::from_secs(config.health_timeout_s);
         let client = |tls: &TlsConfig, settings: String| {
-            let config = ClientConfig {
+            env.client(ClientConfig {
                 settings,
                 timeout: limit,
                 connect_timeout: limit,
@@ -49,8 +49,7 @@ impl Checker {
                 redirects: 0,
                 tls: tls.clone(),
                 ..ClientConfig::new(instance)
-            };
-            Client::new(&config, env.redactor.clone())
+            })
         };
         let section = format!("servers.{instance}");
         let by_service = config

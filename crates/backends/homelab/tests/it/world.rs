@@ -10,6 +10,7 @@ use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::id::RequestId;
 use homelab_core::inventory::Snapshot;
 use homelab_core::keyring::Keyring;
+use homelab_core::observe::Silent;
 use homelab_core::policy::Role;
 use homelab_core::redact::Redactor;
 use homelab_core::server::Server;
@@ -231,5 +232,6 @@ fn env(stores: Stores, clock: Arc<ManualClock>) -> Env {
         clock,
         entropy: Arc::new(entropy),
         redactor: Redactor::default(),
+        observer: Arc::new(Silent),
     }
 }
