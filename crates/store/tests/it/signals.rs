@@ -87,7 +87,7 @@ async fn every_change_is_heard(here: &Stores, there: &dyn Signals) {
         here.keys
             .insert(key(&format!("k-{attempt}")))
             .await
-            .unwrap()
+            .unwrap();
     };
     assert!(heard(there, Topic::Keys, made).await < SOON);
     let revoked = async |attempt| {
