@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use homelab_core::approval::{
-    Action, Approval, COOL_DOWN, Channel, EXPIRES_AFTER, MOST_PENDING, Refusal, Requester, State,
-    USABLE_FOR, Vote, bind,
+    Action, Approval, Binding, COOL_DOWN, Channel, EXPIRES_AFTER, MOST_PENDING, Refusal, Requester,
+    State, USABLE_FOR, Vote,
 };
 use homelab_core::call::CredentialKind;
 use homelab_core::clock::Micros;
@@ -20,12 +20,22 @@ use crate::lab::{Engine, Lab, START};
 /// A call that waits, of this credential; the number is its argument.
 pub(crate) fn held(id: &str, credential: &str, number: u64, at: Micros) -> Approval {
     let arguments = json!({ "vmid": number });
+    let binding = Binding {
+        credential,
+        kind: "proxmox",
+        instance: "pve",
+        tool: "delete_vm",
+        arguments: &arguments,
+        needs: Decision::Approve,
+        approvers: 1,
+    };
+    let digest = binding.digest();
     Approval {
         id: id.into(),
         state: State::Pending,
         needs: Decision::Approve,
         approvers: 1,
-        digest: bind(credential, "proxmox", "pve", "delete_vm", &arguments),
+        digest,
         requester: Requester {
             principal: "claude".into(),
             credential: credential.into(),
