@@ -12,7 +12,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock};
 
 use cel::common::ast::{Expr, IdedExpr};
-use cel::{Context, Env, Program, Value};
+use cel::parser::Parser;
+use cel::{Context, Env, Value};
 
 pub(crate) use check::Fault;
 pub(crate) use facts::Facts;
@@ -20,6 +21,13 @@ pub(crate) use types::Object;
 
 /// Longest expression, bytes.
 pub(crate) const LONGEST: usize = 2_000;
+/// Deepest nesting of brackets.
+const DEEPEST: u16 = 24;
+/// Stack of the thread that parses: the generated parser recurses for each bracket and each member,
+/// and a stack that overflows ends the whole program. Only what is used becomes real memory.
+const PARSER_STACK: usize = 64 * 1024 * 1024;
+/// Deepest tree. A chain such as `a + b + c` is as deep as it is long.
+const DEEPEST_TREE: usize = 64;
 /// Most values in the arguments that a loop may see, and most bytes of text in them.
 const MOST_LOOPED: Size = Size {
     values: 2_000,
@@ -59,7 +67,7 @@ impl Failure {
 
 /// A parsed condition.
 pub(crate) struct Condition {
-    program: Program,
+    expression: IdedExpr,
     has_loop: bool,
 }
 
@@ -80,32 +88,29 @@ impl Condition {
                 "the condition is longer than {LONGEST} bytes: split the rule"
             ));
         }
-        let program = Program::compile(text).map_err(|errors| {
-            let first = errors.errors.first();
-            match first {
-                Some(error) => format!(
-                    "not valid CEL: {} (column {})",
-                    error.msg.lines().next().unwrap_or_default(),
-                    error.pos.1
-                ),
-                None => "not valid CEL".to_owned(),
-            }
+        let expression = std::thread::scope(|scope| {
+            std::thread::Builder::new()
+                .stack_size(PARSER_STACK)
+                .spawn_scoped(scope, || parse(text))
+                .map_err(|error| format!("no thread to read it: {error}"))?
+                .join()
+                .unwrap_or_else(|_| Err("not valid CEL".to_owned()))
         })?;
-        let depth = loops(program.expression());
-        if depth > 1 {
+        let loops = loops(&expression);
+        if loops > 1 {
             return Err(
                 "a loop within a loop may take too long: use `in`, or two rules".to_owned(),
             );
         }
         Ok(Self {
-            program,
-            has_loop: depth > 0,
+            expression,
+            has_loop: loops > 0,
         })
     }
 
     /// What is wrong with it for a tool with these arguments.
     pub(crate) fn check(&self, arguments: &Object) -> Vec<Fault> {
-        check::faults(self.program.expression(), arguments)
+        check::faults(&self.expression, arguments)
     }
 
     /// Whether it holds for a call.
@@ -117,7 +122,7 @@ impl Condition {
         let evaluated = catch_unwind(AssertUnwindSafe(|| {
             let mut context = Context::with_env(Arc::clone(&STANDARD));
             context.set_variable_resolver(facts);
-            self.program.execute(&context)
+            Value::resolve(&self.expression, &context)
         }));
         match evaluated {
             Ok(Ok(Value::Bool(truth))) => Ok(truth),
@@ -127,9 +132,27 @@ impl Condition {
     }
 }
 
+fn parse(text: &str) -> Result<IdedExpr, String> {
+    let parser = Parser::new().max_recursion_depth(DEEPEST);
+    let expression = parser.parse(text).map_err(|errors| {
+        errors.errors.first().map_or_else(
+            || "not valid CEL".to_owned(),
+            |error| {
+                let message = error.msg.lines().next().unwrap_or_default();
+                format!("not valid CEL: {message} (column {})", error.pos.1)
+            },
+        )
+    })?;
+    if depth(&expression) > DEEPEST_TREE {
+        return Err("the condition is too deeply nested: split the rule".to_owned());
+    }
+    Ok(expression)
+}
+
 /// How deep loops are nested.
 fn loops(expression: &IdedExpr) -> usize {
     match &expression.expr {
+        // What is looped over is worked out once, outside of the loop.
         Expr::Comprehension(each) => {
             let parts = [
                 &each.accu_init,
@@ -140,18 +163,35 @@ fn loops(expression: &IdedExpr) -> usize {
             let inner = parts.into_iter().map(loops).max().unwrap_or(0);
             (inner + 1).max(loops(&each.iter_range))
         }
-        Expr::Call(call) => call
-            .args
-            .iter()
-            .chain(call.target.as_deref())
+        _ => children(expression)
+            .into_iter()
             .map(loops)
             .max()
             .unwrap_or(0),
-        Expr::List(list) => list.elements.iter().map(loops).max().unwrap_or(0),
-        Expr::Select(select) => loops(&select.operand),
-        // Refused by the check.
-        Expr::Map(_) | Expr::Struct(_) => 0,
-        Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => 0,
+    }
+}
+
+/// How deep the tree is.
+fn depth(expression: &IdedExpr) -> usize {
+    let inner = children(expression).into_iter().map(depth).max();
+    inner.unwrap_or(0) + 1
+}
+
+fn children(expression: &IdedExpr) -> Vec<&IdedExpr> {
+    match &expression.expr {
+        Expr::Comprehension(each) => vec![
+            &each.iter_range,
+            &each.accu_init,
+            &each.loop_cond,
+            &each.loop_step,
+            &each.result,
+        ],
+        Expr::Call(call) => call.args.iter().chain(call.target.as_deref()).collect(),
+        Expr::List(list) => list.elements.iter().collect(),
+        Expr::Select(select) => vec![&select.operand],
+        // Tables cannot be written out: the check refuses them.
+        Expr::Map(_) | Expr::Struct(_) => Vec::new(),
+        Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => Vec::new(),
     }
 }
 

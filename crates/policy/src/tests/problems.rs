@@ -105,7 +105,7 @@ fn a_rule_that_makes_no_sense_names_the_place_and_the_nearest(
 )]
 #[case(
     "targets.exists(t, t.nme == 'a')",
-    "there is no `nme` | did you mean `name`?"
+    "there is no `t.nme` | did you mean `name`?"
 )]
 #[case(
     "principal.matches('.*')",
@@ -147,7 +147,17 @@ fn a_condition_has_a_largest_size() {
     let deep = format!("{}true{}", "(".repeat(300), ")".repeat(300));
 
     assert!(of_rule(json!({ "tools": ["restart_vm"], "when": long }))[0].contains("longer than"));
-    assert!(!of_rule(json!({ "tools": ["restart_vm"], "when": deep })).is_empty());
+    assert_eq!(
+        of_rule(json!({ "tools": ["restart_vm"], "when": deep })).len(),
+        1
+    );
+    let members = format!("args{} == 1", ".a".repeat(900));
+    assert_eq!(
+        of_rule(json!({ "tools": ["restart_vm"], "when": members })).len(),
+        1
+    );
+    let chain = format!("0{} > 1", " + args.vmid".repeat(100));
+    assert!(of_rule(json!({ "tools": ["restart_vm"], "when": chain }))[0].contains("too deeply"));
 }
 
 #[test]
