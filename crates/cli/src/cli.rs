@@ -62,6 +62,9 @@ pub(crate) enum Command {
     /// Make and revoke API keys.
     #[command(subcommand)]
     Keys(commands::keys::Command),
+    /// List the rules, and find out what they make of a call.
+    #[command(subcommand)]
+    Policy(commands::policy::Command),
     /// Show, verify and export the record of all calls.
     #[command(subcommand)]
     Audit(commands::audit::Command),

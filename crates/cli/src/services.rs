@@ -8,7 +8,7 @@ use homelab_backend::Env;
 use homelab_core::audit::{AuditEntry, AuditKey, EntryKind};
 use homelab_core::call::{CallContext, Confirmer, Principal, Progress, Transport};
 use homelab_core::id::{RequestId, uuid_v7};
-use homelab_core::policy::{Role, RoleDefaults};
+use homelab_core::policy::Role;
 use homelab_core::redact::Redactor;
 use homelab_core::secret::Secret;
 use homelab_core::server::Registry;
@@ -16,6 +16,7 @@ use homelab_core::store::{ApiKey, AuditSink as _, Stores};
 use homelab_gateway::auth::local;
 use homelab_gateway::metrics::{Build, Metrics};
 use homelab_gateway::pipeline::{Dispatcher, DispatcherParts, PipelineOptions};
+use homelab_policy::{Engine, MemoryBudgets};
 use homelab_store::Database;
 use homelab_store::audit_writer::AuditWriter;
 use tokio_util::sync::CancellationToken;
@@ -25,7 +26,7 @@ use crate::config::{Config, Loaded};
 use crate::data_dir::{DataDir, Lock, uid};
 use crate::key_files::{self, MasterKeys};
 use crate::session::Session;
-use crate::{servers, target};
+use crate::{policy, servers, target};
 
 /// The program, ready to run calls.
 pub(crate) struct Services {
@@ -45,6 +46,8 @@ pub(crate) struct Services {
     pub(crate) registry: Arc<ArcSwap<Registry>>,
     /// What new servers are given.
     pub(crate) env: Env,
+    /// Decides on calls.
+    pub(crate) policy: Arc<Engine>,
     /// Counts and measures.
     pub(crate) metrics: Arc<Metrics>,
     /// The path that every call takes.
@@ -89,12 +92,15 @@ impl Services {
             redactor: redactor.clone(),
         };
         let registry = Arc::new(ArcSwap::from_pointee(servers::registry(config, &env)));
+        let rules = policy::compile(config).map_err(|problems| policy_failure(&problems))?;
+        let budgets = Arc::new(MemoryBudgets::default());
+        let policy = Arc::new(Engine::new(rules, budgets, clock.clone()));
         let metrics = Metrics::new(build());
         let dispatcher = Dispatcher::new(DispatcherParts {
             registry: registry.clone(),
             settings: stores.settings.clone(),
             audit: audit.clone(),
-            policy: Arc::new(RoleDefaults),
+            policy: policy.clone(),
             clock,
             entropy,
             redactor: redactor.clone(),
@@ -114,11 +120,21 @@ impl Services {
             audit,
             registry,
             env,
+            policy,
             metrics,
             dispatcher,
             uid,
             _lock: lock,
         })
+    }
+
+    /// Refuses every change from now on, whatever the configuration says.
+    pub(crate) fn force_read_only(&self, config: &Config) -> Result<()> {
+        let mut config = config.clone();
+        config.policy.read_only = true;
+        let rules = policy::compile(&config).map_err(|problems| policy_failure(&problems))?;
+        self.policy.replace(rules);
+        Ok(())
     }
 
     /// The person at the command line.
@@ -222,6 +238,12 @@ pub(crate) struct Event<'a> {
     pub(crate) by: Option<&'a ApiKey>,
     /// More, without secrets.
     pub(crate) details: Option<String>,
+}
+
+/// Loading the configuration refuses such rules; this is what is left if somebody changed it since.
+fn policy_failure(problems: &[homelab_policy::Problem]) -> anyhow::Error {
+    let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    anyhow::anyhow!("the rules cannot be used: {}", texts.join("; "))
 }
 
 fn build() -> Build {

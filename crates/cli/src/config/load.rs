@@ -84,7 +84,8 @@ pub(crate) fn load(request: &Request<'_>) -> ConfigResult<Loaded> {
 
     let config = deserialize(&tree)?;
     learn_passwords_in_urls(&config, request.redactor);
-    let found = validate::problems(&config);
+    let mut found = validate::problems(&config);
+    found.extend(validate::policy_problems(&config));
     if !found.is_empty() {
         let place = |problem: Problem| {
             let origin = tree.origin(&problem.key).cloned();

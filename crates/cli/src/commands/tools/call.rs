@@ -38,12 +38,18 @@ pub(crate) struct Args {
     /// Do not ask.
     #[arg(long, short)]
     yes: bool,
+    /// Refuse the call if it changes anything.
+    #[arg(long)]
+    read_only: bool,
 }
 
 /// Runs it.
 pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit> {
     let arguments = read_arguments(&args.arguments, &session.environment.directory)?;
     with_services_or_demo(session, async |services, loaded| {
+        if args.read_only {
+            services.force_read_only(&loaded.config)?;
+        }
         let endpoint = match &args.server {
             Some(name) => Endpoint::Server(name.as_str().into()),
             None => Endpoint::All,
@@ -149,7 +155,8 @@ fn agreed(
     session.output.confirm("Do it?")
 }
 
-fn read_arguments(text: &str, directory: &Path) -> Result<Map<String, Value>> {
+/// Reads `--args`: JSON, `@FILE` or `-`.
+pub(crate) fn read_arguments(text: &str, directory: &Path) -> Result<Map<String, Value>> {
     let text = match text.strip_prefix('@') {
         Some(path) => {
             let path = directory.join(path);
