@@ -6,6 +6,7 @@ mod compare;
 mod import;
 mod lab;
 mod load;
+mod policy;
 
 use std::io::{self, Write};
 
@@ -51,7 +52,17 @@ fn main() -> anyhow::Result<()> {
                     fastmcp: option(&arguments, "--fastmcp", None)?,
                 },
                 seconds,
-            )
+            )?;
+            policy::report(&lab, seconds)
+        }
+        Some("policy") => {
+            let Ok(program) = option(&arguments, "--program", None) else {
+                return policy::decisions();
+            };
+            let seconds = option(&arguments, "--seconds", Some("5"))?.parse()?;
+            let lab = lab::Lab::new(program.as_ref())?;
+            import::report(&lab)?;
+            policy::report(&lab, seconds)
         }
         _ => bail!("run benches/run"),
     }

@@ -91,7 +91,8 @@ pub(crate) fn load(request: &Request<'_>) -> ConfigResult<Loaded> {
             let origin = tree.origin(&problem.key).cloned();
             problem.at(origin)
         };
-        let problems = found.into_iter().map(place).collect();
+        let mut problems: Vec<Problem> = found.into_iter().map(place).collect();
+        problems.sort_by_key(Problem::line);
         return Err(ConfigError { problems });
     }
     warnings.extend(validate::server_problems(&tree, &config, request.kinds));

@@ -74,9 +74,9 @@ when = "args.nme == 'nas'"
     assert_eq!(
         place.without_path(&ran.stderr),
         "error: the configuration has 3 problems\n  \
-         HERE/homelab.toml:7: `policy.rules[1].name`: `a` is the name of `policy.rules[0]` already\n  \
          HERE/homelab.toml:4: `policy.rules[0].tools[0]`: no tool or permission is called \
          `homelab_delete_devise`\n    hint: did you mean `homelab_delete_device`?\n  \
+         HERE/homelab.toml:7: `policy.rules[1].name`: `a` is the name of `policy.rules[0]` already\n  \
          HERE/homelab.toml:10: `policy.rules[1].when`: unknown argument `args.nme`\n    \
          hint: did you mean `name`?\n"
     );

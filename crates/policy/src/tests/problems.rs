@@ -229,3 +229,19 @@ fn a_configuration_that_makes_sense_has_no_problems() {
 
     assert_eq!(found, Vec::<String>::new());
 }
+
+#[test]
+fn the_examples_of_the_documentation_can_be_used() {
+    let page = include_str!("../../../../docs/concepts/access.md");
+    let examples: Vec<&str> = page
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+
+    assert_eq!(examples.len(), 3);
+    for example in examples {
+        let file: Value = toml::from_str(example).expect("TOML");
+        assert_eq!(problems(file["policy"].clone()), Vec::<String>::new(), "{example}");
+    }
+}
