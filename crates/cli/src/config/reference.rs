@@ -147,11 +147,11 @@ pub(crate) fn dotenv(schemas: &Schemas, kinds: &[Kind]) -> String {
 /// A new `homelab.toml`: every setting with its default, commented out.
 pub(crate) fn toml(schemas: &Schemas) -> String {
     let mut file = Lines::starting_with(TOML_HEAD);
-    for section in sections(schemas) {
+    for section in sections(schemas).into_iter().filter(|one| !one.is_list) {
         file.add("");
         file.comment(section.description);
         if !section.key.is_empty() {
-            file.add(format!("#{}", section.head()));
+            file.add(format!("#[{}]", section.key));
         }
         for entry in section
             .entries

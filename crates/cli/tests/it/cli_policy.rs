@@ -169,6 +169,7 @@ fn a_key_is_asked_about_with_its_own_role_and_patterns() {
             &[
                 "keys",
                 "create",
+                "--name",
                 "alice",
                 "--role",
                 "viewer",
@@ -247,25 +248,29 @@ fn other_rules_come_into_force_without_a_restart_and_broken_ones_do_not() {
     place.write("homelab.toml", "");
     let (agent, _) = place.init();
     let (server, port) = place.serve(&[], &[]);
-    let mut session = McpConnection::open(port, &agent).expect("a session");
+    let mut client = McpConnection::open(port, &agent).expect("a connection");
+    // A tool that is denied may look unknown, which is an error of the protocol and not of the tool.
+    let mut is_allowed = || {
+        let answer = client.post("homelab_list_devices", &json!({}));
+        let message = answer.expect("an answer").message().expect("JSON");
+        message["result"]["isError"] == false
+    };
     let logged = |text: &str| {
         let found = server.wait_for_line(text, PATIENCE);
         found.unwrap_or_else(|error| panic!("{error}"));
     };
-    session
-        .success("homelab_list_devices", &json!({}))
-        .expect("a result");
+    assert!(is_allowed());
 
     let rule =
         "[[policy.rules]]\nname = \"a\"\ndecision = \"deny\"\ntools = [\"*_list_devices\"]\n";
     place.write("homelab.toml", rule);
     logged("took up the configuration");
-    assert!(session.success("homelab_list_devices", &json!({})).is_err());
+    assert!(!is_allowed());
 
     place.write(
         "homelab.toml",
         &rule.replace("*_list_devices", "no_such_tool"),
     );
     logged("was not taken up");
-    assert!(session.success("homelab_list_devices", &json!({})).is_err());
+    assert!(!is_allowed());
 }
