@@ -16,7 +16,7 @@ use homelab_core::store::{ApiKey, AuditSink as _, Stores};
 use homelab_gateway::auth::local;
 use homelab_gateway::metrics::{Build, Metrics};
 use homelab_gateway::pipeline::{Dispatcher, DispatcherParts, PipelineOptions};
-use homelab_policy::{Engine, MemoryBudgets};
+use homelab_policy::Engine;
 use homelab_store::Database;
 use homelab_store::audit_writer::AuditWriter;
 use tokio_util::sync::CancellationToken;
@@ -93,8 +93,7 @@ impl Services {
         };
         let registry = Arc::new(ArcSwap::from_pointee(servers::registry(config, &env)));
         let rules = policy::compile(config).map_err(|problems| policy_failure(&problems))?;
-        let budgets = Arc::new(MemoryBudgets::default());
-        let policy = Arc::new(Engine::new(rules, budgets, clock.clone()));
+        let policy = Arc::new(Engine::new(rules, stores.budgets.clone(), clock.clone()));
         let metrics = Metrics::new(build());
         let dispatcher = Dispatcher::new(DispatcherParts {
             registry: registry.clone(),
