@@ -1,7 +1,7 @@
 //! From the configuration to a checked, indexed set of rules: everything that is wrong is found here,
 //! at load, and all of it at once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -298,7 +298,7 @@ fn index(
     set: &RuleSet,
     catalogue: &Catalogue,
 ) -> HashMap<String, HashMap<&'static str, Arc<Entry>>> {
-    let mut shared: HashMap<Arc<Entry>, ()> = HashMap::new();
+    let mut shared: HashSet<Arc<Entry>> = HashSet::new();
     let mut index: HashMap<String, HashMap<&'static str, Arc<Entry>>> = HashMap::new();
     for tool in &catalogue.tools {
         let about = |matcher: &Matcher| matcher.is_about(tool, catalogue);
@@ -328,13 +328,12 @@ fn index(
             .into_iter()
             .map(|(name, rules)| (Arc::from(name), rules))
             .collect();
-        let entry = match shared.get_key_value(&entry) {
-            Some((known, ())) => Arc::clone(known),
-            None => {
-                let entry = Arc::new(entry);
-                shared.insert(Arc::clone(&entry), ());
-                entry
-            }
+        let entry = if let Some(known) = shared.get(&entry) {
+            Arc::clone(known)
+        } else {
+            let entry = Arc::new(entry);
+            shared.insert(Arc::clone(&entry));
+            entry
         };
         index
             .entry(tool.kind.clone())

@@ -189,9 +189,10 @@ fn children(expression: &IdedExpr) -> Vec<&IdedExpr> {
         Expr::Call(call) => call.args.iter().chain(call.target.as_deref()).collect(),
         Expr::List(list) => list.elements.iter().collect(),
         Expr::Select(select) => vec![&select.operand],
-        // Tables cannot be written out: the check refuses them.
-        Expr::Map(_) | Expr::Struct(_) => Vec::new(),
-        Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => Vec::new(),
+        // The check refuses tables (`Map`, `Struct`) unseen.
+        Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) | Expr::Map(_) | Expr::Struct(_) => {
+            Vec::new()
+        }
     }
 }
 

@@ -242,6 +242,10 @@ fn the_examples_of_the_documentation_can_be_used() {
     assert_eq!(examples.len(), 3);
     for example in examples {
         let file: Value = toml::from_str(example).expect("TOML");
-        assert_eq!(problems(file["policy"].clone()), Vec::<String>::new(), "{example}");
+        assert_eq!(
+            problems(file["policy"].clone()),
+            Vec::<String>::new(),
+            "{example}"
+        );
     }
 }
