@@ -17,7 +17,7 @@ const LEAST_OF_BARE: f64 = 0.85;
 /// Least multiple of FastMCP's answers per second.
 const LEAST_OF_FASTMCP: f64 = 15.0;
 /// The tool that is called.
-const TOOL: &str = "homelab_get_device";
+pub(crate) const TOOL: &str = "homelab_get_device";
 
 /// What the program is compared with.
 pub(crate) struct Others {
@@ -33,7 +33,7 @@ fn asked_for() -> impl Iterator<Item = String> {
 }
 
 /// Modern `tools/call` requests.
-fn calls(key: Option<&str>) -> Vec<Question> {
+pub(crate) fn calls(key: Option<&str>) -> Vec<Question> {
     let bearer = key.map(|key| format!("Bearer {key}"));
     asked_for()
         .map(|name| {

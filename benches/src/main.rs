@@ -7,6 +7,7 @@ mod import;
 mod lab;
 mod load;
 mod ordinary;
+mod policy;
 mod sse;
 
 use std::io::{self, Write};
@@ -64,7 +65,8 @@ fn main() -> anyhow::Result<()> {
                 },
                 seconds,
             )?;
-            sse::report(&lab, seconds)
+            sse::report(&lab, seconds)?;
+            policy::report(&lab, seconds)
         }
         Some("sse") => {
             let program = option(&arguments, "--program", None)?;
@@ -72,6 +74,15 @@ fn main() -> anyhow::Result<()> {
             let lab = lab::Lab::new(program.as_ref())?;
             import::report(&lab)?;
             sse::report(&lab, seconds)
+        }
+        Some("policy") => {
+            let Ok(program) = option(&arguments, "--program", None) else {
+                return policy::decisions();
+            };
+            let seconds = option(&arguments, "--seconds", Some("5"))?.parse()?;
+            let lab = lab::Lab::new(program.as_ref())?;
+            import::report(&lab)?;
+            policy::report(&lab, seconds)
         }
         _ => bail!("run benches/run"),
     }

@@ -71,6 +71,9 @@ pub(crate) enum Command {
     /// Callers that read text by outsiders, whose changes need approval for a while.
     #[command(subcommand)]
     Taint(commands::taint::Command),
+    /// List the rules, and find out what they make of a call.
+    #[command(subcommand)]
+    Policy(commands::policy::Command),
     /// Show, verify and export the record of all calls.
     #[command(subcommand)]
     Audit(commands::audit::Command),

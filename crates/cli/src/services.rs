@@ -8,7 +8,7 @@ use homelab_backend::Env;
 use homelab_core::audit::{AuditEntry, AuditKey, EntryKind};
 use homelab_core::call::{CallContext, Caller, Confirmer, Principal, Progress, Transport};
 use homelab_core::id::{RequestId, uuid_v7};
-use homelab_core::policy::{Role, RoleDefaults};
+use homelab_core::policy::Role;
 use homelab_core::redact::Redactor;
 use homelab_core::secret::Secret;
 use homelab_core::server::Registry;
@@ -17,6 +17,7 @@ use homelab_gateway::approval::{ApprovalParts, ApprovalService, Control, FaultPo
 use homelab_gateway::auth::local;
 use homelab_gateway::metrics::{Build, Metrics};
 use homelab_gateway::pipeline::{Dispatcher, DispatcherParts, PipelineOptions};
+use homelab_policy::Engine;
 use homelab_store::Database;
 use homelab_store::audit_writer::AuditWriter;
 use tokio_util::sync::CancellationToken;
@@ -27,7 +28,7 @@ use crate::data_dir::{DataDir, KILL_FILE, Lock, uid};
 use crate::environment::Environment;
 use crate::key_files::{self, MasterKeys};
 use crate::session::Session;
-use crate::{servers, target};
+use crate::{policy, servers, target};
 
 /// The program, ready to run calls.
 pub(crate) struct Services {
@@ -47,6 +48,8 @@ pub(crate) struct Services {
     pub(crate) registry: Arc<ArcSwap<Registry>>,
     /// What new servers are given.
     pub(crate) env: Env,
+    /// Decides on calls.
+    pub(crate) policy: Arc<Engine>,
     /// Counts and measures.
     pub(crate) metrics: Arc<Metrics>,
     /// Moves held calls on.
@@ -106,11 +109,13 @@ impl Services {
             faults: faults(&session.environment),
         });
         let control = Control::new(approvals.clone(), stores.audit.clone());
+        let rules = policy::compile(config).map_err(|problems| policy_failure(&problems))?;
+        let policy = Arc::new(Engine::new(rules, stores.budgets.clone(), clock.clone()));
         let dispatcher = Dispatcher::new(DispatcherParts {
             registry: registry.clone(),
             settings: stores.settings.clone(),
             audit: audit.clone(),
-            policy: Arc::new(RoleDefaults),
+            policy: policy.clone(),
             approvals: approvals.clone(),
             taints: stores.taints.clone(),
             everywhere: Some(control.clone()),
@@ -136,12 +141,22 @@ impl Services {
             audit,
             registry,
             env,
+            policy,
             metrics,
             approvals,
             dispatcher,
             uid,
             _lock: lock,
         })
+    }
+
+    /// Refuses every change from now on, whatever the configuration says.
+    pub(crate) fn force_read_only(&self, config: &Config) -> Result<()> {
+        let mut config = config.clone();
+        config.policy.read_only = true;
+        let rules = policy::compile(&config).map_err(|problems| policy_failure(&problems))?;
+        self.policy.replace(rules);
+        Ok(())
     }
 
     /// The person at the command line.
@@ -254,6 +269,12 @@ fn faults(environment: &Environment) -> Faults {
         Some(point) if cfg!(debug_assertions) => Faults::abort_at(point),
         _ => Faults::default(),
     }
+}
+
+/// Loading the configuration refuses such rules; this is what is left if somebody changed it since.
+fn policy_failure(problems: &[homelab_policy::Problem]) -> anyhow::Error {
+    let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    anyhow::anyhow!("the rules cannot be used: {}", texts.join("; "))
 }
 
 fn build() -> Build {

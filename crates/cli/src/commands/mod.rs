@@ -13,6 +13,7 @@ pub(crate) mod healthcheck;
 pub(crate) mod inventory;
 pub(crate) mod keys;
 pub(crate) mod kill_switch;
+pub(crate) mod policy;
 pub(crate) mod restore;
 pub(crate) mod serve;
 pub(crate) mod taint;
@@ -38,6 +39,7 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<Exit> {
         Command::Keys(command) => keys::run(command, session).await,
         Command::Approvals(command) => approvals::run(command, session).await,
         Command::Taint(command) => taint::run(command, session).await,
+        Command::Policy(command) => policy::run(command, session).await,
         Command::Audit(command) => audit::run(command, session).await,
         Command::Config(command) => config::run(command, session),
         Command::Doctor(args) => doctor::run(args, session).await,

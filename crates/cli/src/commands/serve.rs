@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// Serve a made-up lab that answers for itself; nothing of your own is read or written.
     #[arg(long)]
     pub(crate) demo: bool,
+    /// Refuse every change, whoever asks, whatever the configuration says.
+    #[arg(long)]
+    pub(crate) read_only: bool,
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::problem::Problem;
 use super::schema::{Schemas, is_secret, member, plain, properties, type_name};
-use super::tree::{Origin, Tree};
+use super::tree::Tree;
 
 /// Everything that is wrong with the tree.
 pub(crate) fn check(schemas: &Schemas, tree: &Tree) -> Vec<Problem> {
@@ -24,10 +24,7 @@ pub(crate) fn check(schemas: &Schemas, tree: &Tree) -> Vec<Problem> {
         }
     }
     // The parser sorts keys; a reader goes through the file from its top.
-    check.problems.sort_by_key(|problem| match &problem.origin {
-        Some(Origin::File(_, line)) => *line,
-        _ => usize::MAX,
-    });
+    check.problems.sort_by_key(Problem::line);
     check.problems
 }
 

@@ -85,13 +85,15 @@ pub(crate) fn load(request: &Request<'_>) -> ConfigResult<Loaded> {
 
     let config = deserialize(&tree)?;
     learn_passwords_in_urls(&config, request.redactor);
-    let found = validate::problems(&config);
+    let mut found = validate::problems(&config);
+    found.extend(validate::policy_problems(&config));
     if !found.is_empty() {
         let place = |problem: Problem| {
             let origin = tree.origin(&problem.key).cloned();
             problem.at(origin)
         };
-        let problems = found.into_iter().map(place).collect();
+        let mut problems: Vec<Problem> = found.into_iter().map(place).collect();
+        problems.sort_by_key(Problem::line);
         return Err(ConfigError { problems });
     }
     warnings.extend(validate::server_problems(&tree, &config, request.kinds));

@@ -17,8 +17,9 @@ use crate::environment::Environment;
 pub(crate) const PREFIX: &str = "HOMELAB__";
 
 /// Short names, most of them of the older Python server, and the keys they set.
-pub(crate) const SHORT: [(&str, &str); 7] = [
+pub(crate) const SHORT: [(&str, &str); 8] = [
     ("HOMELAB_DATA_DIR", "data_dir"),
+    ("HOMELAB_READ_ONLY", "policy.read_only"),
     ("HOMELAB_DB_HOST", "database.host"),
     ("HOMELAB_DB_PORT", "database.port"),
     ("HOMELAB_DB_NAME", "database.name"),

@@ -34,6 +34,14 @@ impl Problem {
         self
     }
 
+    /// Its line in the file; the last of all where it was not written there.
+    pub(crate) fn line(&self) -> usize {
+        match &self.origin {
+            Some(Origin::File(_, line)) => *line,
+            _ => usize::MAX,
+        }
+    }
+
     /// Adds what to do.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -17,6 +17,19 @@ struct Section<'a> {
     key: String,
     description: &'a str,
     entries: Vec<Entry<'a>>,
+    /// There may be any number of it: `[[policy.rules]]`. No variable sets single keys of it.
+    is_list: bool,
+}
+
+impl Section<'_> {
+    /// The table's head as TOML has it.
+    fn head(&self) -> String {
+        if self.is_list {
+            format!("[[{}]]", self.key)
+        } else {
+            format!("[{}]", self.key)
+        }
+    }
 }
 
 /// A text under construction, line by line.
@@ -57,20 +70,27 @@ pub(crate) fn markdown(schemas: &Schemas, kinds: &[Kind]) -> String {
     for section in sections(schemas) {
         let title = match section.key.as_str() {
             "" => "Top level".to_owned(),
-            key => format!("`[{key}]`"),
+            _ => format!("`{}`", section.head()),
         };
         page.add(format!("\n## {title}\n\n{}\n", section.description));
-        page.add("| key | value | default | variable |\n|---|---|---|---|");
+        if section.is_list {
+            page.add("| key | value | default |\n|---|---|---|");
+        } else {
+            page.add("| key | value | default | variable |\n|---|---|---|---|");
+        }
         for entry in &section.entries {
             let default = default_text(entry.schema).map(|text| format!("`{text}`"));
-            page.add(format!(
-                "| `{}` | {}. {} | {} | `{}` |",
+            let mut row = format!(
+                "| `{}` | {}. {} | {} |",
                 last(&entry.key),
                 capital(&type_name(entry.schema)),
                 cell(description(entry.schema)),
                 default.as_deref().unwrap_or("–"),
-                variable(&entry.key),
-            ));
+            );
+            if !section.is_list {
+                row.push_str(&format!(" `{}` |", variable(&entry.key)));
+            }
+            page.add(row);
         }
     }
     page.add("\n## Other names of variables\n\n| variable | sets |\n|---|---|");
@@ -90,7 +110,7 @@ pub(crate) fn markdown(schemas: &Schemas, kinds: &[Kind]) -> String {
 /// `.env.example`: every variable, commented out.
 pub(crate) fn dotenv(schemas: &Schemas, kinds: &[Kind]) -> String {
     let mut file = Lines::starting_with(DOTENV_HEAD);
-    for section in sections(schemas) {
+    for section in sections(schemas).into_iter().filter(|one| !one.is_list) {
         let title = if section.key.is_empty() {
             "Top level"
         } else {
@@ -102,6 +122,9 @@ pub(crate) fn dotenv(schemas: &Schemas, kinds: &[Kind]) -> String {
             let (about, kind) = (description(entry.schema), type_name(entry.schema));
             file.add("");
             file.comment(&format!("{about} ({kind})"));
+            if items(entry.schema).is_some() {
+                file.comment("As JSON: `[{\"name\": …}]`.");
+            }
             if is_secret(entry.schema) {
                 file.comment("A secret: written out, `env:NAME` or `file:/path`.");
             }
@@ -124,13 +147,17 @@ pub(crate) fn dotenv(schemas: &Schemas, kinds: &[Kind]) -> String {
 /// A new `homelab.toml`: every setting with its default, commented out.
 pub(crate) fn toml(schemas: &Schemas) -> String {
     let mut file = Lines::starting_with(TOML_HEAD);
-    for section in sections(schemas) {
+    for section in sections(schemas).into_iter().filter(|one| !one.is_list) {
         file.add("");
         file.comment(section.description);
         if !section.key.is_empty() {
             file.add(format!("#[{}]", section.key));
         }
-        for entry in &section.entries {
+        for entry in section
+            .entries
+            .iter()
+            .filter(|one| items(one.schema).is_none())
+        {
             file.comment(description(entry.schema));
             let value = match entry.schema.get("default") {
                 Some(value) if !value.is_null() => value.to_string(),
@@ -229,6 +256,10 @@ fn collect<'a>(
     };
     let (tables, leaves): (Vec<_>, Vec<_>) =
         properties(schema).partition(|(_, schema)| schema.get("properties").is_some());
+    let lists: Vec<_> = leaves
+        .iter()
+        .filter_map(|(name, schema)| Some((*name, items(schema)?)))
+        .collect();
     let entries = leaves
         .into_iter()
         .filter(|(name, _)| !(key.is_empty() && *name == "servers"))
@@ -241,10 +272,30 @@ fn collect<'a>(
         key: key.to_owned(),
         description: description_of,
         entries,
+        is_list: false,
     });
+    for (name, schema) in &lists {
+        let key = below(name);
+        let entries = properties(schema).map(|(name, schema)| Entry {
+            key: format!("{key}.{name}"),
+            schema,
+        });
+        found.push(Section {
+            entries: entries.collect(),
+            description: description(schema),
+            is_list: true,
+            key,
+        });
+    }
     for (name, schema) in tables {
         collect(found, &below(name), schema, description(schema));
     }
+}
+
+/// The schema of a list's items, if they are tables.
+fn items(schema: &Value) -> Option<&Value> {
+    let items = schema.get("items")?;
+    items.get("properties").is_some().then_some(items)
 }
 
 fn description(schema: &Value) -> &str {

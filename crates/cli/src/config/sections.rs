@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use homelab_core::policy::Role;
 use homelab_core::secret::SecretRef;
 use homelab_gateway::transport::{AllowedHost, AllowedOrigin};
+use homelab_policy::PolicyConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -26,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) auth: Auth,
     /// What callers without a key may do: the local user of stdio and of the command line.
     pub(crate) local: Local,
+    /// Who may do what, when and how often, on top of the roles.
+    pub(crate) policy: PolicyConfig,
     /// Where records are kept: an embedded SQLite file unless a PostgreSQL server is named.
     pub(crate) database: Database,
     /// The key that stored passwords are encrypted with.

@@ -9,6 +9,7 @@ use super::check::kind_of;
 use super::problem::Problem;
 use super::sections::Config;
 use super::tree::Tree;
+use crate::policy;
 
 /// What makes the configuration unusable as a whole.
 pub(crate) fn problems(config: &Config) -> Vec<Problem> {
@@ -71,6 +72,19 @@ pub(crate) fn refuse_open_listener(config: &Config) -> Result<(), Problem> {
         .hint("set `auth.enabled = true`, or listen on 127.0.0.1")),
         _ => Ok(()),
     }
+}
+
+/// What is wrong with the rules: they are checked against the tools that are compiled in.
+pub(crate) fn policy_problems(config: &Config) -> Vec<Problem> {
+    let Err(found) = policy::compile(config) else {
+        return Vec::new();
+    };
+    let problem = |one: homelab_policy::Problem| {
+        let mut problem = Problem::new(one.path, one.message);
+        problem.hint = one.hint;
+        problem
+    };
+    found.into_iter().map(problem).collect()
 }
 
 /// What each server says about its own table. Not fatal: a server that cannot be used answers

@@ -34,6 +34,8 @@ struct Running<'a> {
     /// The configuration before options of the command line and the system changed it.
     as_loaded: Config,
     places: Places,
+    /// `--read-only`, which no configuration takes back.
+    read_only: bool,
     services: Services,
     level: LevelHandle,
     changes: ToolListChanges,
@@ -53,6 +55,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<Exit> {
     let signals = Signals::listen();
     let files = reload::look(session, places);
     let mut loaded = session.load(places)?;
+    loaded.config.policy.read_only |= args.read_only;
     let as_loaded = loaded.config.clone();
     if !args.listen.is_empty() {
         loaded.config.server.listen.clone_from(&args.listen);
@@ -90,6 +93,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<Exit> {
         loaded,
         as_loaded,
         places,
+        read_only: args.read_only,
         services,
         level,
         changes: ToolListChanges::default(),

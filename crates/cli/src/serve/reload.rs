@@ -14,6 +14,7 @@ use tokio::time::MissedTickBehavior;
 use super::Running;
 use crate::config::{Config, Loaded, Places, candidates};
 use crate::logging;
+use crate::policy;
 use crate::servers::{self, Instance};
 use crate::session::Session;
 
@@ -86,11 +87,24 @@ impl<'a> Reload<'a> {
             Err(error) => tracing::error!(
                 "the configuration was not taken up ({why}), the old one stays in force: {error}"
             ),
-            Ok(loaded) => self.take_up(&loaded, why),
+            Ok(mut loaded) => {
+                loaded.config.policy.read_only |= running.read_only;
+                self.take_up(&loaded, why);
+            }
         }
     }
 
     fn take_up(&self, loaded: &Loaded, why: &str) {
+        // Before anything else: servers must not be there without the rules about them.
+        let rules = match policy::compile(&loaded.config) {
+            Ok(rules) => rules,
+            Err(problems) => {
+                for problem in problems {
+                    tracing::error!("the configuration was not taken up ({why}): {problem}");
+                }
+                return;
+            }
+        };
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
@@ -108,13 +122,22 @@ impl<'a> Reload<'a> {
             .filter(|name| servers.get(*name) != state.servers.get(*name))
             .map(String::as_str)
             .collect();
-        if !changed.is_empty() {
+        let other_rules = old.policy != loaded.config.policy;
+        if other_rules || !changed.is_empty() {
+            self.running.services.policy.replace(rules);
+        }
+        if changed.is_empty() {
+            if other_rules {
+                // Who may call what has changed.
+                self.running.changes.announce();
+            }
+        } else {
             self.swap(&instances, &state.servers);
         }
         let mut names: Vec<&str> = changed;
         names.sort_unstable();
         names.dedup();
-        tracing::info!(servers = ?names, "took up the configuration ({why})");
+        tracing::info!(servers = ?names, rules = other_rules, "took up the configuration ({why})");
         if !needs_restart.is_empty() {
             tracing::warn!("changes of {} need a restart", needs_restart.join(", "));
         }

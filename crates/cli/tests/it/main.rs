@@ -7,6 +7,7 @@ mod cli_first_run;
 mod cli_inventory;
 mod cli_keys;
 mod cli_metrics;
+mod cli_policy;
 mod cli_redaction;
 mod cli_reload;
 mod cli_support;

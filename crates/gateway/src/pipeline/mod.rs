@@ -36,6 +36,7 @@ use homelab_core::redact::Redactor;
 use homelab_core::render;
 use homelab_core::server::{Endpoint, ListedTool, Registry, Server};
 use homelab_core::store::{AuditSink, Settings, Taints};
+use homelab_core::tool::ToolInfo;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -311,6 +312,17 @@ impl Pipeline {
         task.await
             .unwrap_or_else(|_| Err(ToolError::internal("the call ended unexpectedly")))
     }
+}
+
+/// Brings a tool's arguments into the form in which calls are decided on, and checks them: what a call
+/// does before its decision, for whoever explains decisions.
+///
+/// # Errors
+/// `invalid_argument`, as the call would answer.
+pub fn normalise(info: &ToolInfo, arguments: &mut Value) -> ToolResult<()> {
+    let rules = validate::Rules::compile(info)
+        .map_err(|_| ToolError::internal("this tool's input schema does not compile"))?;
+    rules.prepare(arguments)
 }
 
 /// Takes the pipeline's own arguments out, brings the others into form and checks them.

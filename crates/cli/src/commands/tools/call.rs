@@ -46,12 +46,18 @@ pub(crate) struct Args {
     /// Wait so long for an approval, and run the call once it is there.
     #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     wait: Option<u64>,
+    /// Refuse the call if it changes anything.
+    #[arg(long)]
+    read_only: bool,
 }
 
 /// Runs it.
 pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit> {
     let arguments = read_arguments(&args.arguments, &session.environment.directory)?;
     with_services_or_demo(session, async |services, loaded| {
+        if args.read_only {
+            services.force_read_only(&loaded.config)?;
+        }
         let endpoint = match &args.server {
             Some(name) => Endpoint::Server(name.as_str().into()),
             None => Endpoint::All,
@@ -174,7 +180,8 @@ impl Confirm for Prompt {
     }
 }
 
-fn read_arguments(text: &str, directory: &Path) -> Result<Map<String, Value>> {
+/// Reads `--args`: JSON, `@FILE` or `-`.
+pub(crate) fn read_arguments(text: &str, directory: &Path) -> Result<Map<String, Value>> {
     let text = match text.strip_prefix('@') {
         Some(path) => {
             let path = directory.join(path);

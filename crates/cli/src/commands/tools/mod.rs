@@ -8,6 +8,7 @@ mod list;
 use anyhow::Result;
 use clap::Subcommand;
 
+pub(crate) use call::read_arguments;
 pub(crate) use catalogue::{Entry, everything};
 
 use crate::exit::Exit;

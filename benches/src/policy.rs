@@ -1,0 +1,178 @@
+//! What 1,000 rules cost: one decision beside the role's default, and as a part of a read call.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow};
+use homelab_core::call::{CredentialKind, Principal, Transport};
+use homelab_core::clock::SystemClock;
+use homelab_core::policy::{Decide, Question, Role, RoleDefaults, Sight};
+use homelab_core::server::aggregated_name;
+use homelab_policy::{Catalogue, Engine, MemoryBudgets, RuleSet};
+use homelab_testkit::{Proc, free_port};
+use serde_json::{Value, json};
+
+use crate::compare::{TOOL, calls, verdict};
+use crate::lab::{Lab, device_name, start};
+use crate::load::measure;
+use crate::say;
+
+/// Decisions that are timed.
+const DECISIONS: u32 = 200_000;
+/// Connections at a time.
+const CONNECTIONS: usize = 16;
+/// Pairs of measurements; the machine's other load falls on both of a pair alike.
+const ROUNDS: usize = 3;
+/// Most CPU of a read call with rules, as a multiple of one without.
+const MOST: f64 = 1.15;
+
+/// As a large household may have them: mostly about single callers, some about servers and tools, and
+/// a few that match every read, one of them with a condition if `asks`.
+fn rules(number: usize, asks: bool) -> Value {
+    let rule = |place: usize| {
+        let name = format!("rule {place}");
+        match place % 10 {
+            0 => {
+                json!({ "name": name, "decision": "confirm", "tools": ["homelab_delete_*"], "roles": ["operator"] })
+            }
+            1 => {
+                json!({ "name": name, "decision": "deny", "effects": ["write"], "principals": ["guest-*"] })
+            }
+            2 => {
+                json!({ "name": name, "decision": "approve", "tools": ["homelab_delete_device"], "when": format!("args.name == 'device-{place}'") })
+            }
+            3 if place == 3 => json!({ "name": name, "decision": "allow", "effects": ["read"] }),
+            _ => {
+                json!({ "name": name, "decision": "deny", "principals": [format!("user-{place}")] })
+            }
+        }
+    };
+    let mut rules: Vec<Value> = (0..number).map(rule).collect();
+    if asks {
+        let when = "args.name == 'the-safe' && hour < 6";
+        rules.push(json!({ "name": "asks", "decision": "deny", "tools": [TOOL], "when": when }));
+    }
+    Value::Array(rules)
+}
+
+fn engine(catalogue: &Catalogue, rules: Value) -> anyhow::Result<(Engine, Duration)> {
+    let config = serde_json::from_value(json!({ "time_zone": "UTC", "rules": rules }))?;
+    let started = Instant::now();
+    let compiled = RuleSet::compile(&config, catalogue).map_err(|found| anyhow!("{found:#?}"))?;
+    let took = started.elapsed();
+    let budgets = Arc::new(MemoryBudgets::default());
+    Ok((Engine::new(compiled, budgets, Arc::new(SystemClock)), took))
+}
+
+/// Time of one decision, and of the work to make the rules ready.
+pub(crate) fn decisions() -> anyhow::Result<()> {
+    let kind = homelab_backend_homelab::kind();
+    let tools = kind.catalogue();
+    let mut catalogue = Catalogue::default();
+    catalogue.add_kind(kind.name, &tools);
+    catalogue.add_instance(kind.name, kind.name);
+    let info = tools
+        .iter()
+        .find(|info| info.spec.name == TOOL)
+        .context("the tool")?;
+    let aggregated = aggregated_name(kind.name, &info.spec);
+    let principal = Principal::new("agent", "key", CredentialKind::Agent, Role::Operator);
+    let arguments = json!({ "name": device_name(7) });
+    let question = Question {
+        sight: Sight {
+            principal: &principal,
+            spec: &info.spec,
+            aggregated: &aggregated,
+            kind: kind.name,
+            instance: kind.name,
+        },
+        transport: Transport::Http,
+        arguments: &arguments,
+        targets: &[],
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let time = |policy: &dyn Decide| {
+        runtime.block_on(async {
+            let started = Instant::now();
+            for _ in 0..DECISIONS {
+                black_box(policy.decide(black_box(&question)).await)?;
+            }
+            anyhow::Ok(started.elapsed() / DECISIONS)
+        })
+    };
+
+    say("\nOne decision on a read:\n\n| rules | made ready in | decision |\n|---|---|---|")?;
+    say(&format!(
+        "| the role's default | – | {:?} |",
+        time(&RoleDefaults)?
+    ))?;
+    for (number, asks) in [(0, false), (10, false), (1_000, false), (1_000, true)] {
+        let (engine, took) = engine(&catalogue, rules(number, asks))?;
+        let condition = if asks {
+            ", one of them with a condition on this tool"
+        } else {
+            ""
+        };
+        let decision = time(&engine)?;
+        say(&format!(
+            "| {number}{condition} | {took:.1?} | {decision:?} |"
+        ))?;
+    }
+    Ok(())
+}
+
+/// CPU of a read call of the whole program, with rules as a multiple of without.
+pub(crate) fn report(lab: &Lab, seconds: u64) -> anyhow::Result<()> {
+    decisions()?;
+    say("\nCPU of a read call with 1,000 rules, as a multiple of the same call without:\n")?;
+    for (asks, what) in [
+        (false, "no condition on the tool"),
+        (true, "a condition on the tool"),
+    ] {
+        let (plain, plain_port) = serve(lab, None)?;
+        let (ruled, ruled_port) = serve(lab, Some(rules(1_000, asks)))?;
+        let mut ratios = Vec::new();
+        for _ in 0..ROUNDS {
+            let without = cpu_of_a_call(lab, &plain, plain_port, seconds)?;
+            let with = cpu_of_a_call(lab, &ruled, ruled_port, seconds)?;
+            ratios.push(with / without);
+        }
+        ratios.sort_by(f64::total_cmp);
+        let median = ratios.get(ROUNDS / 2).copied().context("a ratio")?;
+        let mark = verdict(median < MOST);
+        say(&format!("- {what}: {median:.3} {mark} (budget {MOST})"))?;
+    }
+    Ok(())
+}
+
+fn serve(lab: &Lab, rules: Option<Value>) -> anyhow::Result<(Proc, u16)> {
+    let port = free_port()?;
+    let listen = format!("127.0.0.1:{port}");
+    let mut command = lab.command(&["serve", "--listen", &listen]);
+    if let Some(rules) = rules {
+        command.env("HOMELAB__POLICY__RULES", rules.to_string());
+    }
+    start(&mut command, port)
+}
+
+/// In clock ticks.
+fn cpu_of_a_call(lab: &Lab, server: &Proc, port: u16, seconds: u64) -> anyhow::Result<f64> {
+    let before = ticks(server)?;
+    let figures = measure(port, calls(Some(&lab.key)), CONNECTIONS, seconds)?;
+    let used = ticks(server)? - before;
+    let seconds = Duration::from_secs(seconds).as_secs_f64();
+    Ok(used / (figures.per_second * seconds))
+}
+
+/// CPU that a process has used, user and system.
+fn ticks(process: &Proc) -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.id()))?;
+    // The name before the bracket may hold blanks.
+    let (_, rest) = stat.rsplit_once(") ").context("a name in brackets")?;
+    let fields: Vec<&str> = rest.split(' ').collect();
+    let field = |place: usize| -> anyhow::Result<f64> {
+        Ok(fields.get(place).context("a field of stat")?.parse()?)
+    };
+    Ok(field(11)? + field(12)?)
+}
