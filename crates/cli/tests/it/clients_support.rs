@@ -158,9 +158,25 @@ impl Home {
 
     /// Starts the server on this port and waits until it is ready.
     pub(crate) fn serve_on(&self, port: u16, more: &[&str]) -> Gateway {
+        self.started(port, more, &[])
+    }
+
+    /// Starts the server with variables of its own, and waits until it is ready.
+    pub(crate) fn serve_with(&self, more: &[&str], environment: &[(&str, &str)]) -> Gateway {
+        self.started(0, more, environment)
+    }
+
+    /// The owner's key.
+    pub(crate) fn owner_key(&self) -> &str {
+        &self.owner_key
+    }
+
+    fn started(&self, port: u16, more: &[&str], environment: &[(&str, &str)]) -> Gateway {
         let listen = format!("127.0.0.1:{port}");
         let arguments = [&["--json", "serve", "--listen", &listen], more].concat();
-        let process = Proc::spawn(&mut self.command(&arguments)).expect("the server starts");
+        let mut command = self.command(&arguments);
+        command.envs(environment.iter().copied());
+        let process = Proc::spawn(&mut command).expect("the server starts");
         let welcome = process
             .wait_for_line("\"endpoint\"", PATIENCE)
             .expect("it says where it is");

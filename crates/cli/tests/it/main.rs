@@ -18,5 +18,6 @@ mod clients_python;
 mod clients_rmcp;
 mod clients_support;
 mod crash;
+mod replicas;
 mod structure;
 mod systemd_unit;
