@@ -33,11 +33,19 @@ fn rules(number: usize, asks: bool) -> Value {
     let rule = |place: usize| {
         let name = format!("rule {place}");
         match place % 10 {
-            0 => json!({ "name": name, "decision": "confirm", "tools": ["homelab_delete_*"], "roles": ["operator"] }),
-            1 => json!({ "name": name, "decision": "deny", "effects": ["write"], "principals": ["guest-*"] }),
-            2 => json!({ "name": name, "decision": "approve", "tools": ["homelab_delete_device"], "when": format!("args.name == 'device-{place}'") }),
+            0 => {
+                json!({ "name": name, "decision": "confirm", "tools": ["homelab_delete_*"], "roles": ["operator"] })
+            }
+            1 => {
+                json!({ "name": name, "decision": "deny", "effects": ["write"], "principals": ["guest-*"] })
+            }
+            2 => {
+                json!({ "name": name, "decision": "approve", "tools": ["homelab_delete_device"], "when": format!("args.name == 'device-{place}'") })
+            }
             3 if place == 3 => json!({ "name": name, "decision": "allow", "effects": ["read"] }),
-            _ => json!({ "name": name, "decision": "deny", "principals": [format!("user-{place}")] }),
+            _ => {
+                json!({ "name": name, "decision": "deny", "principals": [format!("user-{place}")] })
+            }
         }
     };
     let mut rules: Vec<Value> = (0..number).map(rule).collect();
@@ -95,12 +103,21 @@ pub(crate) fn decisions() -> anyhow::Result<()> {
     };
 
     say("\nOne decision on a read:\n\n| rules | made ready in | decision |\n|---|---|---|")?;
-    say(&format!("| the role's default | – | {:?} |", time(&RoleDefaults)?))?;
+    say(&format!(
+        "| the role's default | – | {:?} |",
+        time(&RoleDefaults)?
+    ))?;
     for (number, asks) in [(0, false), (10, false), (1_000, false), (1_000, true)] {
         let (engine, took) = engine(&catalogue, rules(number, asks))?;
-        let condition = if asks { ", one of them with a condition on this tool" } else { "" };
+        let condition = if asks {
+            ", one of them with a condition on this tool"
+        } else {
+            ""
+        };
         let decision = time(&engine)?;
-        say(&format!("| {number}{condition} | {took:.1?} | {decision:?} |"))?;
+        say(&format!(
+            "| {number}{condition} | {took:.1?} | {decision:?} |"
+        ))?;
     }
     Ok(())
 }
@@ -109,7 +126,10 @@ pub(crate) fn decisions() -> anyhow::Result<()> {
 pub(crate) fn report(lab: &Lab, seconds: u64) -> anyhow::Result<()> {
     decisions()?;
     say("\nCPU of a read call with 1,000 rules, as a multiple of the same call without:\n")?;
-    for (asks, what) in [(false, "no condition on the tool"), (true, "a condition on the tool")] {
+    for (asks, what) in [
+        (false, "no condition on the tool"),
+        (true, "a condition on the tool"),
+    ] {
         let (plain, plain_port) = serve(lab, None)?;
         let (ruled, ruled_port) = serve(lab, Some(rules(1_000, asks)))?;
         let mut ratios = Vec::new();
