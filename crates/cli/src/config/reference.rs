@@ -88,7 +88,7 @@ pub(crate) fn markdown(schemas: &Schemas, kinds: &[Kind]) -> String {
                 default.as_deref().unwrap_or("–"),
             );
             if !section.is_list {
-                row.push_str(&format!(" `{}` |", variable(&entry.key)));
+                row = format!("{row} `{}` |", variable(&entry.key));
             }
             page.add(row);
         }
