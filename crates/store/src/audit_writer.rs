@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use homelab_core::audit::{AuditEntry, AuditKey, ChainHead, ChainWriter, ChainedEntry};
 use homelab_core::store::{AuditLog, AuditSink, StoreError, StoreResult};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -49,6 +49,7 @@ pub struct AuditWriter {
     chain: String,
     queue: mpsc::Sender<Message>,
     closing: Arc<AtomicBool>,
+    durable: watch::Receiver<i64>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -58,7 +59,9 @@ impl AuditWriter {
     pub fn start(log: Arc<dyn AuditLog>, key: AuditKey, chain: String) -> Self {
         let (queue, messages) = mpsc::channel(QUEUE);
         let closing = Arc::new(AtomicBool::new(false));
+        let (moved, durable) = watch::channel(0);
         let task = Task {
+            moved,
             log,
             chain: ChainWriter::start(key, &chain),
             closing: Arc::clone(&closing),
@@ -67,6 +70,7 @@ impl AuditWriter {
             chain,
             queue,
             closing,
+            durable,
             task: Mutex::new(Some(tokio::spawn(task.run(messages)))),
         }
     }
@@ -74,6 +78,11 @@ impl AuditWriter {
     /// The chain that it writes.
     pub fn chain(&self) -> &str {
         &self.chain
+    }
+
+    /// Number of the newest durable row, whenever it changes.
+    pub fn progress(&self) -> watch::Receiver<i64> {
+        self.durable.clone()
     }
 
     /// Writes what is queued and ends; later rows are refused. An error if rows were lost: the
@@ -223,6 +232,7 @@ impl Batch {
 }
 
 struct Task {
+    moved: watch::Sender<i64>,
     log: Arc<dyn AuditLog>,
     chain: ChainWriter,
     closing: Arc<AtomicBool>,
@@ -270,6 +280,7 @@ impl Task {
             sleep(pause).await;
             pause = (pause * 2).min(PAUSES.1);
         }
+        self.moved.send_replace(head.seq);
         self.chain.commit(head);
         Ok(())
     }

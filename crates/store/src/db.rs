@@ -51,6 +51,8 @@ pub(crate) enum Lock {
     Settings,
     /// Rows of older systems in the audit.
     LegacyAudit,
+    /// The list of signed checkpoints of the audit.
+    Checkpoints,
     /// None: the transaction's statements are enough for themselves.
     Nothing,
 }

@@ -23,6 +23,7 @@
 mod audit;
 pub mod audit_writer;
 mod backup;
+pub mod checkpointer;
 mod credentials;
 mod database;
 mod db;
@@ -40,5 +41,6 @@ mod table;
 mod terms;
 mod text;
 
+pub use audit::{ArchivePlan, AuditKeys, AuditTrail};
 pub use backup::{Overwrite, Restored, restore};
 pub use database::{Database, Target};

@@ -23,7 +23,10 @@ macro_rules! migration {
 }
 
 /// All of them, oldest first. To add one: two files of one name, one line here.
-pub(crate) const MIGRATIONS: &[Migration] = &[migration!(1, "0001_inventory_credentials_audit")];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    migration!(1, "0001_inventory_credentials_audit"),
+    migration!(3, "0003_audit_checkpoints"),
+];
 
 /// Schema version that a set of migrations leads to.
 pub(crate) fn newest(migrations: &[Migration]) -> i64 {
@@ -91,20 +94,25 @@ pub(crate) async fn apply(
 pub(crate) mod tests {
     use super::*;
 
-    /// A second migration, to test what happens to a database of the first.
+    /// One migration more, to test what happens to a database without it.
     pub(crate) const WITH_ANOTHER: &[Migration] = &[
         migration!(1, "0001_inventory_credentials_audit"),
+        migration!(3, "0003_audit_checkpoints"),
         Migration {
-            version: 2,
+            version: 9,
             sqlite: "ALTER TABLE settings ADD COLUMN owner TEXT",
             postgres: "ALTER TABLE settings ADD COLUMN owner TEXT",
         },
     ];
 
     #[test]
-    fn versions_count_up_from_one() {
-        for (place, migration) in MIGRATIONS.iter().enumerate() {
-            assert_eq!(migration.version, i64::try_from(place).unwrap() + 1);
-        }
+    fn versions_rise_from_one() {
+        let versions: Vec<_> = MIGRATIONS.iter().map(|one| one.version).collect();
+
+        assert_eq!(versions.first(), Some(&1));
+        assert!(
+            versions.is_sorted_by(|one, next| one < next),
+            "{versions:?}"
+        );
     }
 }

@@ -100,6 +100,7 @@ async fn load(shared: &Shared, mut lines: Lines, overwrite: Overwrite) -> StoreR
         Lock::Keys,
         Lock::Settings,
         Lock::LegacyAudit,
+        Lock::Checkpoints,
     ] {
         tx.lock(lock).await?;
     }

@@ -3,6 +3,7 @@
 
 mod allocation;
 mod audit_log;
+mod audit_trail;
 mod audit_writer;
 mod availability;
 mod backup;
