@@ -63,6 +63,12 @@ struct KindLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PinLabels {
+    place: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OperationLabels {
     mcp_method_name: &'static str,
     gen_ai_tool_name: Arc<str>,
@@ -111,6 +117,7 @@ pub struct Metrics {
     auth_failures: Family<ReasonLabels, Counter>,
     audit_events: Family<KindLabels, Counter>,
     audit_write_failures: Counter,
+    audit_pins: Family<PinLabels, Counter>,
     operations: Histograms<OperationLabels>,
     tools: ArcSwap<HashSet<Arc<str>>>,
     no_tool: Arc<str>,
@@ -129,6 +136,7 @@ impl Metrics {
         let auth_failures = Family::default();
         let audit_events = Family::<KindLabels, Counter>::default();
         let audit_write_failures = Counter::default();
+        let audit_pins = Family::default();
         let operations = Histograms::new_with_constructor(|| Histogram::new(names::SECONDS));
         let info = Family::<BuildLabels, Gauge>::default();
 
@@ -174,6 +182,11 @@ impl Metrics {
             audit_write_failures.clone(),
         );
         registry.register(
+            names::AUDIT_PINS,
+            "Attempts to pin the audit's head elsewhere",
+            audit_pins.clone(),
+        );
+        registry.register(
             names::OPERATION_DURATION,
             "How long the server took to answer an MCP message",
             operations.clone(),
@@ -200,6 +213,7 @@ impl Metrics {
             auth_failures,
             audit_events,
             audit_write_failures,
+            audit_pins,
             operations,
             tools: ArcSwap::default(),
             no_tool: "".into(),
@@ -312,6 +326,14 @@ impl Metrics {
     /// Counts an audit row that could not be kept.
     pub fn audit_write_failure(&self) {
         self.audit_write_failures.inc();
+    }
+
+    /// Counts an attempt to pin the audit's head to one of a closed set of places.
+    pub fn audit_pin(&self, place: &'static str, sent: bool) {
+        let outcome = if sent { "ok" } else { "failed" };
+        self.audit_pins
+            .get_or_create(&PinLabels { place, outcome })
+            .inc();
     }
 
     /// Everything as text: OpenMetrics, or the classic format. Send it as [`OPENMETRICS`] or
