@@ -92,7 +92,7 @@ impl Services {
         let trail = database.audit(audit_keys);
         let due = Due {
             rows: config.audit.checkpoint_rows.into(),
-            after: Duration::from_secs(60 * u64::from(config.audit.checkpoint_minutes)),
+            after: Duration::from_mins(config.audit.checkpoint_minutes.into()),
         };
         let checkpointer = Checkpointer::start(trail.clone(), chain, audit.progress(), due);
         let env = Env {

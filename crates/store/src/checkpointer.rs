@@ -30,10 +30,13 @@ pub struct Due {
     pub after: Duration,
 }
 
+/// Tells the task to end, and waits for it.
+type End = (oneshot::Sender<()>, JoinHandle<StoreResult<()>>);
+
 /// The task; see the module.
 pub struct Checkpointer {
     made: watch::Receiver<Option<Checkpoint>>,
-    end: Mutex<Option<(oneshot::Sender<()>, JoinHandle<StoreResult<()>>)>>,
+    end: Mutex<Option<End>>,
 }
 
 impl Checkpointer {
@@ -74,13 +77,11 @@ impl Checkpointer {
         };
         // An error: it has ended by itself.
         end.send(()).unwrap_or_default();
-        match timeout(PATIENCE, &mut task).await {
-            Ok(ended) => ended.unwrap_or(Ok(())),
-            Err(_) => {
-                task.abort();
-                Ok(())
-            }
-        }
+        let Ok(ended) = timeout(PATIENCE, &mut task).await else {
+            task.abort();
+            return Ok(());
+        };
+        ended.unwrap_or(Ok(()))
     }
 }
 

@@ -24,7 +24,7 @@ use sinks::Sink;
 pub(crate) use sinks::names;
 
 /// First and longest pause between two attempts.
-const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
+const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(5));
 /// How long a process that ends waits for its last checkpoint to be pinned.
 const PARTING: Duration = Duration::from_secs(2);
 

@@ -150,6 +150,25 @@ fn an_archive_holds_what_the_database_no_longer_does() {
     assert_eq!(rows[0]["kind"], "event", "{rows}");
 }
 
+/// As after a crash between the file and the database: the rows are in both.
+#[test]
+fn an_archive_that_was_cut_short_is_simply_run_again() {
+    let (place, owner) = recorded();
+    let archive = ["audit", "archive", "--before", "0s", "--to", "old.jsonl"];
+    let with_owner = || place.run_with(&archive, &[("HOMELAB_OWNER_KEY", &owner)]);
+    std::fs::create_dir(place.path("saved")).expect("a folder");
+    place.run(&["backup", "saved/data"]).ok();
+    with_owner().ok();
+    place.run(&["restore", "saved/data", "--force"]).ok();
+
+    let again = with_owner().ok();
+
+    assert!(again.stdout.contains("moved"), "{again:?}");
+    place.run(&["audit", "verify"]).ok();
+    let verified = place.json(&["audit", "verify", "--file", "old.jsonl"]);
+    assert_eq!(verified["ok"], true, "{verified}");
+}
+
 #[test]
 fn each_checkpoint_is_pinned_where_the_configuration_says() {
     let place = Place::new();

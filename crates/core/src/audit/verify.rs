@@ -330,8 +330,6 @@ impl Verifier {
             _ if end > here.seq => {
                 format!("rows {} to {end} at the end are missing", here.seq + 1)
             }
-            // A chain that lost its head and has rows was named when its first row was read.
-            None => return,
             Some(head) if head.seq < here.seq => {
                 format!(
                     "rows after {} were appended without the kept head",
@@ -344,7 +342,8 @@ impl Verifier {
             Some(head) if !at.named && head.hash.is_some_and(|hash| hash != here.hash) => {
                 "the rows are not those that the kept head was made of".into()
             }
-            Some(_) => return,
+            // Without a head: it was named when the first row was read.
+            Some(_) | None => return,
         };
         self.found.faults.push(Fault {
             seq: here.seq,

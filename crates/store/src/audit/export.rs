@@ -113,7 +113,7 @@ pub(super) fn covering(list: &[Checkpoint], spans: &[Span]) -> Option<(i64, i64)
     };
     let mut numbers = list.iter().filter(within).map(|one| one.number);
     let first = numbers.next()?;
-    Some((first, numbers.last().unwrap_or(first)))
+    Some((first, numbers.next_back().unwrap_or(first)))
 }
 
 /// Writes the header, the checkpoints it names, and the rows of its spans.

@@ -389,7 +389,7 @@ async fn a_writers_chain_is_signed_soon_after_it_begins_after_many_rows_and_at_i
     let trail = lab.database.audit(keys());
     let due = Due {
         rows: 10,
-        after: Duration::from_secs(3_600),
+        after: Duration::from_hours(1),
     };
     let signer = Checkpointer::start(trail.clone(), "a".into(), writer.progress(), due);
     let mut made = signer.made();

@@ -55,10 +55,19 @@ pub(super) async fn run(args: &Args, services: &Services, session: &Session) -> 
     }
     services.audit.flush().await?;
     let Some(path) = &args.output else {
-        let output = &session.output;
-        let mut write = |line: &str| output.raw(line).map_err(io::Error::other);
-        services.trail.export(from, to, &mut write).await?;
-        return Ok(Exit::Ok);
+        // Kept as it is: a reader that went away (`| head`) is no failure.
+        let mut failed = None;
+        let mut write = |line: &str| {
+            session.output.raw(line).map_err(|error| {
+                failed = Some(error);
+                io::ErrorKind::Other.into()
+            })
+        };
+        let exported = services.trail.export(from, to, &mut write).await;
+        return match failed {
+            Some(error) => Err(error),
+            None => exported.map(|_| Exit::Ok).map_err(Into::into),
+        };
     };
     let path = session.environment.directory.join(path);
     let mut staged = Staged::beside(&path)?;

@@ -124,28 +124,25 @@ fn heads(text: &str, directory: &Path) -> Result<Vec<Checkpoint>> {
 /// Verifies an export with the public key alone.
 pub(super) fn export(args: &ExportArgs, session: &Session) -> Result<Exit> {
     let directory = &session.environment.directory;
-    let key = match args.public_key.parse() {
-        Ok(key) => key,
-        Err(_) => {
-            let path = directory.join(&args.public_key);
-            let text = std::fs::read_to_string(&path).map_err(|_| {
-                Failure::usage(format!(
-                    "`{}` is neither a public key nor a file",
-                    args.public_key
-                ))
-                .hint("a key is 64 hexadecimal digits, as `homelab-mcp audit public-key` prints it")
-            })?;
-            let words = text.split_whitespace();
-            words
-                .filter_map(|word| word.parse().ok())
-                .next()
-                .ok_or_else(|| {
-                    Failure::usage(format!("`{}` holds no public key", path.display()))
-                })?
-        }
-    };
+    let key = public_key(&args.public_key, directory)?;
     let found = read_export(&directory.join(&args.file), key)?;
     report_export(&found, &session.output)
+}
+
+/// The key that was written out, or the first one in a file.
+fn public_key(text: &str, directory: &Path) -> Result<PublicKey> {
+    if let Ok(key) = text.parse() {
+        return Ok(key);
+    }
+    let path = directory.join(text);
+    let content = std::fs::read_to_string(&path).map_err(|_| {
+        Failure::usage(format!("`{text}` is neither a public key nor a file"))
+            .hint("a key is 64 hexadecimal digits, as `homelab-mcp audit public-key` prints it")
+    })?;
+    let mut words = content.split_whitespace();
+    words
+        .find_map(|word| word.parse().ok())
+        .ok_or_else(|| Failure::usage(format!("`{}` holds no public key", path.display())).into())
 }
 
 /// Reads an export and verifies it.

@@ -41,11 +41,11 @@ pub(crate) fn hash(tool: &Entry) -> String {
 
 /// SHA-256 over the hashes of all tools, which come in the order of their names.
 pub(crate) fn total(hashes: &BTreeMap<String, String>) -> String {
-    let lines: String = hashes
+    let lines: Vec<String> = hashes
         .iter()
         .map(|(name, hash)| format!("{hash}  {name}\n"))
         .collect();
-    digest(&lines)
+    digest(&lines.concat())
 }
 
 /// The hashes by name.
