@@ -17,6 +17,8 @@ pub(crate) const DATABASE: &str = "homelab.db";
 pub(crate) const MASTER_KEY: &str = "master.key";
 /// Name of the key of the audit's hash chain.
 pub(crate) const AUDIT_KEY: &str = "audit.key";
+/// Name of the key that signs the audit's checkpoints.
+pub(crate) const AUDIT_SIGNING_KEY: &str = "audit-signing.key";
 /// Name of the list of owner keys (ids and hashes) that were made here.
 pub(crate) const OWNER_HASH: &str = "owner.key.hash";
 /// While it exists, nothing can be changed; the kill switch for when the database is what is broken.

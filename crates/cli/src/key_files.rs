@@ -1,25 +1,28 @@
-//! The two keys that the data needs: the Fernet key of stored passwords and the key of the audit's
-//! hash chain. Each comes from the configuration or from a file of the data directory, is made
+//! The keys that the data needs: the Fernet key of stored passwords, the key of the audit's hash
+//! chain and the key that signs the audit. Each comes from the configuration or from a file of the data directory, is made
 //! when the data is new, and must be the one whose fingerprint the database keeps.
 
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use homelab_core::audit::AuditKey;
+use homelab_core::audit::{AuditKey, SigningKey};
 use homelab_core::clock::Entropy;
 use homelab_core::keyring::Keyring;
 use homelab_core::redact::Redactor;
 use homelab_core::secret::{Secret, SecretRef};
-use homelab_core::store::{AUDIT_KEY_FINGERPRINT, MASTER_KEY_FINGERPRINT, Settings};
+use homelab_core::store::{
+    AUDIT_KEY_FINGERPRINT, AUDIT_SIGNING_KEY_FINGERPRINT, MASTER_KEY_FINGERPRINT, Settings,
+};
+use homelab_store::AuditKeys;
 
 use crate::config::Config;
-use crate::data_dir::{AUDIT_KEY, DataDir, MASTER_KEY};
+use crate::data_dir::{AUDIT_KEY, AUDIT_SIGNING_KEY, DataDir, MASTER_KEY};
 use crate::exit::Failure;
 
 /// Where a key came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// `secrets.master_key` or `audit.key`.
+    /// `secrets.master_key`.
     Configuration,
     /// A file of the data directory.
     File,
@@ -175,58 +178,101 @@ fn split(keys: &Secret, source: Source) -> Result<Vec<Candidate>> {
     Ok(candidates)
 }
 
-/// Finds the audit key, or makes it for a new database.
+/// A key of 32 bytes, and what is told about it where it is missing or another one.
+struct Seed<'a> {
+    configured: Option<&'a SecretRef>,
+    key: &'static str,
+    file: &'static str,
+    variable: &'static str,
+    /// Name of its fingerprint among the settings.
+    setting: &'static str,
+    /// What depends on it: "the audit is chained".
+    what: [&'static str; 2],
+}
+
+/// Finds the two keys of the audit, or makes those that the database knows nothing of yet.
 ///
 /// # Errors
-/// If it is malformed, missing though the database has rows of it, or not the database's.
+/// If one is malformed, missing though the database knows it, or not the database's.
 pub(crate) async fn audit(
     config: &Config,
     data: &DataDir,
     settings: &dyn Settings,
     entropy: &dyn Entropy,
     redactor: &Redactor,
-) -> Result<AuditKey> {
-    let known = settings.get(AUDIT_KEY_FINGERPRINT).await?;
-    let (text, place) = match (&config.audit.key, data.read_private(AUDIT_KEY)?) {
-        (Some(SecretRef::Plain(key)), _) => (key.clone(), "`audit.key`".to_owned()),
-        (_, Some(text)) => (Secret::new(text), unusable(data, AUDIT_KEY)),
-        (_, None) => {
-            if let Some(fingerprint) = &known {
-                return Err(no_key(
-                    "the audit is chained",
-                    fingerprint,
-                    AUDIT_KEY,
-                    "HOMELAB__AUDIT__KEY",
-                ));
-            }
-            let mut bytes = [0; 32];
-            entropy.fill(&mut bytes);
-            let text = Secret::new(format!("{}\n", hex::encode(bytes)));
-            let kept = data.write_private_once(AUDIT_KEY, text.expose())?;
-            (Secret::new(kept), unusable(data, AUDIT_KEY))
-        }
+) -> Result<AuditKeys> {
+    let chain = Seed {
+        configured: config.audit.key.as_ref(),
+        key: "`audit.key`",
+        file: AUDIT_KEY,
+        variable: "HOMELAB__AUDIT__KEY",
+        setting: AUDIT_KEY_FINGERPRINT,
+        what: ["the audit is chained", "the audit was chained"],
     };
-    let trimmed = text.expose().trim();
-    redactor.learn(&Secret::new(trimmed));
-    let mut bytes = [0; 32];
-    hex::decode_to_slice(trimmed, &mut bytes).map_err(|_| {
-        Failure::new(format!("{place} is not an audit key"))
-            .hint("it is 64 hexadecimal digits; put back the one that the audit was made with")
-    })?;
-    let key = AuditKey::new(&bytes);
-    let fingerprint = key.fingerprint();
-    let wanted = settings
-        .get_or_set(AUDIT_KEY_FINGERPRINT, &fingerprint)
-        .await?;
-    if wanted != fingerprint {
-        return Err(wrong_key(
-            "the audit was chained",
-            &wanted,
-            AUDIT_KEY,
-            "HOMELAB__AUDIT__KEY",
-        ));
+    let bytes = chain.find(data, settings, entropy, redactor).await?;
+    let chain_key = AuditKey::new(&bytes);
+    chain.check(settings, &chain_key.fingerprint()).await?;
+
+    let signing = Seed {
+        configured: config.audit.signing_key.as_ref(),
+        key: "`audit.signing_key`",
+        file: AUDIT_SIGNING_KEY,
+        variable: "HOMELAB__AUDIT__SIGNING_KEY",
+        setting: AUDIT_SIGNING_KEY_FINGERPRINT,
+        what: ["the audit is signed", "the audit was signed"],
+    };
+    let bytes = signing.find(data, settings, entropy, redactor).await?;
+    let signing_key =
+        SigningKey::from_seed(&bytes).context("using the key that signs the audit")?;
+    let fingerprint = signing_key.public().fingerprint();
+    signing.check(settings, &fingerprint).await?;
+    Ok(AuditKeys {
+        chain: chain_key,
+        signing: Arc::new(signing_key),
+    })
+}
+
+impl Seed<'_> {
+    async fn find(
+        &self,
+        data: &DataDir,
+        settings: &dyn Settings,
+        entropy: &dyn Entropy,
+        redactor: &Redactor,
+    ) -> Result<[u8; 32]> {
+        let (text, place) = match (self.configured, data.read_private(self.file)?) {
+            (Some(SecretRef::Plain(key)), _) => (key.clone(), self.key.to_owned()),
+            (_, Some(text)) => (Secret::new(text), unusable(data, self.file)),
+            (_, None) => {
+                if let Some(fingerprint) = settings.get(self.setting).await? {
+                    let [what, _] = self.what;
+                    return Err(no_key(what, &fingerprint, self.file, self.variable));
+                }
+                let mut bytes = [0; 32];
+                entropy.fill(&mut bytes);
+                let text = Secret::new(format!("{}\n", hex::encode(bytes)));
+                let kept = data.write_private_once(self.file, text.expose())?;
+                (Secret::new(kept), unusable(data, self.file))
+            }
+        };
+        let trimmed = text.expose().trim();
+        redactor.learn(&Secret::new(trimmed));
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(trimmed, &mut bytes).map_err(|_| {
+            Failure::new(format!("{place} is not an audit key"))
+                .hint("it is 64 hexadecimal digits; put back the one that the audit was made with")
+        })?;
+        Ok(bytes)
     }
-    Ok(key)
+
+    async fn check(&self, settings: &dyn Settings, fingerprint: &str) -> Result<()> {
+        let wanted = settings.get_or_set(self.setting, fingerprint).await?;
+        if wanted == fingerprint {
+            return Ok(());
+        }
+        let [_, what] = self.what;
+        Err(wrong_key(what, &wanted, self.file, self.variable))
+    }
 }
 
 fn unusable(data: &DataDir, name: &str) -> String {

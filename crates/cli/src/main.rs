@@ -14,6 +14,7 @@ mod key_files;
 mod logging;
 mod output;
 mod owner;
+mod pin;
 mod policy;
 mod serve;
 mod servers;

@@ -1,6 +1,7 @@
 //! Puts the program together: database, keys, audit, servers, and the one path that calls take.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
@@ -18,8 +19,9 @@ use homelab_gateway::auth::local;
 use homelab_gateway::metrics::{Build, Metrics};
 use homelab_gateway::pipeline::{Dispatcher, DispatcherParts, PipelineOptions};
 use homelab_policy::Engine;
-use homelab_store::Database;
 use homelab_store::audit_writer::AuditWriter;
+use homelab_store::checkpointer::{Checkpointer, Due};
+use homelab_store::{AuditTrail, Database};
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::credentials::all_credentials;
@@ -27,6 +29,7 @@ use crate::config::{Config, Loaded};
 use crate::data_dir::{DataDir, KILL_FILE, Lock, uid};
 use crate::environment::Environment;
 use crate::key_files::{self, MasterKeys};
+use crate::pin::Pins;
 use crate::session::Session;
 use crate::{policy, servers, target};
 
@@ -44,6 +47,10 @@ pub(crate) struct Services {
     pub(crate) audit_key: AuditKey,
     /// Where audit rows go.
     pub(crate) audit: Arc<AuditWriter>,
+    /// The audit as a whole.
+    pub(crate) trail: AuditTrail,
+    checkpointer: Checkpointer,
+    pins: Pins,
     /// The servers.
     pub(crate) registry: Arc<ArcSwap<Registry>>,
     /// What new servers are given.
@@ -79,16 +86,23 @@ impl Services {
         let settings = stores.settings.as_ref();
         let redactor = &session.redactor;
         let master = key_files::master(config, &data, settings, entropy.as_ref(), redactor).await?;
-        let audit_key =
+        let audit_keys =
             key_files::audit(config, &data, settings, entropy.as_ref(), redactor).await?;
         learn_stored(&stores, &master, redactor).await?;
         let chain = uuid_v7(clock.as_ref(), entropy.as_ref());
         let audit = Arc::new(AuditWriter::start(
             stores.audit.clone(),
-            audit_key.clone(),
-            chain,
+            audit_keys.chain.clone(),
+            chain.clone(),
         ));
         let metrics = Metrics::new(build());
+        let audit_key = audit_keys.chain.clone();
+        let trail = database.audit(audit_keys);
+        let due = Due {
+            rows: config.audit.checkpoint_rows.into(),
+            after: Duration::from_mins(config.audit.checkpoint_minutes.into()),
+        };
+        let checkpointer = Checkpointer::start(trail.clone(), chain, audit.progress(), due);
         let env = Env {
             stores: stores.clone(),
             keyring: master.ring.clone(),
@@ -98,6 +112,14 @@ impl Services {
             observer: metrics.clone(),
         };
         let registry = Arc::new(ArcSwap::from_pointee(servers::registry(config, &env)));
+        let pins = Pins::start(
+            &config.audit.pin,
+            &checkpointer.made(),
+            &stores.settings,
+            &metrics,
+            &clock,
+            redactor,
+        )?;
         let approvals = ApprovalService::new(ApprovalParts {
             store: stores.approvals.clone(),
             log: stores.audit.clone(),
@@ -139,6 +161,9 @@ impl Services {
             master,
             audit_key,
             audit,
+            trail,
+            checkpointer,
+            pins,
             registry,
             env,
             policy,
@@ -216,13 +241,17 @@ impl Services {
         self.audit.durable(entry).await.context("writing the audit")
     }
 
-    /// Ends: every queued audit row is written first.
+    /// Ends: every queued audit row is written first, and the last one signed.
     pub(crate) async fn close(self) -> Result<()> {
         self.dispatcher.flush().await;
         self.audit
             .shutdown()
             .await
             .context("writing the last audit rows")?;
+        // Rows without a signature are safe; the error was logged, and `audit head` signs them.
+        drop(self.checkpointer.close().await);
+        drop(self.checkpointer);
+        self.pins.close().await;
         self.database.close().await;
         Ok(())
     }

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use homelab_core::audit::{AuditEntry, AuditKey, ChainHead, ChainWriter, ChainedEntry};
 use homelab_core::store::{AuditLog, AuditSink, StoreError, StoreResult};
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Mutex, Notify, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -52,6 +52,7 @@ pub struct AuditWriter {
     closing: Arc<AtomicBool>,
     /// Told after a message that is not to wait for the window.
     urgent: Arc<Notify>,
+    durable: watch::Receiver<i64>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -62,7 +63,9 @@ impl AuditWriter {
         let (queue, messages) = mpsc::channel(QUEUE);
         let closing = Arc::new(AtomicBool::new(false));
         let urgent = Arc::new(Notify::new());
+        let (moved, durable) = watch::channel(0);
         let task = Task {
+            moved,
             log,
             chain: ChainWriter::start(key, &chain),
             closing: Arc::clone(&closing),
@@ -73,6 +76,7 @@ impl AuditWriter {
             queue,
             closing,
             urgent,
+            durable,
             task: Mutex::new(Some(tokio::spawn(task.run(messages)))),
         }
     }
@@ -80,6 +84,11 @@ impl AuditWriter {
     /// The chain that it writes.
     pub fn chain(&self) -> &str {
         &self.chain
+    }
+
+    /// Number of the newest durable row, whenever it changes.
+    pub fn progress(&self) -> watch::Receiver<i64> {
+        self.durable.clone()
     }
 
     /// Writes what is queued and ends; later rows are refused. An error if rows were lost: the
@@ -248,6 +257,7 @@ impl Batch {
 }
 
 struct Task {
+    moved: watch::Sender<i64>,
     log: Arc<dyn AuditLog>,
     chain: ChainWriter,
     closing: Arc<AtomicBool>,
@@ -296,6 +306,7 @@ impl Task {
             sleep(pause).await;
             pause = (pause * 2).min(PAUSES.1);
         }
+        self.moved.send_replace(head.seq);
         self.chain.commit(head);
         Ok(())
     }

@@ -10,7 +10,7 @@ use homelab_core::secret::Secret;
 use homelab_core::store::{Signals, StoreResult, Stores};
 
 use crate::approvals::ApprovalStore;
-use crate::audit::AuditStore;
+use crate::audit::{AuditKeys, AuditStore, AuditTrail};
 use crate::backup;
 use crate::budgets::BudgetStore;
 use crate::credentials::CredentialStore;
@@ -121,9 +121,15 @@ impl Database {
     }
 
     /// Verifies all audit chains as of one moment, while processes go on writing them: how many
-    /// rows were read, and what is wrong.
+    /// rows were read, and what is wrong. Signatures are looked at by [`AuditTrail::verify`].
     pub async fn verify_audit(&self, key: AuditKey) -> StoreResult<(u64, Vec<Fault>)> {
-        crate::audit::verify(&self.shared, key).await
+        let found = crate::audit::verify(&self.shared, key, None, &[]).await?;
+        Ok((found.rows, found.faults))
+    }
+
+    /// Signing, verifying with signatures, exporting and archiving the audit.
+    pub fn audit(&self, keys: AuditKeys) -> AuditTrail {
+        AuditTrail::new(self.shared.clone(), keys)
     }
 
     /// Writes a consistent copy while the database is in use; the file is made with mode 0600 and

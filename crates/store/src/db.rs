@@ -60,6 +60,8 @@ pub(crate) enum Lock {
     Approvals,
     /// Uses of budgets.
     Budgets,
+    /// The list of signed checkpoints of the audit.
+    Checkpoints,
     /// None: the transaction's statements are enough for themselves.
     Nothing,
 }

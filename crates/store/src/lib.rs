@@ -27,6 +27,7 @@ mod audit;
 pub mod audit_writer;
 mod backup;
 mod budgets;
+pub mod checkpointer;
 mod credentials;
 mod database;
 mod db;
@@ -47,5 +48,6 @@ mod taints;
 mod terms;
 mod text;
 
+pub use audit::{ArchivePlan, AuditKeys, AuditTrail};
 pub use backup::{Overwrite, Restored, restore};
 pub use database::{Database, Target};

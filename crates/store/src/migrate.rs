@@ -26,6 +26,7 @@ macro_rules! migration {
 pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!(1, "0001_inventory_credentials_audit"),
     migration!(2, "0002_approvals_taints_budgets"),
+    migration!(3, "0003_audit_checkpoints"),
 ];
 
 /// Schema version that a set of migrations leads to.
@@ -94,21 +95,26 @@ pub(crate) async fn apply(
 pub(crate) mod tests {
     use super::*;
 
-    /// One migration more, to test what happens to a database of those before it.
+    /// One migration more, to test what happens to a database without it.
     pub(crate) const WITH_ANOTHER: &[Migration] = &[
         migration!(1, "0001_inventory_credentials_audit"),
         migration!(2, "0002_approvals_taints_budgets"),
+        migration!(3, "0003_audit_checkpoints"),
         Migration {
-            version: 3,
+            version: 9,
             sqlite: "ALTER TABLE settings ADD COLUMN owner TEXT",
             postgres: "ALTER TABLE settings ADD COLUMN owner TEXT",
         },
     ];
 
     #[test]
-    fn versions_count_up_from_one() {
-        for (place, migration) in MIGRATIONS.iter().enumerate() {
-            assert_eq!(migration.version, i64::try_from(place).unwrap() + 1);
-        }
+    fn versions_rise_from_one() {
+        let versions: Vec<_> = MIGRATIONS.iter().map(|one| one.version).collect();
+
+        assert_eq!(versions.first(), Some(&1));
+        assert!(
+            versions.is_sorted_by(|one, next| one < next),
+            "{versions:?}"
+        );
     }
 }

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::commands::with_services;
 use crate::data_dir::{
-    AUDIT_KEY, BACKUPS, MASTER_KEY, OWNER_HASH, make_private_dir, write_private,
+    AUDIT_KEY, AUDIT_SIGNING_KEY, BACKUPS, MASTER_KEY, OWNER_HASH, make_private_dir, write_private,
 };
 use crate::exit::{Exit, Failure};
 use crate::services::{Event, Services};
@@ -40,7 +40,7 @@ pub(crate) struct Args {
 /// Name of the list of contents.
 pub(super) const MANIFEST: &str = "manifest.json";
 /// Key files that belong to a backup, where they exist.
-pub(super) const KEY_FILES: [&str; 3] = [MASTER_KEY, AUDIT_KEY, OWNER_HASH];
+pub(super) const KEY_FILES: [&str; 4] = [MASTER_KEY, AUDIT_KEY, AUDIT_SIGNING_KEY, OWNER_HASH];
 /// Version of the directory's form.
 pub(super) const FORMAT: u32 = 1;
 
@@ -158,7 +158,7 @@ pub(super) async fn write(services: &Services, path: &Path, keys: &[&str]) -> Re
 }
 
 /// SHA-256 of a file, hexadecimal.
-pub(super) fn digest(path: &Path) -> Result<String> {
+pub(in crate::commands) fn digest(path: &Path) -> Result<String> {
     let mut hash = Sha256::new();
     let mut file = File::open(path).with_context(|| format!("reading `{}`", path.display()))?;
     io::copy(&mut file, &mut hash).with_context(|| format!("reading `{}`", path.display()))?;

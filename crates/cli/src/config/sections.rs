@@ -198,12 +198,57 @@ pub(crate) struct Secrets {
 }
 
 /// The tamper-evident record of all calls.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Audit {
     /// Key of the hash chain: 64 hexadecimal digits. Default: `audit.key` in the data directory,
     /// made on first use.
     pub(crate) key: Option<SecretRef>,
+    /// Ed25519 key (its seed) that signs checkpoints and exports: 64 hexadecimal digits. Default:
+    /// `audit-signing.key` in the data directory, made on first use.
+    pub(crate) signing_key: Option<SecretRef>,
+    /// A checkpoint is signed after this many rows.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(crate) checkpoint_rows: u32,
+    /// A checkpoint is signed this many minutes after the last one, if there are rows since.
+    #[schemars(range(min = 1, max = 1_440))]
+    pub(crate) checkpoint_minutes: u32,
+    /// Where each checkpoint goes besides the database, so that not even who owns this machine can
+    /// cut the audit off unseen.
+    pub(crate) pin: Pin,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self {
+            key: None,
+            signing_key: None,
+            checkpoint_rows: 1_000,
+            checkpoint_minutes: 5,
+            pin: Pin::default(),
+        }
+    }
+}
+
+/// Where each checkpoint goes besides the database, so that not even who owns this machine can cut
+/// the audit off unseen.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Pin {
+    /// Write each one to the log (target `homelab_mcp::audit::head`), which journald collects.
+    pub(crate) log: bool,
+    /// Send each one to the system's `/dev/log`, which syslog and journald read.
+    pub(crate) syslog: bool,
+    /// File to append each one to, such as one on a share of another machine.
+    pub(crate) file: Option<PathBuf>,
+    /// URL to `POST` each one to, as JSON.
+    pub(crate) webhook: Option<SecretRef>,
+    /// Bearer token for the webhook.
+    pub(crate) webhook_token: Option<SecretRef>,
+    /// URL of an ntfy topic, such as `https://ntfy.sh/my-topic`.
+    pub(crate) ntfy: Option<SecretRef>,
+    /// Access token for ntfy.
+    pub(crate) ntfy_token: Option<SecretRef>,
 }
 
 /// What is written to standard error.

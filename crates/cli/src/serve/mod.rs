@@ -18,6 +18,7 @@ use homelab_gateway::transport::stdio;
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::serve::Args;
+use crate::commands::tools::pinned;
 use crate::config::{Config, Loaded, Places};
 use crate::exit::{Exit, Failure};
 use crate::logging::{self, LevelHandle};
@@ -84,6 +85,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<Exit> {
     };
     demo::warn_if_real_use_of_demo_data(args.demo, &data);
     let services = Services::open_in(session, &loaded.config, data).await?;
+    pinned::warn(services.stores.settings.as_ref()).await?;
     let lab = match &demo {
         Some(_) => Some(demo::fill(&services).await?),
         None => None,

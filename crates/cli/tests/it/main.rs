@@ -2,6 +2,7 @@
 
 mod abuse;
 mod cli_audit;
+mod cli_audit_signed;
 mod cli_config;
 mod cli_first_run;
 mod cli_inventory;

@@ -411,6 +411,8 @@ pub const KILL_SWITCH: &str = "kill_switch";
 pub const MASTER_KEY_FINGERPRINT: &str = "master_key_fingerprint";
 /// Name of the audit key's fingerprint in [`Settings`].
 pub const AUDIT_KEY_FINGERPRINT: &str = "audit_key_fingerprint";
+/// Name of the fingerprint in [`Settings`] of the key that verifies signed checkpoints.
+pub const AUDIT_SIGNING_KEY_FINGERPRINT: &str = "audit_signing_key_fingerprint";
 
 /// Which audit rows to show, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

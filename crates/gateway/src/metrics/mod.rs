@@ -77,6 +77,12 @@ struct ApprovalLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PinLabels {
+    place: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OperationLabels {
     mcp_method_name: &'static str,
     gen_ai_tool_name: Arc<str>,
@@ -128,6 +134,7 @@ pub struct Metrics {
     audit_events: Family<KindLabels, Counter>,
     audit_write_failures: Counter,
     approvals: Family<ApprovalLabels, Counter>,
+    audit_pins: Family<PinLabels, Counter>,
     operations: Histograms<OperationLabels>,
     tools: ArcSwap<HashSet<Arc<str>>>,
     no_tool: Arc<str>,
@@ -149,6 +156,7 @@ impl Metrics {
         let audit_events = Family::<KindLabels, Counter>::default();
         let audit_write_failures = Counter::default();
         let approvals = Family::default();
+        let audit_pins = Family::default();
         let operations = Histograms::new_with_constructor(|| Histogram::new(names::SECONDS));
         let info = Family::<BuildLabels, Gauge>::default();
 
@@ -209,6 +217,11 @@ impl Metrics {
             approvals.clone(),
         );
         registry.register(
+            names::AUDIT_PINS,
+            "Attempts to pin the audit's head elsewhere",
+            audit_pins.clone(),
+        );
+        registry.register(
             names::OPERATION_DURATION,
             "How long the server took to answer an MCP message",
             operations.clone(),
@@ -238,6 +251,7 @@ impl Metrics {
             audit_events,
             audit_write_failures,
             approvals,
+            audit_pins,
             operations,
             tools: ArcSwap::default(),
             no_tool: "".into(),
@@ -357,6 +371,14 @@ impl Metrics {
     /// Counts an audit row that could not be kept.
     pub fn audit_write_failure(&self) {
         self.audit_write_failures.inc();
+    }
+
+    /// Counts an attempt to pin the audit's head to one of a closed set of places.
+    pub fn audit_pin(&self, place: &'static str, sent: bool) {
+        let outcome = if sent { "ok" } else { "failed" };
+        self.audit_pins
+            .get_or_create(&PinLabels { place, outcome })
+            .inc();
     }
 
     /// Everything as text: OpenMetrics, or the classic format. Send it as [`OPENMETRICS`] or

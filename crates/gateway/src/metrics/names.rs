@@ -16,6 +16,7 @@ pub(super) const AUTH_FAILURES: &str = "homelab_mcp_auth_failures";
 pub(super) const AUDIT_EVENTS: &str = "homelab_mcp_audit_events";
 pub(super) const AUDIT_WRITE_FAILURES: &str = "homelab_mcp_audit_write_failures";
 pub(super) const APPROVALS: &str = "homelab_mcp_approvals";
+pub(super) const AUDIT_PINS: &str = "homelab_mcp_audit_pins";
 pub(super) const OPERATION_DURATION: &str = "mcp_server_operation_duration_seconds";
 
 /// Stands for every tool that does not exist.

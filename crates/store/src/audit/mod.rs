@@ -1,16 +1,35 @@
 //! The stored audit rows.
 
+macro_rules! select {
+    () => {
+        "SELECT chain, seq, id, timestamp, kind, \"user\", credential, transport, ip_address, \
+         action, target_type, target_id, effect, arguments, arguments_digest, outcome, \
+         duration_us, request_id, details, mac"
+    };
+}
+
+mod archive;
+mod checkpoints;
+mod export;
 mod rows;
+mod trail;
+mod verify;
 
 use async_trait::async_trait;
-use homelab_core::audit::{AuditEntry, AuditKey, ChainHead, ChainedEntry, Fault, Verifier};
+use homelab_core::audit::{AuditEntry, ChainHead, ChainedEntry};
 use homelab_core::page::{Page, PageRequest};
 use homelab_core::store::{AuditFilter, AuditLog, StoreError, StoreResult};
 
 use self::rows::{Stored, batch, damaged, flat, read};
 use crate::db::{Arg, Conn, Db, Lock};
+use crate::row::Row;
 use crate::shared::Shared;
 use crate::table::{Table, insert, table};
+
+pub use archive::ArchivePlan;
+pub(crate) use checkpoints::TABLE as CHECKPOINTS;
+pub use trail::{AuditKeys, AuditTrail};
+pub(crate) use verify::verify;
 
 pub(crate) const TABLE: &Table = &table!(
     "audit_log", order "chain, seq",
@@ -22,7 +41,7 @@ pub(crate) const TABLE: &Table = &table!(
 
 pub(crate) const HEADS: &Table = &table!(
     "audit_heads", order "chain",
-    text "chain", int "seq", text "mac", text "seal",
+    text "chain", int "seq", text "mac", text "hash", text "seal",
 );
 
 const ENTITY: &str = "audit_log";
@@ -32,14 +51,6 @@ const LEGACY: &str = "";
 
 /// Rows of one `INSERT`.
 const ROWS: usize = 1_000;
-
-macro_rules! select {
-    () => {
-        "SELECT chain, seq, id, timestamp, kind, \"user\", credential, transport, ip_address, \
-         action, target_type, target_id, effect, arguments, arguments_digest, outcome, \
-         duration_us, request_id, details, mac"
-    };
-}
 
 /// Rows newest first; `$1`, `$2` are time and id of the last row of the page before. The time
 /// limits stand alone so that both engines take them from the index.
@@ -113,7 +124,9 @@ impl AuditLog for AuditStore {
             let (rows, head) = (flat(rows)?, head.clone());
             return batches
                 .write(move |batch| {
-                    let moved = batch.run(head_statement(from), &head_args(from, &head))?;
+                    let hash = head.hash.map(|hash| hash.to_string());
+                    let args = head_args(from, &head, hash.as_deref());
+                    let moved = batch.run(head_statement(from), &args)?;
                     refuse_unless_moved(moved == 1, &head)?;
                     batch.insert(TABLE.insert_one, &rows)
                 })
@@ -129,10 +142,7 @@ impl AuditLog for AuditStore {
         // No advisory lock: moving the head locks its row, and each chain has one writer.
         let mut tx = self.0.db.write(Lock::Nothing).await?;
         let mut conn = tx.conn();
-        let moved = conn
-            .run(head_statement(from), &head_args(from, head))
-            .await?;
-        refuse_unless_moved(moved == 1, head)?;
+        move_head(&mut conn, from, head).await?;
         for rows in &batches {
             conn.run(TABLE.insert, &[Arg::Rows(rows)]).await?;
         }
@@ -227,25 +237,6 @@ impl AuditLog for AuditStore {
     }
 }
 
-/// Verifies all chains as of one moment, while others go on writing: reading heads and rows one
-/// after the other would take rows written in between for forged ones.
-pub(crate) async fn verify(shared: &Shared, key: AuditKey) -> StoreResult<(u64, Vec<Fault>)> {
-    let mut tx = shared.db.snapshot().await?;
-    let mut conn = tx.conn();
-    let mut verifier = Verifier::new(key, heads(&mut conn).await?);
-    let mut after = None;
-    loop {
-        let rows = scan(&mut conn, after, 5_000).await?;
-        let Some(last) = rows.last() else { break };
-        after = Some((last.chain.clone(), last.seq));
-        for row in &rows {
-            verifier.check(row);
-        }
-    }
-    tx.commit().await?;
-    Ok(verifier.finish())
-}
-
 async fn scan(
     conn: &mut Conn<'_>,
     after: Option<(String, i64)>,
@@ -259,16 +250,45 @@ async fn scan(
     .await
 }
 
+/// The kept heads. One that somebody changed to what cannot be read is kept in its place, with a
+/// seal that is wrong.
 async fn heads(conn: &mut Conn<'_>) -> StoreResult<Vec<ChainHead>> {
-    conn.all("audit_heads", HEADS.select_all, &[], |row| {
-        Ok(ChainHead {
-            chain: row.text("chain")?,
-            seq: row.int("seq")?,
-            mac: row.text("mac")?,
-            seal: row.text("seal")?,
-        })
-    })
-    .await
+    conn.all("audit_heads", HEADS.select_all, &[], |row| Ok(head(row)))
+        .await
+}
+
+fn head(row: Row<'_>) -> ChainHead {
+    let hash = row
+        .maybe_text("hash")
+        .map(|text| text.map(|text| text.parse()));
+    let (seq, mac, seal) = (row.int("seq"), row.text("mac"), row.text("seal"));
+    let chain = row.text("chain").unwrap_or_default();
+    match (seq, mac, seal, hash) {
+        (Ok(seq), Ok(mac), Ok(seal), Ok(None)) => ChainHead {
+            chain,
+            seq,
+            mac,
+            hash: None,
+            seal,
+        },
+        (Ok(seq), Ok(mac), Ok(seal), Ok(Some(Ok(hash)))) => {
+            let hash = Some(hash);
+            ChainHead {
+                chain,
+                seq,
+                mac,
+                hash,
+                seal,
+            }
+        }
+        (seq, ..) => ChainHead {
+            chain,
+            seq: seq.unwrap_or_default(),
+            mac: String::new(),
+            hash: None,
+            seal: String::new(),
+        },
+    }
 }
 
 async fn shown(
@@ -311,21 +331,32 @@ async fn shown(
 /// Moves the chain's head on if it stands where the rows begin.
 fn head_statement(from: i64) -> &'static str {
     if from == 0 {
-        "INSERT INTO audit_heads (chain, seq, mac, seal) VALUES ($1, $2, $3, $4) \
+        "INSERT INTO audit_heads (chain, seq, mac, seal, hash) VALUES ($1, $2, $3, $4, $6) \
          ON CONFLICT (chain) DO UPDATE SET seq = excluded.seq, mac = excluded.mac, \
-         seal = excluded.seal WHERE audit_heads.seq = $5"
+         seal = excluded.seal, hash = excluded.hash WHERE audit_heads.seq = $5"
     } else {
-        "UPDATE audit_heads SET seq = $2, mac = $3, seal = $4 WHERE chain = $1 AND seq = $5"
+        "UPDATE audit_heads SET seq = $2, mac = $3, seal = $4, hash = $6 \
+         WHERE chain = $1 AND seq = $5"
     }
 }
 
-fn head_args(from: i64, head: &ChainHead) -> [Arg<'_>; 5] {
+/// Moves a chain's head on, if it still is where its rows follow on.
+async fn move_head(conn: &mut Conn<'_>, from: i64, head: &ChainHead) -> StoreResult<()> {
+    let hash = head.hash.map(|hash| hash.to_string());
+    let args = head_args(from, head, hash.as_deref());
+    let moved = conn.run(head_statement(from), &args).await?;
+    refuse_unless_moved(moved == 1, head)
+}
+
+/// `hash` is the head's own, as text.
+fn head_args<'a>(from: i64, head: &'a ChainHead, hash: Option<&'a str>) -> [Arg<'a>; 6] {
     [
         head.chain.as_str().into(),
         head.seq.into(),
         head.mac.as_str().into(),
         head.seal.as_str().into(),
         from.into(),
+        hash.into(),
     ]
 }
 

@@ -21,7 +21,7 @@ use crate::db::Values;
 use crate::table::{Stored, Table};
 
 /// Every table with data, in an order in which rows come after those they refer to.
-const TABLES: [&Table; 16] = [
+const TABLES: [&Table; 17] = [
     Host::TABLE,
     Network::TABLE,
     Device::TABLE,
@@ -39,6 +39,7 @@ const TABLES: [&Table; 16] = [
     // Short-lived, but a restore must not make a tainted caller clean nor a spent budget whole.
     crate::taints::TABLE,
     crate::budgets::TABLE,
+    crate::audit::CHECKPOINTS,
 ];
 
 /// Version of the format described above.

@@ -103,6 +103,7 @@ async fn load(shared: &Shared, mut lines: Lines, overwrite: Overwrite) -> StoreR
         Lock::LegacyAudit,
         Lock::Approvals,
         Lock::Budgets,
+        Lock::Checkpoints,
     ] {
         tx.lock(lock).await?;
     }

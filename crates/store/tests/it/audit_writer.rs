@@ -223,7 +223,7 @@ async fn shutting_down_during_an_outage_ends_and_says_what_is_lost() {
 #[tokio::test(start_paused = true)]
 async fn a_foreign_writer_on_the_chain_is_an_error_for_the_callers() {
     let (fake, writer) = start();
-    *fake.head.lock().unwrap() = Some(key().head("chain", 7, "other"));
+    *fake.head.lock().unwrap() = Some(key().head("chain", 7, "other", None));
 
     let refused = writer.durable(entry(1)).await;
 

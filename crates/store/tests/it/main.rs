@@ -5,6 +5,7 @@ mod allocation;
 mod approval_lists;
 mod approvals;
 mod audit_log;
+mod audit_trail;
 mod audit_writer;
 mod availability;
 mod backup;

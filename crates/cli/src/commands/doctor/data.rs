@@ -6,7 +6,10 @@ use homelab_core::store::{ApiKey, KILL_SWITCH};
 
 use super::Findings;
 use crate::commands::credentials::all_credentials;
+use crate::commands::tools::pinned;
+use crate::config::Config;
 use crate::owner::{in_force, is_altered};
+use crate::pin::{self, Standing};
 use crate::services::Services;
 use crate::session::Session;
 
@@ -15,6 +18,7 @@ const SOON_DAYS: i64 = 14;
 
 pub(super) async fn look(
     skip_audit: bool,
+    config: &Config,
     services: &Services,
     session: &Session,
     findings: &mut Findings,
@@ -39,6 +43,8 @@ pub(super) async fn look(
     if !skip_audit {
         audit(services, findings).await?;
     }
+    pins(config, services, findings).await?;
+    tools(services, findings).await?;
     Ok(())
 }
 
@@ -114,19 +120,61 @@ async fn credentials(services: &Services, findings: &mut Findings) -> Result<()>
 }
 
 async fn audit(services: &Services, findings: &mut Findings) -> Result<()> {
-    let (rows, faults) = services
-        .database
-        .verify_audit(services.audit_key.clone())
-        .await?;
-    if faults.is_empty() {
-        findings.ok("audit", format!("{rows} rows, intact"));
+    let found = services.trail.verify(&[]).await?;
+    if found.faults.is_empty() {
+        let text = format!(
+            "{} rows, {} checkpoints, intact",
+            found.rows, found.checkpoints
+        );
+        findings.ok("audit", text);
     } else {
-        let text = format!("{} faults in {rows} rows", faults.len());
+        let text = format!("{} faults in {} rows", found.faults.len(), found.rows);
         findings.broken(
             "audit",
             text,
             "`homelab-mcp audit verify` names each; compare with a backup",
         );
+    }
+    Ok(())
+}
+
+/// Whether the audit's head reaches the places it is pinned to.
+async fn pins(config: &Config, services: &Services, findings: &mut Findings) -> Result<()> {
+    let check = "audit pin";
+    for place in pin::names(&config.audit.pin) {
+        match Standing::of(services.stores.settings.as_ref(), place).await? {
+            Some(Standing {
+                error: Some(error),
+                number,
+                ..
+            }) => {
+                let since = number.map_or("none".to_owned(), |number| number.to_string());
+                let text = format!("{place}: {error} (newest head there: {since})");
+                findings.warning(check, text, format!("check `audit.pin.{place}`"));
+            }
+            Some(Standing {
+                number: Some(number),
+                ..
+            }) => {
+                findings.ok(check, format!("{place}: has head {number}"));
+            }
+            _ => findings.ok(check, format!("{place}: nothing was pinned yet")),
+        }
+    }
+    Ok(())
+}
+
+/// Whether tools say something else than the owner accepted.
+async fn tools(services: &Services, findings: &mut Findings) -> Result<()> {
+    let check = "tools";
+    match pinned::changes(services.stores.settings.as_ref()).await? {
+        None => {}
+        Some(changes) if changes.is_empty() => findings.ok(check, "as they were accepted"),
+        Some(changes) => {
+            let fix =
+                "read them with `homelab-mcp tools describe`, then `homelab-mcp tools accept`";
+            findings.warning(check, changes.to_string(), fix);
+        }
     }
     Ok(())
 }

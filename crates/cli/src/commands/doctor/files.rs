@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::Findings;
 use crate::config::{Loaded, Schemas, known_variables, nearest};
-use crate::data_dir::{AUDIT_KEY, DATABASE, MASTER_KEY, OWNER_HASH};
+use crate::data_dir::{AUDIT_KEY, AUDIT_SIGNING_KEY, DATABASE, MASTER_KEY, OWNER_HASH};
 use crate::environment::Environment;
 use crate::servers;
 
@@ -56,7 +56,13 @@ pub(super) fn data_dir(path: &Path, findings: &mut Findings) {
     } else {
         findings.ok(check, path.display().to_string());
     }
-    for name in [DATABASE, MASTER_KEY, AUDIT_KEY, OWNER_HASH] {
+    for name in [
+        DATABASE,
+        MASTER_KEY,
+        AUDIT_KEY,
+        AUDIT_SIGNING_KEY,
+        OWNER_HASH,
+    ] {
         let file = path.join(name);
         if file.exists() && is_open(&file) {
             let text = format!("others can read `{}`", file.display());

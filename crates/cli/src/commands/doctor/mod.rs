@@ -143,7 +143,14 @@ async fn look(args: &Args, session: &Session, findings: &mut Findings) -> Result
             return Ok(());
         }
     };
-    let looked = data::look(args.skip_audit, &services, session, findings).await;
+    let looked = data::look(
+        args.skip_audit,
+        &loaded.config,
+        &services,
+        session,
+        findings,
+    )
+    .await;
     network::servers(&services, findings).await;
     services.close().await?;
     looked
