@@ -95,6 +95,17 @@ impl State {
         Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
 
+    /// What it becomes by itself when its time has run out; see [`Approval::as_of`].
+    #[must_use]
+    pub const fn lapsed(self) -> Self {
+        match self {
+            Self::Pending | Self::Approved => Self::Expired,
+            // Whoever ran it did not come back. It is not run again: it may have had its effect.
+            Self::Executing => Self::Unknown,
+            other => other,
+        }
+    }
+
     /// Whether nothing can follow.
     pub const fn is_final(self) -> bool {
         !matches!(self, Self::Pending | Self::Approved | Self::Executing)

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use homelab_core::audit::{AuditKey, Fault};
 use homelab_core::clock::{Clock, Entropy};
 use homelab_core::secret::Secret;
-use homelab_core::store::{StoreResult, Stores};
+use homelab_core::store::{Signals, StoreResult, Stores};
 
+use crate::approvals::ApprovalStore;
 use crate::audit::AuditStore;
 use crate::backup;
+use crate::budgets::BudgetStore;
 use crate::credentials::CredentialStore;
 use crate::db::Db;
 use crate::dialect::{postgres, sqlite};
@@ -19,6 +21,8 @@ use crate::keys::KeyStore;
 use crate::migrate::{MIGRATIONS, newest};
 use crate::settings::SettingStore;
 use crate::shared::Shared;
+use crate::signals::Hub;
+use crate::taints::TaintStore;
 
 /// Where the database is.
 #[derive(Debug, Clone)]
@@ -66,8 +70,14 @@ impl Database {
             Target::Sqlite { path } => sqlite::open(path, MIGRATIONS, now).await?,
             Target::Postgres { url } => postgres::open(url, MIGRATIONS, now).await?,
         };
+        let hub = Arc::new(Hub::new(db.clone()));
         Ok(Self {
-            shared: Shared { db, clock, entropy },
+            shared: Shared {
+                db,
+                clock,
+                entropy,
+                hub,
+            },
         })
     }
 
@@ -80,6 +90,10 @@ impl Database {
             keys: Arc::new(KeyStore(shared())),
             settings: Arc::new(SettingStore(shared())),
             audit: Arc::new(AuditStore(shared())),
+            approvals: Arc::new(ApprovalStore(shared())),
+            taints: Arc::new(TaintStore(shared())),
+            budgets: Arc::new(BudgetStore(shared())),
+            signals: Arc::clone(&self.shared.hub) as Arc<dyn Signals>,
         }
     }
 
@@ -97,7 +111,7 @@ impl Database {
         }
     }
 
-    /// Engine, version and schema in one line, such as `SQLite 3.51.3, schema 1`.
+    /// Engine, version and schema in one line, such as `SQLite 3.51.3, schema 2`.
     pub async fn describe(&self) -> StoreResult<String> {
         let engine = match &self.shared.db {
             Db::Sqlite { readers, .. } => sqlite::describe(readers).await?,
@@ -122,8 +136,9 @@ impl Database {
         }
     }
 
-    /// Ends all connections; waits for statements that still run.
+    /// Ends all connections; waits for statements that still run. Whoever waits for news goes on.
     pub async fn close(&self) {
+        self.shared.hub.close().await;
         self.shared.db.close().await;
     }
 

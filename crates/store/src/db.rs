@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
-use homelab_core::store::{StoreError, StoreResult};
+use homelab_core::store::{StoreError, StoreResult, Topic};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -51,6 +51,10 @@ pub(crate) enum Lock {
     Settings,
     /// Rows of older systems in the audit.
     LegacyAudit,
+    /// Held calls.
+    Approvals,
+    /// Uses of budgets.
+    Budgets,
     /// None: the transaction's statements are enough for themselves.
     Nothing,
 }
@@ -267,6 +271,17 @@ impl Tx {
         if let Self::Postgres(_) = self {
             self.conn()
                 .run("SELECT pg_advisory_xact_lock($1)", &[lock.key().into()])
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Has the commit tell other processes that something of the topic changed; on SQLite they see
+    /// it by themselves.
+    pub(crate) async fn announce(&mut self, topic: Topic) -> StoreResult<()> {
+        if let Self::Postgres(_) = self {
+            self.conn()
+                .run("SELECT pg_notify($1, '')", &[topic.as_str().into()])
                 .await?;
         }
         Ok(())

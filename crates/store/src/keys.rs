@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use homelab_core::call::CredentialKind;
 use homelab_core::clock::Micros;
-use homelab_core::store::{ApiKey, Keys, StoreError, StoreResult};
+use homelab_core::store::{ApiKey, Keys, StoreError, StoreResult, Topic};
 
 use crate::db::{Arg, Batch, Conn, Lock, Values};
 use crate::row::Row;
@@ -72,7 +72,7 @@ impl Keys for KeyStore {
     async fn insert(&self, key: ApiKey) -> StoreResult<()> {
         let mut tx = self.0.db.write(Lock::Keys).await?;
         insert(&mut tx.conn(), &key).await?;
-        tx.commit().await
+        self.0.commit(tx, Topic::Keys).await
     }
 
     async fn revoke(&self, id_or_name: &str, at: Micros) -> StoreResult<bool> {
@@ -92,7 +92,9 @@ impl Keys for KeyStore {
                 ],
             )
             .await?;
-        tx.commit().await?;
+        if revoked > 0 {
+            self.0.commit(tx, Topic::Keys).await?;
+        }
         Ok(revoked > 0)
     }
 
@@ -109,7 +111,7 @@ impl Keys for KeyStore {
         for key in &keys {
             insert(&mut conn, key).await?;
         }
-        tx.commit().await?;
+        self.0.commit(tx, Topic::Keys).await?;
         Ok(true)
     }
 

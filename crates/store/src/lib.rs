@@ -9,6 +9,8 @@
 //! - a transaction that writes is immediate on SQLite and takes an advisory lock on PostgreSQL;
 //! - a list or a batch travels as one JSON argument, so a thousand rows are one statement.
 //!
+//! A change that others may wait for ends in `Shared::commit`, which tells them.
+//!
 //! The driver's types stay in `db.rs`, `row.rs` and `dialect/`; all other files see statements,
 //! arguments and rows. The stories in `tests/it/` run on both engines.
 //!
@@ -20,9 +22,11 @@
 //!    `backup/mod.rs`.
 //! 3. A trait in `homelab_core::store`, its implementation here, a story in `tests/it/`.
 
+mod approvals;
 mod audit;
 pub mod audit_writer;
 mod backup;
+mod budgets;
 mod credentials;
 mod database;
 mod db;
@@ -36,7 +40,9 @@ mod records;
 mod row;
 mod settings;
 mod shared;
+mod signals;
 mod table;
+mod taints;
 mod terms;
 mod text;
 

@@ -23,7 +23,10 @@ macro_rules! migration {
 }
 
 /// All of them, oldest first. To add one: two files of one name, one line here.
-pub(crate) const MIGRATIONS: &[Migration] = &[migration!(1, "0001_inventory_credentials_audit")];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    migration!(1, "0001_inventory_credentials_audit"),
+    migration!(2, "0002_approvals_taints_budgets"),
+];
 
 /// Schema version that a set of migrations leads to.
 pub(crate) fn newest(migrations: &[Migration]) -> i64 {
@@ -91,11 +94,12 @@ pub(crate) async fn apply(
 pub(crate) mod tests {
     use super::*;
 
-    /// A second migration, to test what happens to a database of the first.
+    /// One migration more, to test what happens to a database of those before it.
     pub(crate) const WITH_ANOTHER: &[Migration] = &[
         migration!(1, "0001_inventory_credentials_audit"),
+        migration!(2, "0002_approvals_taints_budgets"),
         Migration {
-            version: 2,
+            version: 3,
             sqlite: "ALTER TABLE settings ADD COLUMN owner TEXT",
             postgres: "ALTER TABLE settings ADD COLUMN owner TEXT",
         },

@@ -1,7 +1,7 @@
 //! Small values that all processes on one database share.
 
 use async_trait::async_trait;
-use homelab_core::store::{Settings, StoreError, StoreResult};
+use homelab_core::store::{Settings, StoreError, StoreResult, Topic};
 
 use crate::db::{Conn, Lock};
 use crate::shared::Shared;
@@ -58,21 +58,24 @@ impl Settings for SettingStore {
                 &[name.into(), value.into(), self.0.now().0.into()],
             )
             .await?;
-        tx.commit().await
+        self.0.commit(tx, Topic::Settings).await
     }
 
     async fn get_or_set(&self, name: &str, value: &str) -> StoreResult<String> {
         refuse_unstorable(name, value)?;
         let mut tx = self.0.db.write(Lock::Settings).await?;
         let mut conn = tx.conn();
-        conn.run(
-            "INSERT INTO settings (name, value, updated_at) VALUES ($1, $2, $3) \
-             ON CONFLICT (name) DO NOTHING",
-            &[name.into(), value.into(), self.0.now().0.into()],
-        )
-        .await?;
+        let added = conn
+            .run(
+                "INSERT INTO settings (name, value, updated_at) VALUES ($1, $2, $3) \
+                 ON CONFLICT (name) DO NOTHING",
+                &[name.into(), value.into(), self.0.now().0.into()],
+            )
+            .await?;
         let kept = get(&mut conn, name).await?;
-        tx.commit().await?;
+        if added > 0 {
+            self.0.commit(tx, Topic::Settings).await?;
+        }
         kept.ok_or_else(|| StoreError::Internal("a setting vanished".into()))
     }
 }

@@ -1,8 +1,12 @@
-//! Texts as they are compared, ordered and searched.
+//! Texts and times as they are compared, ordered and searched.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
+use homelab_core::clock::Micros;
 use homelab_core::net::Ip;
+use homelab_core::store::{StoreError, StoreResult};
+use serde_json::Value;
 
 /// A name as it is compared: without case, for all scripts. Done here and stored, because SQLite
 /// folds ASCII alone and PostgreSQL what its locale says.
@@ -90,6 +94,51 @@ pub(crate) fn flat(text: &str) -> String {
         .chars()
         .map(|letter| if letter.is_control() { ' ' } else { letter })
         .collect()
+}
+
+/// Whether a text anywhere in it holds a NUL character: PostgreSQL has no place for it.
+pub(crate) fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        _ => false,
+    }
+}
+
+/// A text that is part of a key: an index of PostgreSQL takes 2,700 bytes in all.
+pub(crate) fn refuse_as_key(
+    entity: &'static str,
+    field: &'static str,
+    text: &str,
+) -> StoreResult<()> {
+    if text.is_empty() || text.contains('\0') || text.len() > LONGEST_KEY {
+        return Err(StoreError::Invalid {
+            entity,
+            field,
+            detail: format!("it must have 1 to {LONGEST_KEY} bytes, none of them NUL"),
+        });
+    }
+    Ok(())
+}
+
+/// Longest text of [`refuse_as_key`].
+const LONGEST_KEY: usize = 1_000;
+
+/// So much earlier, in microseconds.
+pub(crate) fn earlier(at: Micros, by: Duration) -> i64 {
+    at.0.saturating_sub(micros(by))
+}
+
+/// So much later.
+pub(crate) fn later(at: Micros, by: Duration) -> Micros {
+    Micros(at.0.saturating_add(micros(by)))
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

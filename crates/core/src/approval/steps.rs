@@ -14,14 +14,11 @@ impl Approval {
         if now < self.until {
             return self;
         }
-        let next = match self.state {
-            State::Pending | State::Approved => State::Expired,
-            // Whoever ran it did not come back. It is not run again: it may have had its effect.
-            State::Executing => State::Unknown,
-            _ => return self,
-        };
-        self.state = next;
-        self.updated_at = self.until;
+        let next = self.state.lapsed();
+        if next != self.state {
+            self.state = next;
+            self.updated_at = self.until;
+        }
         self
     }
 

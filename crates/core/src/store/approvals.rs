@@ -58,7 +58,8 @@ pub trait Approvals: Send + Sync {
     ) -> StoreResult<Page<Approval>>;
 
     /// Takes one step: reads the approval, applies `step`, keeps the result, all in one transaction
-    /// that no other step on it can come between. `None` if there is none of this id.
+    /// that no other step on it can come between. `None` if there is none of this id. `step` gets what
+    /// is kept, not yet as of any time, and may not change what the approval is bound to.
     async fn step(
         &self,
         id: &str,
@@ -81,9 +82,9 @@ pub struct TaintMark {
 pub trait Taints: Send + Sync {
     /// Notes a read.
     async fn mark(&self, scope: &str, source: &str, at: Micros) -> StoreResult<()>;
-    /// The marks since a time, newest first; at most 50.
+    /// The marks at or after a time, newest first; at most 50.
     async fn marks(&self, scope: &str, since: Micros) -> StoreResult<Vec<TaintMark>>;
-    /// All scopes with marks since a time, with their newest mark, newest first; at most 500.
+    /// All scopes with marks at or after a time, with their newest mark, newest first; at most 500.
     async fn scopes(&self, since: Micros) -> StoreResult<Vec<(String, TaintMark)>>;
     /// Forgets a scope's marks; how many there were.
     async fn clear(&self, scope: &str) -> StoreResult<u64>;
@@ -112,17 +113,18 @@ pub struct Take<'a> {
 pub struct UsedUp {
     /// The budget.
     pub key: String,
-    /// When the oldest use within the window leaves it.
+    /// When enough uses have left the window for one more.
     pub free_at: Micros,
 }
 
 /// Uses of budgets, counted over all processes.
 #[async_trait]
 pub trait Budgets: Send + Sync {
-    /// Counts one use of every budget at `now`, or of none if any is used up. Atomic. Forgets uses
-    /// that have left their window.
+    /// Counts one use of every budget at `now`, or of none if any is used up: then the one that is
+    /// free last is named. A use leaves its window, and is forgotten, as soon as it is as old as the
+    /// window is long. A budget that is named twice, with two windows, is used once. Atomic.
     async fn take(&self, takes: &[Take<'_>], now: Micros) -> StoreResult<Result<(), UsedUp>>;
-    /// Uses of a budget since a time.
+    /// Uses of a budget at or after a time.
     async fn used(&self, key: &str, since: Micros) -> StoreResult<u32>;
 }
 

@@ -480,4 +480,12 @@ pub struct Stores {
     pub settings: Arc<dyn Settings>,
     /// Stored audit rows.
     pub audit: Arc<dyn AuditLog>,
+    /// Held calls.
+    pub approvals: Arc<dyn Approvals>,
+    /// Who has read text by outsiders.
+    pub taints: Arc<dyn Taints>,
+    /// Budgets.
+    pub budgets: Arc<dyn Budgets>,
+    /// News between processes.
+    pub signals: Arc<dyn Signals>,
 }

@@ -21,7 +21,7 @@ use crate::db::Values;
 use crate::table::{Stored, Table};
 
 /// Every table with data, in an order in which rows come after those they refer to.
-const TABLES: [&Table; 13] = [
+const TABLES: [&Table; 16] = [
     Host::TABLE,
     Network::TABLE,
     Device::TABLE,
@@ -35,6 +35,10 @@ const TABLES: [&Table; 13] = [
     crate::settings::TABLE,
     crate::audit::TABLE,
     crate::audit::HEADS,
+    crate::approvals::TABLE,
+    // Short-lived, but a restore must not make a tainted caller clean nor a spent budget whole.
+    crate::taints::TABLE,
+    crate::budgets::TABLE,
 ];
 
 /// Version of the format described above.

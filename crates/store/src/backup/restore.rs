@@ -38,7 +38,8 @@ pub struct Restored {
 
 /// Restores a backup that [`Database::backup`] made on either engine into a database of either
 /// engine, which is made and migrated if need be. All or nothing: the target is replaced in one
-/// transaction. No other process should be using it: what that one keeps in memory is of before.
+/// transaction. A call that was approved when the backup was made may have run since, so it has to
+/// be asked for again. No other process should be using it: what that one keeps in memory is of before.
 ///
 /// Fails with [`Incompatible`](StoreError::Incompatible) if the target holds rows and `overwrite`
 /// does not allow it, if the backup is newer than this program, was cut short, or is none.
@@ -100,6 +101,8 @@ async fn load(shared: &Shared, mut lines: Lines, overwrite: Overwrite) -> StoreR
         Lock::Keys,
         Lock::Settings,
         Lock::LegacyAudit,
+        Lock::Approvals,
+        Lock::Budgets,
     ] {
         tx.lock(lock).await?;
     }
@@ -135,6 +138,7 @@ async fn load(shared: &Shared, mut lines: Lines, overwrite: Overwrite) -> StoreR
     if restored.rows.values().sum::<u64>() != expected {
         return Err(lines.refuse("rows are missing in it"));
     }
+    crate::approvals::lapse(&mut conn, shared.now()).await?;
     tx.commit().await?;
     shared.db.tidy().await;
     Ok(restored)

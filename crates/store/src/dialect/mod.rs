@@ -1,4 +1,7 @@
-//! What the engines do not have in common: connecting, and what only one of them can do.
+//! What the engines do not have in common: connecting, what only one of them can do, and how news of
+//! other processes arrive.
 
 pub(crate) mod postgres;
+pub(crate) mod postgres_news;
 pub(crate) mod sqlite;
+pub(crate) mod sqlite_news;

@@ -21,10 +21,13 @@ const WAIT: Duration = Duration::from_secs(5);
 /// restarted meanwhile costs no failed call.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
-/// `search_path` keeps us out of `public`; a backslash is one in our literals. A server that does not wait for its disk would
-/// acknowledge audit rows it may lose; one that waits for its stand-bys is left at that.
+/// `search_path` keeps us out of `public`; a backslash is one in our literals. Whoever got a lock has
+/// to see what was committed by the one before: at a stricter level a transaction sees what was when
+/// it began to wait. A server that does not wait for its disk would acknowledge audit rows it may
+/// lose; one that waits for its stand-bys is left at that.
 const SESSION: &str = "\
     SET search_path TO homelab_mcp; \
+    SET default_transaction_isolation TO 'read committed'; \
     SET standard_conforming_strings TO on; \
     SELECT set_config('synchronous_commit', 'on', false) \
     WHERE current_setting('synchronous_commit') = 'off'";

@@ -285,7 +285,7 @@ mod tests {
 
         open(&path, WITH_ANOTHER, 2).await.unwrap().close().await;
 
-        let copy = folder.path().join("backups/pre-2.db");
+        let copy = folder.path().join("backups/pre-3.db");
         assert!(is_database(&copy).unwrap());
         let old = open(&copy, MIGRATIONS, 3).await.unwrap();
         old.close().await;
@@ -302,7 +302,7 @@ mod tests {
 
         let refusal = open(&path, MIGRATIONS, 2).await.err().unwrap();
 
-        assert!(matches!(refusal, StoreError::Incompatible(text) if text.contains("version 2")));
+        assert!(matches!(refusal, StoreError::Incompatible(text) if text.contains("version 3")));
         assert_eq!(fs::read(&path).unwrap(), before);
     }
 }

@@ -11,7 +11,7 @@ use super::read;
 use crate::db::{Arg, Batch, Conn, Lock, Values};
 use crate::shared::Shared;
 use crate::table::{Stored, Target};
-use crate::text::fold;
+use crate::text::{fold, holds_nul};
 
 /// Rows of one `INSERT`.
 const ROWS: usize = 1_000;
@@ -225,18 +225,6 @@ fn row<R: Stored>(given: Keyed<R>, now: i64) -> StoreResult<Values> {
         row.insert(column.into(), id.into());
     }
     Ok(row)
-}
-
-/// PostgreSQL has no place for the character in a text.
-fn holds_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(holds_nul),
-        Value::Object(members) => members
-            .iter()
-            .any(|(name, value)| name.contains('\0') || holds_nul(value)),
-        _ => false,
-    }
 }
 
 fn one(column: &str, value: &str) -> Values {
