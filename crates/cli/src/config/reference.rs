@@ -15,8 +15,31 @@ struct Entry<'a> {
 /// A table of the file with its own settings; tables below it come on their own.
 struct Section<'a> {
     key: String,
+    place: Place,
     description: &'a str,
     entries: Vec<Entry<'a>>,
+}
+
+/// Where a table stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// There is one.
+    Once,
+    /// There may be several: `[[key]]`. Variables cannot set those.
+    Listed,
+    /// In one of several.
+    Within,
+}
+
+impl Section<'_> {
+    /// As the file has it; none at the top.
+    fn header(&self) -> Option<String> {
+        match (self.key.as_str(), self.place) {
+            ("", _) => None,
+            (key, Place::Listed) => Some(format!("[[{key}]]")),
+            (key, _) => Some(format!("[{key}]")),
+        }
+    }
 }
 
 /// A text under construction, line by line.
@@ -55,21 +78,23 @@ impl Lines {
 pub(crate) fn markdown(schemas: &Schemas, kinds: &[Kind]) -> String {
     let mut page = Lines::starting_with(MARKDOWN_HEAD);
     for section in sections(schemas) {
-        let title = match section.key.as_str() {
-            "" => "Top level".to_owned(),
-            key => format!("`[{key}]`"),
+        let title = match section.header() {
+            None => "Top level".to_owned(),
+            Some(header) => format!("`{header}`"),
         };
         page.add(format!("\n## {title}\n\n{}\n", section.description));
         page.add("| key | value | default | variable |\n|---|---|---|---|");
         for entry in &section.entries {
             let default = default_text(entry.schema).map(|text| format!("`{text}`"));
+            let has_variable = section.place == Place::Once;
+            let variable = has_variable.then(|| format!("`{}`", variable(&entry.key)));
             page.add(format!(
-                "| `{}` | {}. {} | {} | `{}` |",
+                "| `{}` | {}. {} | {} | {} |",
                 last(&entry.key),
                 capital(&type_name(entry.schema)),
                 cell(description(entry.schema)),
                 default.as_deref().unwrap_or("–"),
-                variable(&entry.key),
+                variable.as_deref().unwrap_or("–"),
             ));
         }
     }
@@ -90,7 +115,8 @@ pub(crate) fn markdown(schemas: &Schemas, kinds: &[Kind]) -> String {
 /// `.env.example`: every variable, commented out.
 pub(crate) fn dotenv(schemas: &Schemas, kinds: &[Kind]) -> String {
     let mut file = Lines::starting_with(DOTENV_HEAD);
-    for section in sections(schemas) {
+    let found = sections(schemas).into_iter();
+    for section in found.filter(|one| one.place == Place::Once) {
         let title = if section.key.is_empty() {
             "Top level"
         } else {
@@ -127,8 +153,8 @@ pub(crate) fn toml(schemas: &Schemas) -> String {
     for section in sections(schemas) {
         file.add("");
         file.comment(section.description);
-        if !section.key.is_empty() {
-            file.add(format!("#[{}]", section.key));
+        if let Some(header) = section.header() {
+            file.add(format!("#{header}"));
         }
         for entry in &section.entries {
             file.comment(description(entry.schema));
@@ -201,6 +227,7 @@ fn sections(schemas: &Schemas) -> Vec<Section<'_>> {
         "",
         schemas.root(),
         "Keys outside of any table; they stand at the top of the file.",
+        Place::Once,
     );
     found.retain(|section| section.key != "servers");
     for (kind, schema) in schemas.kinds() {
@@ -209,6 +236,7 @@ fn sections(schemas: &Schemas) -> Vec<Section<'_>> {
             &format!("servers.{kind}"),
             schema,
             description(schema),
+            Place::Once,
         );
     }
     found
@@ -219,6 +247,7 @@ fn collect<'a>(
     key: &str,
     schema: &'a Value,
     description_of: &'a str,
+    place: Place,
 ) {
     let below = |name: &str| {
         if key.is_empty() {
@@ -228,7 +257,7 @@ fn collect<'a>(
         }
     };
     let (tables, leaves): (Vec<_>, Vec<_>) =
-        properties(schema).partition(|(_, schema)| schema.get("properties").is_some());
+        properties(schema).partition(|(_, schema)| table(schema).is_some());
     let entries = leaves
         .into_iter()
         .filter(|(name, _)| !(key.is_empty() && *name == "servers"))
@@ -239,12 +268,28 @@ fn collect<'a>(
         .collect();
     found.push(Section {
         key: key.to_owned(),
+        place,
         description: description_of,
         entries,
     });
     for (name, schema) in tables {
-        collect(found, &below(name), schema, description(schema));
+        let place = match (schema.get("items").is_some(), place) {
+            (true, _) => Place::Listed,
+            (false, Place::Once) => Place::Once,
+            (false, _) => Place::Within,
+        };
+        if let Some(table) = table(schema) {
+            collect(found, &below(name), table, description(schema), place);
+        }
     }
+}
+
+/// The table that a member is, or is a list of.
+fn table(schema: &Value) -> Option<&Value> {
+    let has_members = |schema: &&Value| schema.get("properties").is_some();
+    Some(schema)
+        .filter(has_members)
+        .or_else(|| schema.get("items").filter(has_members))
 }
 
 fn description(schema: &Value) -> &str {
