@@ -367,3 +367,9 @@ async fn published_keys(State(shared): State<Shared>) -> Response {
     let keys = shared.lock().keys.clone();
     axum::Json(json!({ "keys": keys })).into_response()
 }
+
+/// The code that a shared secret signs with: HMAC with SHA-256.
+pub fn hmac_sha256(secret: &[u8], message: &[u8]) -> Vec<u8> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    hmac::sign(&key, message).as_ref().to_vec()
+}
