@@ -50,8 +50,8 @@ pub use error::AuthError;
 use jwt::Denied;
 pub use jwt::{Algorithm, ClaimNames, IssuerOptions, Issuers, LEAST_SECRET, Trust};
 pub use local::local;
-use proxy::Proxy;
 pub use proxy::ProxyOptions;
+use proxy::{EndUser, Proxy};
 pub use resource::{ResourceOptions, ScopeNames};
 pub use roles::RoleMap;
 
@@ -118,8 +118,6 @@ pub struct Credentials<'a> {
     pub certificate: Option<&'a [u8]>,
     /// Path of the endpoint below the base path.
     pub path: Option<&'a str>,
-    /// What a trusted proxy said.
-    pub(crate) proxied: Option<&'a Proxied>,
 }
 
 /// Turns what a request brings into a [`Principal`].
@@ -194,9 +192,21 @@ impl Authenticator {
     /// # Errors
     /// [`AuthError`], which knows its HTTP status.
     pub async fn sign_in(&self, sent: &Credentials<'_>) -> Result<Arc<Principal>, AuthError> {
+        self.sign_in_behind(sent, None).await
+    }
+
+    /// The same, with what a trusted proxy said.
+    pub(crate) async fn sign_in_behind(
+        &self,
+        sent: &Credentials<'_>,
+        proxied: Option<&Proxied>,
+    ) -> Result<Arc<Principal>, AuthError> {
         let principal = if let Some(header) = sent.authorization {
             match bearer(header) {
-                Some(token) if keys::parse(token).is_some() => self.by_key(token, sent).await?,
+                Some(token) if keys::parse(token).is_some() => {
+                    let end_user = proxied.and_then(|proxied| proxied.end_user.as_ref());
+                    self.by_key(token, sent, end_user).await?
+                }
                 Some(token) if self.issuers.is_some() && jwt::looks_like_one(token) => {
                     self.by_token(token, sent).await?
                 }
@@ -204,7 +214,7 @@ impl Authenticator {
             }
         } else if let (Some(proxy), Some(user)) = (
             &self.proxy,
-            sent.proxied.and_then(|proxied| proxied.user.as_ref()),
+            proxied.and_then(|proxied| proxied.user.as_ref()),
         ) {
             match proxy.principal(user) {
                 Ok(principal) => Arc::new(principal),
@@ -257,6 +267,7 @@ impl Authenticator {
         &self,
         text: &str,
         sent: &Credentials<'_>,
+        end_user: Option<&EndUser>,
     ) -> Result<Arc<Principal>, AuthError> {
         let Some(presented) = keys::parse(text) else {
             return Err(self.fail(Fault::Malformed, None, sent.peer).await);
@@ -275,7 +286,6 @@ impl Authenticator {
             let fresh = fresh.ok_or_else(|| self.unavailable())?;
             checked = self.check(&presented, &fresh);
         }
-        let end_user = sent.proxied.and_then(|proxied| proxied.end_user.as_ref());
         let named = checked.and_then(|key| match end_user {
             None => Ok(key),
             Some(user) => Ok(user.behind(&key)?.map_or(key, Arc::new)),

@@ -270,9 +270,9 @@ pub(crate) async fn identify(edge: &Edge, credential: Credential) -> Result<Iden
         peer: credential.peer,
         certificate: credential.certificate.as_ref().map(|one| &**one.0),
         path: Some(&credential.path),
-        proxied: credential.proxied.as_ref(),
     };
-    match edge.authenticator.sign_in(&sent).await {
+    let proxied = credential.proxied.as_ref();
+    match edge.authenticator.sign_in_behind(&sent, proxied).await {
         Ok(principal) => Ok(Identity {
             principal,
             request_id: credential

@@ -136,6 +136,19 @@ impl Issuers {
         Ok(Self { issuers, scopes })
     }
 
+    /// Asks each issuer for its keys, for a diagnosis: its name, and what went wrong.
+    pub async fn check(&self) -> Vec<(&str, Result<(), String>)> {
+        let mut found = Vec::new();
+        for issuer in &self.issuers {
+            let looked = match &issuer.keys {
+                Keys::Shared(_) => Ok(()),
+                Keys::Published(source) => source.look().await,
+            };
+            found.push((issuer.options.name.as_str(), looked));
+        }
+        found
+    }
+
     /// Whom a token stands for at the endpoint with this path.
     pub(super) async fn verify(
         &self,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use homelab_upstream::Client;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::discovery::{self, Place};
 use super::keys::KeySet;
@@ -19,6 +19,8 @@ use crate::transport::detach;
 const FRESH: Duration = Duration::from_mins(5);
 /// How long they are used at most while the issuer does not answer.
 const TRUSTED: Duration = Duration::from_hours(1);
+/// How long a caller waits for fresher keys while older ones can still be used.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Least time between two attempts to read them.
 pub(super) const PAUSE: Duration = Duration::from_secs(10);
 
@@ -55,19 +57,22 @@ impl KeySource {
         }))
     }
 
-    /// The keys. Those that are no longer fresh are read again; meanwhile, and while that fails, they
+    /// The keys. Those that are no longer fresh are read again; while that takes long or fails, they
     /// are used on, up to a limit.
     pub(super) async fn current(&self) -> Result<Arc<Known>, Unavailable> {
-        let known = self.0.known.load_full();
-        match known {
-            Some(known) if known.read.elapsed() < FRESH => Ok(known),
-            // Whoever comes while another asks need not wait.
-            Some(known)
-                if known.read.elapsed() < TRUSTED && self.0.last_attempt.try_lock().is_err() =>
-            {
-                Ok(known)
-            }
-            _ => self.newer_than(known).await,
+        let Some(known) = self.0.known.load_full() else {
+            return self.newer_than(None).await;
+        };
+        if known.read.elapsed() < FRESH {
+            return Ok(known);
+        }
+        let newer = self.newer_than(Some(Arc::clone(&known)));
+        if known.read.elapsed() >= TRUSTED {
+            return newer.await;
+        }
+        match timeout(PATIENCE, newer).await {
+            Ok(newer) => newer,
+            Err(_) => Ok(known),
         }
     }
 
@@ -75,6 +80,12 @@ impl KeySource {
     /// the last look was only just now.
     pub(super) async fn once_more(&self, seen: &Arc<Known>) -> Result<Arc<Known>, Unavailable> {
         self.newer_than(Some(Arc::clone(seen))).await
+    }
+
+    /// Reads the keys and keeps nothing; what went wrong.
+    pub(super) async fn look(&self) -> Result<(), String> {
+        let read = discovery::fetch(&self.0.client, &self.0.place).await;
+        read.map(drop).map_err(|error| error.to_string())
     }
 
     /// Runs to its end although its caller may go away: otherwise one that always does would keep

@@ -89,6 +89,8 @@ impl Client {
             parts.headers.insert(HOST, host);
         }
         let request = Request::from_parts(parts, body);
+        // The end of the last answer may not have been noticed yet.
+        self.sender.ready().await.expect("an open connection");
         timeout(LONG, self.sender.send_request(request))
             .await
             .expect("an answer in time")
