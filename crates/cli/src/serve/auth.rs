@@ -22,6 +22,7 @@ use crate::config::sections::{Certificate, Config, Issuer, Proxy, Scopes};
 /// The first thing that is wrong.
 pub(crate) fn methods(config: &Config, redactor: &Redactor) -> Result<Methods, Problem> {
     let auth = &config.auth;
+    check_scopes(&auth.scopes)?;
     let issuers: Vec<IssuerOptions> = auth
         .issuers
         .iter()
@@ -83,6 +84,30 @@ fn scope_names(scopes: &Scopes) -> ScopeNames {
         write: scopes.write.clone(),
         admin: scopes.admin.clone(),
     }
+}
+
+/// Scopes that are the same would be taken for each other, and they stand in headers.
+fn check_scopes(scopes: &Scopes) -> Result<(), Problem> {
+    let own = [&scopes.read, &scopes.write, &scopes.admin];
+    let is_scope = |name: &&String| {
+        let mut bytes = name.bytes();
+        !name.is_empty() && bytes.all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte))
+    };
+    let advertised = scopes.advertised.iter().flatten();
+    if let Some(wrong) = own
+        .into_iter()
+        .chain(advertised)
+        .find(|name| !is_scope(name))
+    {
+        let text = format!("`auth.scopes`: `{wrong}` cannot be the name of a scope");
+        return Err(Problem::new("auth.scopes", text));
+    }
+    let [read, write, admin] = own;
+    if read == write || read == admin || write == admin {
+        let text = "`auth.scopes`: `read`, `write` and `admin` must be three names";
+        return Err(Problem::new("auth.scopes", text));
+    }
+    Ok(())
 }
 
 fn plain(secret: &SecretRef) -> Option<&Secret> {
@@ -449,6 +474,11 @@ mod tests {
         "[server]\npublic_url = \"https://l.example\"\n[[auth.issuers]]\nurl = \"https://a.example\"\ndefault_role = \"viewer\"\n[[auth.issuers]]\nurl = \"https://b.example\"\ndefault_role = \"viewer\"",
         "own `name`"
     )]
+    #[case(
+        "[auth.scopes]\nread = \"lab\"\nadmin = \"lab\"",
+        "must be three names"
+    )]
+    #[case("[auth.scopes]\nread = \"a b\"", "cannot be the name of a scope")]
     #[case("[auth.proxy]\nuser_header = \"Remote-User\"", "no `addresses`")]
     #[case(
         "[auth.proxy]\naddresses = [\"0.0.0.0/0\"]\nopenwebui = true",

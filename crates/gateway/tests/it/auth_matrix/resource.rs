@@ -50,6 +50,32 @@ async fn each_endpoint_says_without_a_credential_where_to_sign_in(
     );
 }
 
+/// A proxy may pass on either: the path of RFC 9728 is before the base path.
+#[tokio::test]
+async fn below_a_base_path_the_documents_are_before_it_and_behind_it() {
+    let stand = Stand::start_under("/homelab").await;
+
+    for path in [
+        "/.well-known/oauth-protected-resource/homelab/mcp",
+        "/homelab/.well-known/oauth-protected-resource/mcp",
+    ] {
+        let answer = send(&stand, get(path)).await;
+
+        assert_eq!(
+            answer.json()["resource"],
+            "https://lab.example/homelab/mcp",
+            "{path}"
+        );
+    }
+    let refused = send(&stand, call("/homelab/mcp", "lamp_peek", json!({}))).await;
+    assert!(
+        refused
+            .header("www-authenticate")
+            .unwrap()
+            .contains("https://lab.example/.well-known/oauth-protected-resource/homelab/mcp")
+    );
+}
+
 #[tokio::test]
 async fn other_well_known_paths_are_not_there() {
     let stand = Stand::start().await;

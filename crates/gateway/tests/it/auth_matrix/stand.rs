@@ -102,6 +102,11 @@ fn tool(class: Class, runs: &Arc<AtomicU64>) -> FakeTool {
 
 impl Stand {
     pub(super) async fn start() -> Self {
+        Self::start_under("").await
+    }
+
+    /// With everything below a path.
+    pub(super) async fn start_under(base_path: &str) -> Self {
         let key = |id: &str, kind| SigningKey::generate(id, kind).unwrap();
         let (rsa, ec, ed) = (
             key("k-rsa", KeyKind::Rsa),
@@ -124,7 +129,8 @@ impl Stand {
         let certificates = Certificates::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let routes = router(http_parts(&bench, keys.store.clone(), methods(&issuer)));
+        let methods = methods(&issuer, base_path);
+        let routes = router(http_parts(&bench, keys.store.clone(), methods, base_path));
         let tls = certificates.server();
         let running = tokio::spawn(async move {
             let limits = Limits::default();
@@ -260,7 +266,7 @@ impl StoredKeys {
     }
 }
 
-fn methods(issuer: &Issuer) -> Methods {
+fn methods(issuer: &Issuer, base_path: &str) -> Methods {
     let scopes = ScopeNames::default();
     let options = IssuerOptions {
         name: "idp".to_owned(),
@@ -286,7 +292,7 @@ fn methods(issuer: &Issuer) -> Methods {
     Methods {
         issuers: Some(Issuers::new(vec![options], scopes.clone(), &Redactor::default()).unwrap()),
         resource: Some(ResourceOptions {
-            base: BASE.parse().unwrap(),
+            base: format!("{BASE}{base_path}").parse().unwrap(),
             authorization_servers: vec![issuer.url()],
             scopes,
             first: vec!["homelab:read".to_owned()],
@@ -313,7 +319,12 @@ fn methods(issuer: &Issuer) -> Methods {
     }
 }
 
-fn http_parts(bench: &Bench, keys: Arc<MemoryKeys>, methods: Methods) -> HttpParts {
+fn http_parts(
+    bench: &Bench,
+    keys: Arc<MemoryKeys>,
+    methods: Methods,
+    base_path: &str,
+) -> HttpParts {
     let handler = Arc::new(HandlerParts {
         caller: bench.dispatcher.clone(),
         metrics: bench.metrics.clone(),
@@ -339,6 +350,7 @@ fn http_parts(bench: &Bench, keys: Arc<MemoryKeys>, methods: Methods) -> HttpPar
         approvals: None,
         ready: Arc::new(Ready),
         options: HttpOptions {
+            base_path: base_path.to_owned(),
             allowed_hosts: vec!["lab.example".parse().unwrap()],
             ..HttpOptions::default()
         },
