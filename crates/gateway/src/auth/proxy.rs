@@ -113,7 +113,7 @@ impl Proxy {
         headers: &mut HeaderMap,
     ) -> Result<Proxied, Fault> {
         let found = self.remove(headers);
-        if !peer.is_some_and(|peer| self.is_trusted(peer)) || found.is_empty() {
+        if found.is_empty() || peer.is_none_or(|peer| !self.is_trusted(peer)) {
             return Ok(Proxied::default());
         }
         let mut seen: Vec<&HeaderName> = Vec::new();

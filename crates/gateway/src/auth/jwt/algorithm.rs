@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 /// A signature algorithm of RFC 7518 and RFC 8037. There is none that means "not signed".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[expect(clippy::upper_case_acronyms, reason = "the names of the RFC")]
 #[expect(missing_docs, reason = "the names of the RFC say it all")]
 pub enum Algorithm {
     RS256,

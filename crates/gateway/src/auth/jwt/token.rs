@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::errors::ErrorKind;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
@@ -92,9 +93,8 @@ impl<'a> Unverified<'a> {
         jsonwebtoken::decode(self.text, key, &validation)
             .map(|token| token.claims)
             .map_err(|error| match error.kind() {
-                jsonwebtoken::errors::ErrorKind::InvalidAlgorithm => Fault::WrongAlgorithm,
-                jsonwebtoken::errors::ErrorKind::InvalidKeyFormat => Fault::WrongAlgorithm,
-                jsonwebtoken::errors::ErrorKind::InvalidSignature => Fault::WrongSignature,
+                ErrorKind::InvalidAlgorithm | ErrorKind::InvalidKeyFormat => Fault::WrongAlgorithm,
+                ErrorKind::InvalidSignature => Fault::WrongSignature,
                 _ => Fault::Malformed,
             })
     }
