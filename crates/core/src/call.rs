@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::approval::Approval;
 use crate::error::ToolError;
 use crate::id::RequestId;
-use crate::policy::{Grants, Role, Tightening};
+use crate::policy::{Grants, Role, Scope, Tightening};
 use crate::server::{Endpoint, ListedTool};
 
 /// Whether a credential belongs to software or to the lab's owner.
@@ -41,7 +41,8 @@ impl CredentialKind {
 /// Who is calling, as authentication found out.
 #[derive(Debug, Clone)]
 pub struct Principal {
-    /// Name for people and rules: a key's name, `stdio:<uid>`, `cli:<uid>`.
+    /// Name for people and rules: a key's name, `stdio:<uid>`, `cli:<uid>`, `<issuer>:<user>`,
+    /// `cert:<name>`, `proxy:<user>`, `<key>/<user>`.
     pub name: String,
     /// Id of the credential used; equals `name` for local callers.
     pub credential: String,
@@ -51,6 +52,8 @@ pub struct Principal {
     pub role: Role,
     /// Narrowing per-key patterns.
     pub grants: Grants,
+    /// What its token may be used for at most; absent where the credential has no scopes.
+    pub scope: Option<Scope>,
     /// What this request asked to be bounded by.
     pub tightening: Option<Arc<Tightening>>,
     /// Whether changes need approval after text by outsiders was read. Off for deterministic
@@ -72,6 +75,7 @@ impl Principal {
             kind,
             role,
             grants: Grants::default(),
+            scope: None,
             tightening: None,
             taintable: true,
         }
@@ -269,6 +273,9 @@ pub struct ToolReply {
 /// The [`reason`](ToolError::reason) by which a [`Caller`] says that there is no such tool, or none
 /// that this principal may know of: the protocol has an error of its own for that.
 pub const UNKNOWN_TOOL: &str = "unknown_tool";
+
+/// The [`reason`](ToolError::reason) of a refusal that a token with more scopes would not meet.
+pub const INSUFFICIENT_SCOPE: &str = "insufficient_scope";
 
 /// Anything that can run a tool through the whole pipeline; the gateway implements it, and every
 /// transport, the command line and the agents call it.

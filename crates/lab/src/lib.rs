@@ -19,6 +19,7 @@ pub mod demo;
 mod fault;
 mod instrument;
 mod log;
+pub mod oidc;
 mod services;
 mod upstream;
 

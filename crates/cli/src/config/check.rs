@@ -247,7 +247,9 @@ mod tests {
 
         assert_eq!(
             found,
-            ["h.toml:2: unknown key `auth.xyzzy`\n    hint: `auth` takes `enabled`"]
+            [
+                "h.toml:2: unknown key `auth.xyzzy`\n    hint: `auth` takes `enabled`, `taint_off`, `scopes`, `proxy`, `issuers`, `certificates`"
+            ]
         );
     }
 

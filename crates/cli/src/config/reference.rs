@@ -15,19 +15,29 @@ struct Entry<'a> {
 /// A table of the file with its own settings; tables below it come on their own.
 struct Section<'a> {
     key: String,
+    place: Place,
     description: &'a str,
     entries: Vec<Entry<'a>>,
-    /// There may be any number of it: `[[policy.rules]]`. No variable sets single keys of it.
-    is_list: bool,
+}
+
+/// Where a table stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// There is one.
+    Once,
+    /// There may be several: `[[key]]`. Variables cannot set those.
+    Listed,
+    /// In one of several.
+    Within,
 }
 
 impl Section<'_> {
-    /// The table's head as TOML has it.
-    fn head(&self) -> String {
-        if self.is_list {
-            format!("[[{}]]", self.key)
-        } else {
-            format!("[{}]", self.key)
+    /// As the file has it; none at the top.
+    fn header(&self) -> Option<String> {
+        match (self.key.as_str(), self.place) {
+            ("", _) => None,
+            (key, Place::Listed) => Some(format!("[[{key}]]")),
+            (key, _) => Some(format!("[{key}]")),
         }
     }
 }
@@ -68,29 +78,24 @@ impl Lines {
 pub(crate) fn markdown(schemas: &Schemas, kinds: &[Kind]) -> String {
     let mut page = Lines::starting_with(MARKDOWN_HEAD);
     for section in sections(schemas) {
-        let title = match section.key.as_str() {
-            "" => "Top level".to_owned(),
-            _ => format!("`{}`", section.head()),
+        let title = match section.header() {
+            None => "Top level".to_owned(),
+            Some(header) => format!("`{header}`"),
         };
         page.add(format!("\n## {title}\n\n{}\n", section.description));
-        if section.is_list {
-            page.add("| key | value | default |\n|---|---|---|");
-        } else {
-            page.add("| key | value | default | variable |\n|---|---|---|---|");
-        }
+        page.add("| key | value | default | variable |\n|---|---|---|---|");
         for entry in &section.entries {
             let default = default_text(entry.schema).map(|text| format!("`{text}`"));
-            let mut row = format!(
-                "| `{}` | {}. {} | {} |",
+            let has_variable = section.place == Place::Once;
+            let variable = has_variable.then(|| format!("`{}`", variable(&entry.key)));
+            page.add(format!(
+                "| `{}` | {}. {} | {} | {} |",
                 last(&entry.key),
                 capital(&type_name(entry.schema)),
                 cell(description(entry.schema)),
                 default.as_deref().unwrap_or("–"),
-            );
-            if !section.is_list {
-                row = format!("{row} `{}` |", variable(&entry.key));
-            }
-            page.add(row);
+                variable.as_deref().unwrap_or("–"),
+            ));
         }
     }
     page.add("\n## Other names of variables\n\n| variable | sets |\n|---|---|");
@@ -110,7 +115,8 @@ pub(crate) fn markdown(schemas: &Schemas, kinds: &[Kind]) -> String {
 /// `.env.example`: every variable, commented out.
 pub(crate) fn dotenv(schemas: &Schemas, kinds: &[Kind]) -> String {
     let mut file = Lines::starting_with(DOTENV_HEAD);
-    for section in sections(schemas).into_iter().filter(|one| !one.is_list) {
+    let found = sections(schemas).into_iter();
+    for section in found.filter(|one| one.place == Place::Once) {
         let title = if section.key.is_empty() {
             "Top level"
         } else {
@@ -122,9 +128,6 @@ pub(crate) fn dotenv(schemas: &Schemas, kinds: &[Kind]) -> String {
             let (about, kind) = (description(entry.schema), type_name(entry.schema));
             file.add("");
             file.comment(&format!("{about} ({kind})"));
-            if items(entry.schema).is_some() {
-                file.comment("As JSON: `[{\"name\": …}]`.");
-            }
             if is_secret(entry.schema) {
                 file.comment("A secret: written out, `env:NAME` or `file:/path`.");
             }
@@ -147,17 +150,13 @@ pub(crate) fn dotenv(schemas: &Schemas, kinds: &[Kind]) -> String {
 /// A new `homelab.toml`: every setting with its default, commented out.
 pub(crate) fn toml(schemas: &Schemas) -> String {
     let mut file = Lines::starting_with(TOML_HEAD);
-    for section in sections(schemas).into_iter().filter(|one| !one.is_list) {
+    for section in sections(schemas) {
         file.add("");
         file.comment(section.description);
-        if !section.key.is_empty() {
-            file.add(format!("#[{}]", section.key));
+        if let Some(header) = section.header() {
+            file.add(format!("#{header}"));
         }
-        for entry in section
-            .entries
-            .iter()
-            .filter(|one| items(one.schema).is_none())
-        {
+        for entry in &section.entries {
             file.comment(description(entry.schema));
             let value = match entry.schema.get("default") {
                 Some(value) if !value.is_null() => value.to_string(),
@@ -228,6 +227,7 @@ fn sections(schemas: &Schemas) -> Vec<Section<'_>> {
         "",
         schemas.root(),
         "Keys outside of any table; they stand at the top of the file.",
+        Place::Once,
     );
     found.retain(|section| section.key != "servers");
     for (kind, schema) in schemas.kinds() {
@@ -236,6 +236,7 @@ fn sections(schemas: &Schemas) -> Vec<Section<'_>> {
             &format!("servers.{kind}"),
             schema,
             description(schema),
+            Place::Once,
         );
     }
     found
@@ -246,6 +247,7 @@ fn collect<'a>(
     key: &str,
     schema: &'a Value,
     description_of: &'a str,
+    place: Place,
 ) {
     let below = |name: &str| {
         if key.is_empty() {
@@ -255,11 +257,7 @@ fn collect<'a>(
         }
     };
     let (tables, leaves): (Vec<_>, Vec<_>) =
-        properties(schema).partition(|(_, schema)| schema.get("properties").is_some());
-    let lists: Vec<_> = leaves
-        .iter()
-        .filter_map(|(name, schema)| Some((*name, items(schema)?)))
-        .collect();
+        properties(schema).partition(|(_, schema)| table(schema).is_some());
     let entries = leaves
         .into_iter()
         .filter(|(name, _)| !(key.is_empty() && *name == "servers"))
@@ -270,32 +268,28 @@ fn collect<'a>(
         .collect();
     found.push(Section {
         key: key.to_owned(),
+        place,
         description: description_of,
         entries,
-        is_list: false,
     });
-    for (name, schema) in &lists {
-        let key = below(name);
-        let entries = properties(schema).map(|(name, schema)| Entry {
-            key: format!("{key}.{name}"),
-            schema,
-        });
-        found.push(Section {
-            entries: entries.collect(),
-            description: description(schema),
-            is_list: true,
-            key,
-        });
-    }
     for (name, schema) in tables {
-        collect(found, &below(name), schema, description(schema));
+        let place = match (schema.get("items").is_some(), place) {
+            (true, _) => Place::Listed,
+            (false, Place::Once) => Place::Once,
+            (false, _) => Place::Within,
+        };
+        if let Some(table) = table(schema) {
+            collect(found, &below(name), table, description(schema), place);
+        }
     }
 }
 
-/// The schema of a list's items, if they are tables.
-fn items(schema: &Value) -> Option<&Value> {
-    let items = schema.get("items")?;
-    items.get("properties").is_some().then_some(items)
+/// The table that a member is, or is a list of.
+fn table(schema: &Value) -> Option<&Value> {
+    let has_members = |schema: &&Value| schema.get("properties").is_some();
+    Some(schema)
+        .filter(has_members)
+        .or_else(|| schema.get("items").filter(has_members))
 }
 
 fn description(schema: &Value) -> &str {

@@ -1,6 +1,8 @@
 //! The sections of the configuration. Every field's doc comment is its documentation: it ends up
 //! in the reference page, in `.env.example`, in the JSON Schema and in error messages.
 
+mod auth;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +14,8 @@ use homelab_policy::PolicyConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+pub(crate) use auth::{Auth, Certificate, Issuer, Proxy, Scopes};
 
 /// The whole configuration.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -106,28 +110,27 @@ impl Default for Server {
 /// Certificate and key for HTTPS.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[expect(clippy::struct_field_names, reason = "users write these names")]
 pub(crate) struct ServerTls {
     /// PEM file with the certificate chain, leaf first.
     pub(crate) cert_file: Option<PathBuf>,
     /// PEM file with the private key.
     pub(crate) key_file: Option<PathBuf>,
-    /// PEM file with authorities; clients must then present a certificate of one of them.
+    /// PEM file with authorities of clients' certificates.
     pub(crate) client_ca_file: Option<PathBuf>,
+    /// Whether a client must present a certificate of such an authority, or may. One of another
+    /// authority is refused either way.
+    pub(crate) client_certificate: ClientCertificate,
 }
 
-/// Who may connect over HTTP.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Auth {
-    /// Ask for an API key. Off is possible on loopback only; every caller then has `local.http_role`.
-    pub(crate) enabled: bool,
-}
-
-impl Default for Auth {
-    fn default() -> Self {
-        Self { enabled: true }
-    }
+/// Whether a client must present a certificate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ClientCertificate {
+    /// Connections without one are refused.
+    #[default]
+    Required,
+    /// Others sign in another way.
+    Optional,
 }
 
 /// What callers without a key may do.

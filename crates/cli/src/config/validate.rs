@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use homelab_backend::Kind;
+use homelab_core::redact::Redactor;
 use serde_json::Value;
 
 use super::check::kind_of;
@@ -45,6 +46,9 @@ pub(crate) fn problems(config: &Config) -> Vec<Problem> {
     if let [first, second, ..] = chosen.as_slice() {
         let text = format!("`database.{first}` and `database.{second}` name different databases");
         problems.push(Problem::new(format!("database.{second}"), text).hint("keep one of them"));
+    }
+    if let Err(problem) = crate::serve::auth::methods(config, &Redactor::default()) {
+        problems.push(problem);
     }
     if let Err(error) = crate::logging::filter(&config.log.level) {
         let text = format!("`log.level` is not a list of filters: {error}");

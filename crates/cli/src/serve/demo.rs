@@ -9,7 +9,7 @@ use homelab_lab::{Lab, demo};
 use tempfile::TempDir;
 
 use crate::config::Config;
-use crate::config::sections::{Audit, Database, Secrets};
+use crate::config::sections::{Audit, Auth, Database, Secrets};
 use crate::data_dir::{DataDir, demo_place};
 use crate::exit::Failure;
 use crate::services::Services;
@@ -119,6 +119,10 @@ pub(crate) fn use_nothing_real(config: &mut Config) {
     config.database = Database::default();
     config.secrets = Secrets::default();
     config.audit = Audit::default();
+    config.auth = Auth {
+        enabled: config.auth.enabled,
+        ..Auth::default()
+    };
     config.servers.clear();
 }
 

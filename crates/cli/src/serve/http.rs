@@ -17,7 +17,7 @@ use super::demo::Demo;
 use super::ready::Ready;
 use super::{Running, systemd, welcome};
 use crate::commands::keys::make_first;
-use crate::config::sections::Metrics;
+use crate::config::sections::{ClientCertificate, Metrics};
 use crate::config::{Config, ConfigError, refuse_open_listener};
 use crate::exit::{Exit, Failure};
 
@@ -42,7 +42,7 @@ impl Running<'_> {
         } else {
             None
         };
-        let authenticator = self.authenticator();
+        let authenticator = self.authenticator()?;
         let router = router(HttpParts {
             handler: self.parts(),
             authenticator: authenticator.clone(),
@@ -79,9 +79,11 @@ impl Running<'_> {
         Ok(Exit::Ok)
     }
 
-    fn authenticator(&self) -> Arc<Authenticator> {
+    fn authenticator(&self) -> Result<Arc<Authenticator>> {
         let config = &self.loaded.config;
-        Authenticator::new(AuthParts {
+        let methods =
+            super::auth::methods(config, &self.session.redactor).map_err(ConfigError::from)?;
+        let parts = AuthParts {
             keys: self.services.stores.keys.clone(),
             audit: self.services.audit.clone(),
             clock: self.session.clock.clone(),
@@ -92,7 +94,8 @@ impl Running<'_> {
             } else {
                 WithoutKey::Is(config.local.http_role)
             },
-        })
+        };
+        Ok(Authenticator::with(parts, methods))
     }
 }
 
@@ -131,6 +134,7 @@ fn tls(config: &Config) -> Result<Option<Arc<rustls::ServerConfig>>> {
         cert: cert.clone(),
         key: key.clone(),
         client_ca: tls.client_ca_file.clone(),
+        client_optional: tls.client_certificate == ClientCertificate::Optional,
     };
     Ok(Some(files.load().context("setting up TLS (`server.tls`)")?))
 }

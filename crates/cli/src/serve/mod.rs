@@ -1,7 +1,7 @@
 //! Serving: opens everything, lets clients in, follows the configuration, ends in order.
 
+pub(crate) mod auth;
 mod demo;
-
 mod http;
 mod ready;
 mod reload;

@@ -2,6 +2,7 @@
 //! [`Decide`], which the rules of the configuration implement elsewhere.
 
 mod pattern;
+mod scope;
 mod tightening;
 mod verdict;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::tool::{Effect, ToolSpec};
 
 pub use pattern::{Grants, Pattern};
+pub use scope::Scope;
 pub use tightening::Tightening;
 pub use verdict::{Decide, Question, RoleDefaults, Sight, Verdict};
 

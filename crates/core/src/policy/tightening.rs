@@ -1,5 +1,7 @@
 //! What one request may do at most, by its own wish.
 
+use std::sync::Arc;
+
 use crate::tool::{Effect, ToolSpec};
 
 use super::Pattern;
@@ -16,6 +18,8 @@ pub struct Tightening {
     pub tools: Option<Vec<Pattern>>,
     /// No tools with these names.
     pub exclude: Vec<Pattern>,
+    /// Other bounds that hold as well, such as those that an event stream was opened with.
+    pub within: Option<Arc<Self>>,
 }
 
 impl Tightening {
@@ -35,6 +39,24 @@ impl Tightening {
             && self.toolsets.as_ref().is_none_or(in_toolsets)
             && self.tools.as_deref().is_none_or(any)
             && !any(&self.exclude)
+            && self
+                .within
+                .as_ref()
+                .is_none_or(|outer| outer.permits(spec, kind, instance, names))
+    }
+
+    /// Both bounds at once.
+    pub fn both(one: Option<Arc<Self>>, other: Option<Arc<Self>>) -> Option<Arc<Self>> {
+        match (one, other) {
+            (Some(one), Some(other)) if one == other => Some(one),
+            (Some(one), Some(other)) => {
+                let mut innermost = Self::clone(&one);
+                // A chain of its own must not be lost.
+                innermost.within = Self::both(innermost.within.take(), Some(other));
+                Some(Arc::new(innermost))
+            }
+            (one, other) => one.or(other),
+        }
     }
 
     /// Whether it sets no bound at all.
@@ -88,5 +110,10 @@ mod tests {
             ..open
         };
         assert!(permits(&exclude, &read) && !permits(&exclude, &stop));
+        let (one, other) = (Arc::new(exclude), Arc::new(none));
+        let both = Tightening::both(Some(one.clone()), Some(other)).unwrap();
+        assert!(!permits(&both, &read) && !permits(&both, &stop));
+        let thrice = Tightening::both(Some(both), Some(one)).unwrap();
+        assert!(!permits(&thrice, &read));
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
+use homelab_core::call::INSUFFICIENT_SCOPE;
 use homelab_core::error::{Code, ToolError};
 use http::{HeaderValue, StatusCode, header};
 use thiserror::Error;
@@ -29,6 +30,18 @@ pub enum AuthError {
     /// The keys cannot be read: 503.
     #[error("API keys cannot be checked now: the database is not available")]
     Unavailable,
+    /// The keys of a token's issuer cannot be read: 503.
+    #[error("the token cannot be checked now: its issuer does not answer")]
+    IssuerUnavailable,
+    /// The caller is known and has no role here: 403.
+    #[error("you are signed in, but have no role here")]
+    NoRole,
+    /// The token has none of our scopes: 403.
+    #[error("the token has no scope for this server")]
+    NoScope,
+    /// Headers that name a user came in a way that a trusted proxy does not send them: 400.
+    #[error("the request has ambiguous or unreadable headers that name its user")]
+    Smuggled,
 }
 
 impl AuthError {
@@ -37,11 +50,13 @@ impl AuthError {
         match self {
             Self::Missing | Self::Invalid => StatusCode::UNAUTHORIZED,
             Self::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::IssuerUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoRole | Self::NoScope => StatusCode::FORBIDDEN,
+            Self::Smuggled => StatusCode::BAD_REQUEST,
         }
     }
 
-    /// `WWW-Authenticate`, for a 401.
+    /// `WWW-Authenticate`, for a 401 of a server that accepts keys alone.
     pub fn challenge(&self) -> Option<&'static str> {
         match self {
             // No error attribute for a request that brought nothing (RFC 6750 §3.1).
@@ -49,7 +64,7 @@ impl AuthError {
             Self::Invalid => Some(
                 r#"Bearer realm="homelab-mcp", error="invalid_token", error_description="the API key is unknown, expired or revoked""#,
             ),
-            Self::Limited { .. } | Self::Unavailable => None,
+            _ => None,
         }
     }
 
@@ -58,7 +73,8 @@ impl AuthError {
         match self {
             Self::Limited { retry_after } => Some(retry_after.as_secs().saturating_add(1)),
             Self::Unavailable => Some(1),
-            Self::Missing | Self::Invalid => None,
+            Self::IssuerUnavailable => Some(10),
+            _ => None,
         }
     }
 
@@ -81,8 +97,29 @@ impl AuthError {
                 Code::UpstreamUnreachable,
                 "run `homelab-mcp doctor` to see what is wrong with the database",
             ),
+            Self::IssuerUnavailable => (
+                Code::UpstreamUnreachable,
+                "the server's log says which issuer, and why",
+            ),
+            Self::NoRole => (
+                Code::PermissionDenied,
+                "the server's owner gives roles to groups, in section `[auth]` of the configuration",
+            ),
+            Self::NoScope => (
+                Code::PermissionDenied,
+                "sign in again and grant one of the scopes that the challenge names",
+            ),
+            Self::Smuggled => (
+                Code::InvalidArgument,
+                "make the proxy drop such headers of its clients, in every spelling",
+            ),
         };
         let error = ToolError::new(code, self.to_string()).hint(hint);
+        let error = match self {
+            Self::NoScope => error.reason(INSUFFICIENT_SCOPE),
+            Self::NoRole => error.reason("no_role"),
+            _ => error,
+        };
         match self.retry_after_s() {
             Some(seconds) => error.retry_after_s(seconds),
             None => error,

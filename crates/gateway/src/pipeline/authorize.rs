@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use homelab_core::call::Principal;
+use homelab_core::call::{INSUFFICIENT_SCOPE, Principal};
 use homelab_core::error::{Code, ToolError, ToolResult};
-use homelab_core::policy::{Decide, Sight};
+use homelab_core::policy::{Decide, Scope, Sight};
 use homelab_core::store::{KILL_SWITCH, Settings};
 use homelab_core::tool::{Effect, ToolSpec};
 
@@ -44,6 +44,23 @@ pub(super) fn may_see(
     grants.permit(&names)
         && tightening
             .is_none_or(|bounds| bounds.permits(entry.spec(), entry.kind, instance, &names))
+}
+
+/// Refuses what the caller's token has no scope for, though its role allows it.
+pub(super) fn within_scope(principal: &Principal, spec: &ToolSpec) -> ToolResult<()> {
+    match principal.scope {
+        Some(scope) if !scope.covers(spec) => Err(ToolError::new(
+            Code::PermissionDenied,
+            format!(
+                "the token's scopes do not cover `{}`: it needs the {} scope",
+                spec.name,
+                Scope::needed(spec).as_str(),
+            ),
+        )
+        .reason(INSUFFICIENT_SCOPE)
+        .hint("sign in again and grant the scope")),
+        _ => Ok(()),
+    }
 }
 
 /// Stops every change while it is on: by a setting that all processes share, or by a file that

@@ -1,6 +1,6 @@
 //! One call from its door to its answer: a plain async function over named steps.
 //!
-//! resolve → coarse permission → validate and normalise → kill switch, targets, decision, taint →
+//! resolve → coarse permission → the token's scope → validate and normalise → kill switch, targets, decision, taint →
 //! confirmation or approval → intent (changes) → budgets, the approval's one use → run, read back →
 //! redact, mark, cap → outcome → answer.
 //!
@@ -46,7 +46,7 @@ pub use taint::WINDOW as TAINT_WINDOW;
 use crate::approval::ApprovalService;
 use crate::metrics::Metrics;
 use crate::trail::Trail;
-use authorize::{KillSwitch, changes};
+use authorize::{KillSwitch, changes, within_scope};
 use catalogue::{Catalogues, Place};
 use instances::Selection;
 use job::Job;
@@ -212,7 +212,9 @@ impl Pipeline {
                     .await);
             }
         };
-        let prepared = match prepare(&resolved, &mut arguments, format) {
+        let within = within_scope(&context.principal, resolved.offer.entry.spec());
+        let prepared = within.and_then(|()| prepare(&resolved, &mut arguments, format));
+        let prepared = match prepared {
             Ok(prepared) => prepared,
             Err(error) => {
                 return Err(self
@@ -277,7 +279,7 @@ impl Pipeline {
         error
     }
 
-    /// Records arguments that are not accepted.
+    /// Records a call that its token's scopes or its arguments forbid.
     async fn invalid(
         &self,
         context: &CallContext,

@@ -6,8 +6,11 @@ use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use homelab_core::call::{Format, Progress, ToolCall, ToolReply, Transport};
+use homelab_core::call::{
+    Format, INSUFFICIENT_SCOPE, Principal, Progress, ToolCall, ToolReply, Transport,
+};
 use homelab_core::error::ToolError;
+use homelab_core::policy::Scope;
 use homelab_core::server::{Endpoint, ListedTool};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
@@ -17,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::Rest;
 use crate::mcp::call_context;
 use crate::transport::http::named;
-use crate::transport::{Identity, body, detach, reply};
+use crate::transport::{BeyondScope, Identity, body, detach, reply};
 
 /// The routes; authentication is in front of them.
 pub(crate) fn routes(rest: Arc<Rest>) -> Router {
@@ -97,6 +100,8 @@ async fn call(
     };
     let cancel = CancellationToken::new();
     let cancelled = cancel.clone().drop_guard();
+    let principal = identity.principal.clone();
+    let place = endpoint.clone();
     let context = call_context(identity, Transport::Rest, None, cancel, Progress::default());
     let tool_call = ToolCall {
         endpoint,
@@ -106,12 +111,32 @@ async fn call(
         context,
     };
     let caller = rest.parts.caller.clone();
+    let named = tool_call.name.clone();
     let outcome = detach(async move { caller.call(tool_call).await }).await;
     cancelled.disarm();
     match outcome {
         Ok(reply) => success(reply),
+        Err(error) if error.envelope().reason.as_deref() == Some(INSUFFICIENT_SCOPE) => {
+            let mut response = failure(&error);
+            if let Some(needed) = needed_scope(&rest, &place, &principal, &named) {
+                response.extensions_mut().insert(BeyondScope {
+                    needed,
+                    recorded: true,
+                });
+            }
+            response
+        }
         Err(error) => failure(&error),
     }
+}
+
+/// The scope that a tool needs, for the challenge.
+fn needed_scope(rest: &Rest, at: &Endpoint, caller: &Principal, tool: &str) -> Option<Scope> {
+    let listed = rest.parts.caller.list(at, caller).ok()?;
+    let found = listed
+        .iter()
+        .find(|listed| listed.name == tool || listed.info.spec.name == tool)?;
+    Some(Scope::needed(&found.info.spec))
 }
 
 fn arguments(body: &[u8]) -> Result<Map<String, Value>, ToolError> {

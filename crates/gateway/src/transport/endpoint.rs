@@ -19,13 +19,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::edge::Identity;
 use super::sessions::Sessions;
+use super::step_up::StepUp;
 use super::{body, reply};
 use crate::mcp::DirectCalls;
 
 static SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
-static PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+pub(super) static PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 /// The first revision without sessions. Revisions are dates, so they compare as text.
-const SESSIONLESS: &str = "2026-07-28";
+pub(super) const SESSIONLESS: &str = "2026-07-28";
 
 /// What an endpoint needs to know.
 #[derive(Clone)]
@@ -41,6 +42,7 @@ pub(crate) struct McpEndpoint<H> {
     service: StreamableHttpService<H, Sessions>,
     sessions: Arc<Sessions>,
     direct: Option<DirectCalls>,
+    step_up: StepUp,
     options: EndpointOptions,
 }
 
@@ -50,6 +52,7 @@ impl<H: ServerHandler> McpEndpoint<H> {
         make: impl Fn() -> H + Send + Sync + 'static,
         sessions: Arc<Sessions>,
         direct: Option<DirectCalls>,
+        step_up: StepUp,
         options: EndpointOptions,
     ) -> Self {
         // Hosts, origins and sizes are checked before a request gets here, for all routes alike.
@@ -61,6 +64,7 @@ impl<H: ServerHandler> McpEndpoint<H> {
             service: StreamableHttpService::new(move || Ok(make()), sessions.clone(), config),
             sessions,
             direct,
+            step_up,
             options,
         }
     }
@@ -80,6 +84,9 @@ impl<H: ServerHandler> McpEndpoint<H> {
             Ok(body) => body,
             Err(unread) => return unread.response(),
         };
+        if let Some(refusal) = self.step_up.needed(&identity, &parts.headers, &body) {
+            return refusal;
+        }
         if may_be_direct
             && let Some(direct) = &self.direct
             && let Some(call) = direct.take(&parts.headers, &body)

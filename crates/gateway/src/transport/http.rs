@@ -18,9 +18,10 @@ use super::edge::{self, Edge};
 use super::endpoint::{EndpointOptions, McpEndpoint};
 use super::sessions::Sessions;
 use super::sse::SseDoor;
+use super::step_up::StepUp;
 use super::{reply, sse};
 use crate::approval::ApprovalService;
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, WELL_KNOWN};
 use crate::mcp::{DirectCalls, Handler, HandlerParts};
 use crate::rest::{self, MetricsAccess, Readiness, Rest};
 
@@ -161,18 +162,33 @@ fn build<H: ServerHandler>(
         .merge(rest::approvals(rest.clone()))
         .route_layer(from_fn_with_state(edge.clone(), edge::authenticate))
         .merge(rest::metrics(rest.clone(), edge.clone(), options.metrics))
+        .merge(protected_resource(edge.clone()))
         .fallback(async || reply::no_such_path())
         .method_not_allowed_fallback(async || reply::method_not_allowed())
-        .layer(from_fn_with_state(edge, edge::guard));
+        .layer(from_fn_with_state(edge.clone(), edge::guard));
     // Probes name a container by whatever address they found.
     let routes = guarded.merge(rest::health(rest));
     if base_path.is_empty() {
         routes
     } else {
+        // Clients look for it before the base path (RFC 9728 §3.1).
+        let around = protected_resource(edge.clone()).layer(from_fn_with_state(edge, edge::guard));
         Router::new()
             .nest(&base_path, routes)
+            .merge(around)
             .fallback(async || reply::no_such_path())
     }
+}
+
+/// What clients read about signing in.
+fn protected_resource(edge: Arc<Edge>) -> Router {
+    Router::new()
+        .route(WELL_KNOWN, get(edge::protected_resource))
+        .route(
+            &format!("{WELL_KNOWN}/{{*path}}"),
+            get(edge::protected_resource),
+        )
+        .with_state(edge)
 }
 
 type MakeHandler<H> = dyn Fn(Endpoint, Transport) -> H + Send + Sync;
@@ -212,10 +228,12 @@ impl<H: ServerHandler> App<H> {
         let make = self.make.clone();
         let sessions = Sessions::new(self.parts.metrics.clone(), self.max_sessions);
         let direct = (self.direct)(endpoint.clone());
+        let step_up = StepUp::new(self.parts.clone(), endpoint.clone());
         McpEndpoint::new(
             move || make(endpoint.clone(), Transport::Http),
             Arc::new(sessions),
             direct,
+            step_up,
             self.options.clone(),
         )
     }

@@ -12,9 +12,10 @@ pub(crate) mod reply;
 mod sessions;
 mod sse;
 pub mod stdio;
+mod step_up;
 
 pub use allow::{AllowedHost, AllowedOrigin};
 pub use edge::PeerAddress;
 
 pub(crate) use detach::detach;
-pub(crate) use edge::Identity;
+pub(crate) use edge::{BeyondScope, Identity};

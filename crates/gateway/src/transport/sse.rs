@@ -19,6 +19,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::{Stream, StreamExt as _, stream};
 use homelab_core::call::Transport;
 use homelab_core::error::{Code, ToolError};
+use homelab_core::policy::Tightening;
 use homelab_core::server::Endpoint;
 use http::header::CACHE_CONTROL;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -61,6 +62,8 @@ struct Door {
 struct Session {
     endpoint: Endpoint,
     credential: String,
+    /// What the stream was opened with; messages may tighten it further for themselves.
+    bounds: Option<Arc<Tightening>>,
     inbound: mpsc::Sender<ClientJsonRpcMessage>,
     unanswered: watch::Sender<usize>,
 }
@@ -94,6 +97,10 @@ impl SseDoor {
         let Some((id, session)) = found else {
             return reply::no_such_session();
         };
+        if let Some(identity) = Identity::of(&parts.extensions) {
+            let bounded = identity.bounded(session.bounds.clone());
+            parts.extensions.insert(bounded);
+        }
         let body = match body::read(body, self.0.max_body).await {
             Ok(body) => body,
             Err(unread) => return unread.response(),
@@ -191,6 +198,7 @@ pub(super) fn open<H: ServerHandler>(
     let session = Session {
         endpoint,
         credential: identity.principal.credential.clone(),
+        bounds: identity.principal.tightening.clone(),
         inbound,
         unanswered: unanswered.clone(),
     };

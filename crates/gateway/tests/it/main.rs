@@ -5,6 +5,8 @@
 )]
 
 mod auth;
+mod auth_matrix;
+mod auth_tokens;
 mod conformance;
 mod logs;
 mod metrics;

@@ -125,6 +125,7 @@ async fn look(args: &Args, session: &Session, findings: &mut Findings) -> Result
         );
     }
     network::listeners(&loaded.config, findings).await;
+    network::sign_in(&loaded.config, &session.redactor, findings).await;
     let path = session.locate_data_dir(&loaded.config)?;
     if !path.exists() {
         let text = format!("`{}` does not exist yet", path.display());

@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use homelab_core::redact::Redactor;
 use homelab_core::server::HealthStatus;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use super::Findings;
 use crate::config::{Config, refuse_open_listener};
+use crate::serve::auth::methods;
 use crate::services::Services;
 
 /// How long a server may take to say how it is.
@@ -37,6 +39,35 @@ pub(super) async fn listeners(config: &Config, findings: &mut Findings) {
                 check,
                 format!("{address} cannot be listened on: {error}"),
                 "choose another address in `server.listen`",
+            ),
+        }
+    }
+}
+
+/// The issuers of tokens, and who is let off the rule about text by outsiders.
+pub(super) async fn sign_in(config: &Config, redactor: &Redactor, findings: &mut Findings) {
+    for name in &config.auth.taint_off {
+        findings.ok(
+            "taint",
+            format!(
+                "off for `{name}`: its changes need no approval after it read text by outsiders"
+            ),
+        );
+    }
+    let Ok(methods) = methods(config, redactor) else {
+        // The configuration's own check has said so.
+        return;
+    };
+    let Some(issuers) = &methods.issuers else {
+        return;
+    };
+    for (name, looked) in issuers.check().await {
+        match looked {
+            Ok(()) => findings.ok("issuer", format!("`{name}`: its keys can be read")),
+            Err(error) => findings.broken(
+                "issuer",
+                format!("`{name}`: its keys cannot be read: {error}"),
+                "correct `url` in `[[auth.issuers]]`: it is where its `/.well-known/` documents are",
             ),
         }
     }

@@ -17,8 +17,10 @@ pub struct TlsFiles {
     /// Its private key: PKCS #8, PKCS #1 or SEC 1.
     pub key: PathBuf,
     /// Certificate authorities of clients. With this, a client without a certificate of theirs is
-    /// refused in the handshake.
+    /// refused in the handshake, unless it is optional.
     pub client_ca: Option<PathBuf>,
+    /// Whether a client may come without a certificate; one of another authority is refused.
+    pub client_optional: bool,
 }
 
 /// Why TLS could not be set up.
@@ -70,9 +72,13 @@ impl TlsFiles {
                     roots.add(certificate).map_err(TlsError::Unusable)?;
                 }
                 let verifier =
-                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-                        .build()
-                        .map_err(TlsError::ClientCa)?;
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                let verifier = if self.client_optional {
+                    verifier.allow_unauthenticated()
+                } else {
+                    verifier
+                };
+                let verifier = verifier.build().map_err(TlsError::ClientCa)?;
                 builder.with_client_cert_verifier(verifier)
             }
         };

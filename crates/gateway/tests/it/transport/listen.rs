@@ -190,6 +190,7 @@ impl Authority {
             cert: self.file("cert.pem", &certificate.pem()),
             key: self.file("key.pem", &key.serialize_pem()),
             client_ca: mutual.then(|| self.file("ca.pem", &self.certificate.pem())),
+            client_optional: false,
         }
     }
 

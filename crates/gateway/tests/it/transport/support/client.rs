@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -61,6 +62,14 @@ impl Answer {
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
+        Self::over(stream, address).await
+    }
+
+    /// Over a stream that leads to the address.
+    pub(crate) async fn over(
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        address: SocketAddr,
+    ) -> Self {
         let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
         let connection = tokio::spawn(async move {
             connection.await.ok();
@@ -80,6 +89,8 @@ impl Client {
             parts.headers.insert(HOST, host);
         }
         let request = Request::from_parts(parts, body);
+        // The end of the last answer may not have been noticed yet.
+        self.sender.ready().await.expect("an open connection");
         timeout(LONG, self.sender.send_request(request))
             .await
             .expect("an answer in time")
