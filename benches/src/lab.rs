@@ -3,9 +3,14 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
+use homelab_core::clock::{OsEntropy, SystemClock};
+use homelab_core::page::PageRequest;
+use homelab_core::store::AuditFilter;
+use homelab_store::{Database, Target};
 use homelab_testkit::{Proc, command, free_port, wait_for_port};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -20,6 +25,8 @@ pub(crate) struct Lab {
     pub(crate) program: PathBuf,
     /// An agent key of role operator.
     pub(crate) key: String,
+    /// The owner's key.
+    owner: String,
 }
 
 /// The name of the device with this number.
@@ -41,13 +48,44 @@ impl Lab {
             folder: tempfile::tempdir()?,
             program: program.canonicalize().context("the release build")?,
             key: String::new(),
+            owner: String::new(),
         };
         let printed = lab.run(&["keys", "init", "--json"])?;
         let keys: Value = serde_json::from_str(&printed)?;
-        let key = keys["agent"]["key"].as_str().context("an agent key")?;
+        let key = |kind: &str| keys[kind]["key"].as_str().map(str::to_owned);
         Ok(Self {
-            key: key.to_owned(),
+            key: key("agent").context("an agent key")?,
+            owner: key("owner").context("an owner key")?,
             ..lab
+        })
+    }
+
+    /// Makes an agent key of this role.
+    pub(crate) fn create_key(&self, name: &str, role: &str) -> anyhow::Result<String> {
+        let arguments = ["keys", "create", "--name", name, "--role", role, "--json"];
+        let mut command = self.command(&arguments);
+        let output = command.env("HOMELAB_OWNER_KEY", &self.owner).output()?;
+        let made: Value = serde_json::from_slice(&output.stdout)?;
+        Ok(made["key"].as_str().context("a key")?.to_owned())
+    }
+
+    /// How many rows the audit has.
+    pub(crate) fn audit_rows(&self) -> anyhow::Result<usize> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            let target = Target::Sqlite {
+                path: self.database(),
+            };
+            let database =
+                Database::open(&target, Arc::new(SystemClock), Arc::new(OsEntropy)).await?;
+            let audit = database.stores().audit;
+            let shown = audit
+                .show(&AuditFilter::default(), &PageRequest::first(1))
+                .await?;
+            database.close().await;
+            Ok(usize::try_from(shown.total)?)
         })
     }
 

@@ -118,8 +118,54 @@ async fn ask(
     Ok(latencies)
 }
 
+/// Asks one question on one connection for `seconds`, each answer to be a refusal with this status
+/// or to slow down (429); how many there are for each second.
+pub(crate) fn refusals(
+    port: u16,
+    question: &Question,
+    status: u16,
+    seconds: u64,
+) -> anyhow::Result<f64> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let (refused, limited) = (format!("HTTP/1.1 {status} "), "HTTP/1.1 429 ");
+    runtime.block_on(async {
+        let mut stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
+        stream.set_nodelay(true)?;
+        let mut buffer = Vec::with_capacity(64 * 1024);
+        let length = Duration::from_secs(seconds);
+        let start = Instant::now();
+        let mut answers = 0_u32;
+        while start.elapsed() < length {
+            exchange(&mut stream, question, &mut buffer).await?;
+            let is_refusal = buffer.starts_with(refused.as_bytes())
+                && memmem::find(&buffer, b"\"isError\":false").is_none();
+            ensure!(
+                is_refusal || buffer.starts_with(limited.as_bytes()),
+                "not refused: {}",
+                String::from_utf8_lossy(&buffer)
+            );
+            answers += 1;
+        }
+        Ok(f64::from(answers) / length.as_secs_f64())
+    })
+}
+
 /// Asks once and reads the whole answer, which must be the right one.
 async fn answer(
+    stream: &mut TcpStream,
+    question: &Question,
+    buffer: &mut Vec<u8>,
+) -> anyhow::Result<()> {
+    exchange(stream, question, buffer).await?;
+    let right = buffer.starts_with(b"HTTP/1.1 200") && question.expected.find(buffer).is_some();
+    ensure!(right, "a wrong answer: {}", String::from_utf8_lossy(buffer));
+    Ok(())
+}
+
+/// Asks once and reads the whole answer.
+async fn exchange(
     stream: &mut TcpStream,
     question: &Question,
     buffer: &mut Vec<u8>,
@@ -133,8 +179,6 @@ async fn answer(
             whole = length(buffer)?;
         }
     }
-    let right = buffer.starts_with(b"HTTP/1.1 200") && question.expected.find(buffer).is_some();
-    ensure!(right, "a wrong answer: {}", String::from_utf8_lossy(buffer));
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 mod bare;
 mod budgets;
 mod compare;
+mod flood;
 mod import;
 mod lab;
 mod load;
@@ -13,6 +14,9 @@ mod sse;
 use std::io::{self, Write};
 
 use anyhow::{Context as _, bail};
+
+/// How long one client is refused in the whole run.
+const FLOOD_SECONDS: u64 = 60;
 
 /// Prints one line of a report.
 fn say(line: &str) -> anyhow::Result<()> {
@@ -66,7 +70,15 @@ fn main() -> anyhow::Result<()> {
                 seconds,
             )?;
             sse::report(&lab, seconds)?;
-            policy::report(&lab, seconds)
+            policy::report(&lab, seconds)?;
+            flood::report(&lab, FLOOD_SECONDS)
+        }
+        Some("flood") => {
+            let program = option(&arguments, "--program", None)?;
+            let seconds = option(&arguments, "--seconds", Some("60"))?.parse()?;
+            let lab = lab::Lab::new(program.as_ref())?;
+            import::report(&lab)?;
+            flood::report(&lab, seconds)
         }
         Some("sse") => {
             let program = option(&arguments, "--program", None)?;

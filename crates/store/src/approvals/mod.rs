@@ -83,6 +83,32 @@ const LIST_BOTH: &str = list!(
      AND ((state = $4 AND until > $5) OR (state IN ($6, $7, $8) AND until <= $5))"
 );
 
+/// The answer to a new approval where nothing is to be kept.
+async fn settled(
+    conn: &mut Conn<'_>,
+    new: &Approval,
+    most: u32,
+    cool_down: Duration,
+) -> StoreResult<Option<Asked>> {
+    let (now, digest) = (new.created_at, new.digest.as_str());
+    let alive = [digest.into(), now.0.into()];
+    if let Some(same) = conn.one(ENTITY, ALIVE_OF_DIGEST, &alive, read).await? {
+        return Ok(Some(Asked::Same(same)));
+    }
+    let denied = [digest.into(), earlier(now, cool_down).into()];
+    if let Some(denied) = conn.one(ENTITY, DENIED_OF_DIGEST, &denied, read).await? {
+        return Ok(Some(Asked::DeniedBefore(denied)));
+    }
+    let credential = new.requester.credential.as_str();
+    let pending = conn
+        .one(ENTITY, PENDING, &[credential.into(), now.0.into()], |row| {
+            row.count("pending")
+        })
+        .await?;
+    let is_full = pending.unwrap_or_default() >= u64::from(most);
+    Ok(is_full.then_some(Asked::TooMany))
+}
+
 /// [`Approvals`] on either engine.
 pub(crate) struct ApprovalStore(pub(crate) Shared);
 
@@ -96,26 +122,20 @@ impl Approvals for ApprovalStore {
                 detail: "a new approval is pending".into(),
             });
         }
+        // A caller in a loop gets its answer by reads alone, so that it holds up no writer.
+        let mut session = self.0.db.point().await?;
+        if let Some(answer) = settled(&mut session.conn(), &new, most, cool_down).await? {
+            return Ok(answer);
+        }
+        drop(session);
         let body = body(&new)?;
         let (now, digest) = (new.created_at, new.digest.as_str());
+        let credential = new.requester.credential.as_str();
         let mut tx = self.0.db.write(Lock::Approvals).await?;
         let mut conn = tx.conn();
-        let alive = [digest.into(), now.0.into()];
-        if let Some(same) = conn.one(ENTITY, ALIVE_OF_DIGEST, &alive, read).await? {
-            return Ok(Asked::Same(same));
-        }
-        let denied = [digest.into(), earlier(now, cool_down).into()];
-        if let Some(denied) = conn.one(ENTITY, DENIED_OF_DIGEST, &denied, read).await? {
-            return Ok(Asked::DeniedBefore(denied));
-        }
-        let credential = new.requester.credential.as_str();
-        let pending = conn
-            .one(ENTITY, PENDING, &[credential.into(), now.0.into()], |row| {
-                row.count("pending")
-            })
-            .await?;
-        if pending.unwrap_or_default() >= u64::from(most) {
-            return Ok(Asked::TooMany);
+        // Once more behind the lock: another call may have come in between.
+        if let Some(answer) = settled(&mut conn, &new, most, cool_down).await? {
+            return Ok(answer);
         }
         let args = [
             new.id.as_str().into(),
@@ -142,7 +162,7 @@ impl Approvals for ApprovalStore {
         if id.contains('\0') {
             return Ok(None);
         }
-        let mut session = self.0.db.read().await?;
+        let mut session = self.0.db.point().await?;
         let found = session
             .conn()
             .one(ENTITY, BY_ID, &[id.into()], read)
