@@ -231,10 +231,14 @@ impl Conn<'_> {
         {
             return found.map(|rows| rows.into_iter().next());
         }
-        on!(self, c => {
-            let row = statement!(sql, args).fetch_optional(&mut **c).await.map_err(refused)?;
-            row.map(|row| read(Row::new(entity, &row as &dyn Cells))).transpose()
+        // Boxed, so that point reads do not carry the drivers' state around.
+        Box::pin(async {
+            on!(self, c => {
+                let row = statement!(sql, args).fetch_optional(&mut **c).await.map_err(refused)?;
+                row.map(|row| read(Row::new(entity, &row as &dyn Cells))).transpose()
+            })
         })
+        .await
     }
 
     /// All rows, turned into `T` as they arrive.
@@ -251,11 +255,11 @@ impl Conn<'_> {
             return found;
         }
         let mut found = Vec::new();
-        self.each(entity, sql, args, |row| {
+        let take = |row: Row<'_>| {
             found.push(read(row)?);
             Ok(())
-        })
-        .await?;
+        };
+        Box::pin(self.each(entity, sql, args, take)).await?;
         Ok(found)
     }
 

@@ -111,6 +111,9 @@ pub(crate) use table;
 pub(crate) struct RecordSql {
     /// By id `$1` or sort key `$2`; the id wins.
     pub(crate) get: &'static str,
+    /// The same for [`crate::direct`]: SQLite takes the parts one after the other and stops at the
+    /// first row, and needs no sorter for one row, which costs half as much again.
+    pub(crate) get_in_turn: &'static str,
     /// All whose `id` or `sort_key` is in the rows of `$1`; a row found by both comes twice.
     pub(crate) existing: &'static str,
     /// Id, name and sort key of those whose `sort_key` is in the rows of `$1`.
@@ -158,6 +161,12 @@ macro_rules! record_table {
                 "SELECT t.id, t.updated_at" $(, ", t.\"", $c, "\"")+, $joined, " FROM ", $table,
                 " t WHERE t.id = $1 OR t.sort_key = $2",
                 " ORDER BY CASE WHEN t.id = $1 THEN 0 ELSE 1 END LIMIT 1"
+            ),
+            get_in_turn: concat!(
+                "SELECT t.id, t.updated_at" $(, ", t.\"", $c, "\"")+, $joined, " FROM ", $table,
+                " t WHERE t.id = $1 UNION ALL ",
+                "SELECT t.id, t.updated_at" $(, ", t.\"", $c, "\"")+, $joined, " FROM ", $table,
+                " t WHERE t.sort_key = $2 LIMIT 1"
             ),
             existing: concat!(
                 "SELECT t.id, t.updated_at" $(, ", t.\"", $c, "\"")+, $joined, " FROM ", $table,

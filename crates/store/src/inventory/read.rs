@@ -20,9 +20,13 @@ pub(super) async fn get<R: Stored>(conn: &mut Conn<'_>, key: &str) -> StoreResul
         return Ok(None);
     }
     let sort_key = R::sort_key(key);
+    let sql = match conn {
+        Conn::Point(_) => R::SQL.get_in_turn,
+        Conn::Sqlite(_) | Conn::Postgres(_) => R::SQL.get,
+    };
     conn.one(
         R::ENTITY,
-        R::SQL.get,
+        sql,
         &[key.into(), sort_key.as_deref().into()],
         R::read,
     )
