@@ -123,7 +123,7 @@ impl Services {
                 most_tokens: config.limits.answer_tokens,
             },
         });
-        let caller: Weak<dyn Caller> = Arc::downgrade(&dispatcher);
+        let caller: Weak<dyn Caller> = Arc::downgrade(&dispatcher) as _;
         control.connect(caller);
         let uid = uid(data.path());
         Ok(Self {
