@@ -14,7 +14,7 @@ const MOST: usize = 64;
 struct Key {
     id: Option<String>,
     algorithms: Vec<Algorithm>,
-    key: DecodingKey,
+    verifies: DecodingKey,
 }
 
 /// All keys of an issuer at one time.
@@ -53,7 +53,7 @@ impl KeySet {
         let fitting: Vec<&DecodingKey> = named
             .into_iter()
             .filter(|key| key.algorithms.contains(&algorithm))
-            .map(|key| &key.key)
+            .map(|key| &key.verifies)
             .collect();
         if fitting.is_empty() {
             return Err(Fault::WrongAlgorithm);
@@ -106,7 +106,7 @@ fn key(value: &Value) -> Option<Key> {
     }
     Some(Key {
         id: jwk.common.key_id.clone(),
-        key: DecodingKey::from_jwk(&jwk).ok()?,
+        verifies: DecodingKey::from_jwk(&jwk).ok()?,
         algorithms,
     })
 }
