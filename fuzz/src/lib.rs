@@ -1,5 +1,7 @@
 //! What the targets share: one server with one tool, behind the real pipeline and transports.
 
+#[path = "../../crates/gateway/tests/it/support/approvals.rs"]
+mod approvals;
 mod stores;
 
 use std::sync::Arc;
@@ -11,15 +13,16 @@ use homelab_core::call::{CallContext, CredentialKind, Principal};
 use homelab_core::clock::{ManualClock, SeededEntropy};
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::net::{Cidr, Ip, Mac};
-use homelab_core::policy::Role;
+use homelab_core::policy::{Role, RoleDefaults};
 use homelab_core::redact::Redactor;
 use homelab_core::server::{Health, Registry, Server};
 use homelab_core::tool::{Inverse, Preview, Ran, Target, ToolDef, ToolInfo, tool};
 use homelab_core::tools;
+use homelab_gateway::approval::{ApprovalParts, ApprovalService, Faults};
 use homelab_gateway::auth::{AuthParts, Authenticator, WithoutKey};
-use homelab_gateway::mcp::{HandlerParts, ToolListChanges};
+use homelab_gateway::mcp::{HandlerParts, Sealer, ToolListChanges};
 use homelab_gateway::metrics::{Build, Metrics};
-use homelab_gateway::pipeline::{Dispatcher, DispatcherParts, PipelineOptions, RoleDefaults};
+use homelab_gateway::pipeline::{Dispatcher, DispatcherParts, PipelineOptions};
 use homelab_gateway::transport::http::{HttpOptions, HttpParts, router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -162,6 +165,7 @@ pub struct Fixture {
     /// What the transports share.
     pub handler: Arc<HandlerParts>,
     registry: Arc<ArcSwap<Registry>>,
+    approvals: Arc<ApprovalService>,
 }
 
 impl Fixture {
@@ -179,11 +183,25 @@ impl Fixture {
         });
         let clock = Arc::new(ManualClock::default());
         let entropy = Arc::new(SeededEntropy::new(1));
+        let held = ApprovalService::new(ApprovalParts {
+            store: Arc::new(approvals::MemoryApprovals::default()),
+            log: Arc::new(stores::NoAudit),
+            signals: Arc::new(approvals::MemorySignals::default()),
+            audit: Arc::new(stores::NoAudit),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            metrics: metrics.clone(),
+            faults: Faults::default(),
+        });
         let dispatcher = Dispatcher::new(DispatcherParts {
             registry: registry.clone(),
             settings: Arc::new(stores::NoSettings),
             audit: Arc::new(stores::NoAudit),
             policy: Arc::new(RoleDefaults),
+            approvals: held.clone(),
+            taints: Arc::new(approvals::MemoryTaints::default()),
+            everywhere: None,
+            kill_file: None,
             clock: clock.clone(),
             entropy: entropy.clone(),
             redactor: Redactor::default(),
@@ -197,12 +215,14 @@ impl Fixture {
             clock,
             entropy,
             shutdown: CancellationToken::new(),
+            sealer: Sealer::new([7; 32]),
             output_schemas_in_aggregate: true,
         });
         Self {
             dispatcher,
             handler,
             registry,
+            approvals: held,
         }
     }
 
@@ -219,6 +239,7 @@ impl Fixture {
                 without_key: WithoutKey::Is(Role::Operator),
             }),
             registry: self.registry.clone(),
+            approvals: Some(self.approvals.clone()),
             ready: Arc::new(stores::Ready),
             options: HttpOptions::default(),
         })
@@ -233,7 +254,12 @@ impl Default for Fixture {
 
 /// A caller with every right.
 pub fn principal() -> Arc<Principal> {
-    Arc::new(Principal::new("fuzz", "fuzz", CredentialKind::Local, Role::Admin))
+    Arc::new(Principal::new(
+        "fuzz",
+        "fuzz",
+        CredentialKind::Local,
+        Role::Admin,
+    ))
 }
 
 /// Runs to the end, on time that passes at once while everybody waits; panics if the end does not

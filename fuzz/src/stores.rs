@@ -1,9 +1,10 @@
 //! Stores that hold nothing.
 
 use async_trait::async_trait;
-use homelab_core::audit::AuditEntry;
+use homelab_core::audit::{AuditEntry, ChainHead, ChainedEntry};
 use homelab_core::clock::Micros;
-use homelab_core::store::{ApiKey, AuditSink, Keys, Settings, StoreResult};
+use homelab_core::page::{Page, PageRequest};
+use homelab_core::store::{ApiKey, AuditFilter, AuditLog, AuditSink, Keys, Settings, StoreResult};
 use homelab_gateway::rest::Readiness;
 
 pub(crate) struct NoSettings;
@@ -37,6 +38,34 @@ impl AuditSink for NoAudit {
 
     async fn flush(&self) -> StoreResult<()> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl AuditLog for NoAudit {
+    async fn append(&self, _: &[ChainedEntry], _: &ChainHead) -> StoreResult<()> {
+        Ok(())
+    }
+
+    async fn append_legacy(&self, _: &[AuditEntry]) -> StoreResult<()> {
+        Ok(())
+    }
+
+    async fn show(&self, _: &AuditFilter, page: &PageRequest) -> StoreResult<Page<ChainedEntry>> {
+        Ok(Page::from_rows(
+            Vec::new(),
+            page,
+            0,
+            |row: &ChainedEntry| row.entry.id.clone(),
+        ))
+    }
+
+    async fn scan(&self, _: Option<(String, i64)>, _: u32) -> StoreResult<Vec<ChainedEntry>> {
+        Ok(Vec::new())
+    }
+
+    async fn heads(&self) -> StoreResult<Vec<ChainHead>> {
+        Ok(Vec::new())
     }
 }
 

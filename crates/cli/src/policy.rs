@@ -1,5 +1,6 @@
 //! The rules of the configuration, against the tools that are compiled in.
 
+use homelab_gateway::approval::{Control, KIND as CONTROL};
 use homelab_policy::{Catalogue, PolicyConfig, Problem, RuleSet};
 use serde_json::Value;
 
@@ -31,6 +32,8 @@ fn catalogue(config: &Config) -> Catalogue {
     for kind in servers::kinds() {
         catalogue.add_kind(kind.name, &kind.catalogue());
     }
+    catalogue.add_kind(CONTROL, &Control::catalogue());
+    catalogue.add_instance(CONTROL, CONTROL);
     for instance in servers::instances(config) {
         catalogue.add_instance(&instance.name, instance.kind.name);
     }

@@ -52,13 +52,7 @@ pub struct Control {
 impl Control {
     /// Without a pipeline yet; see [`Control::connect`].
     pub fn new(approvals: Arc<ApprovalService>, log: Arc<dyn AuditLog>) -> Arc<Self> {
-        let tools = tools![
-            approval_wait,
-            approval_status,
-            approval_list,
-            approval_cancel,
-            undo
-        ];
+        let tools = tools();
         Arc::new(Self {
             desk: Desk {
                 approvals,
@@ -70,10 +64,25 @@ impl Control {
         })
     }
 
+    /// Its tools, without anything behind them.
+    pub fn catalogue() -> Vec<ToolInfo> {
+        tools().into_iter().map(|tool| tool.info).collect()
+    }
+
     /// Names the pipeline that `undo` calls; the first one stays.
     pub fn connect(&self, caller: Weak<dyn Caller>) {
         self.desk.caller.get_or_init(|| caller);
     }
+}
+
+fn tools() -> Vec<ToolDef<Desk>> {
+    tools![
+        approval_wait,
+        approval_status,
+        approval_list,
+        approval_cancel,
+        undo
+    ]
 }
 
 impl Server for Control {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use homelab_core::policy::{Role, role_default};
 use homelab_core::server::{ListedTool, aggregated_name};
 use homelab_core::tool::{Annotations, ToolInfo};
+use homelab_gateway::approval::{Control, KIND as CONTROL};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -72,14 +73,13 @@ impl Entry {
 
 /// Every tool that is compiled in, configured or not, in a fixed order.
 pub(crate) fn everything() -> Vec<Entry> {
-    servers::kinds()
-        .iter()
-        .flat_map(|kind| {
-            let tools = kind.catalogue();
-            tools
-                .iter()
-                .map(|info| Entry::of(kind.name, info))
-                .collect::<Vec<_>>()
-        })
-        .collect()
+    let mut entries = Vec::new();
+    for kind in servers::kinds() {
+        let tools = kind.catalogue();
+        entries.extend(tools.iter().map(|info| Entry::of(kind.name, info)));
+    }
+    // What every endpoint has besides.
+    let tools = Control::catalogue();
+    entries.extend(tools.iter().map(|info| Entry::of(CONTROL, info)));
+    entries
 }
