@@ -40,7 +40,8 @@ struct Device {
 #[derive(FromRow, Serialize)]
 struct Service {
     id: String,
-    service_name: String,
+    #[sqlx(rename = "service_name")]
+    name: String,
     r#type: Option<String>,
     url: Option<String>,
     port: Option<i64>,
