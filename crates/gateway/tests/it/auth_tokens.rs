@@ -44,7 +44,7 @@ fn options(url: Option<String>) -> IssuerOptions {
         },
         audiences: None,
         algorithms: Algorithm::DEFAULT.to_vec(),
-        leeway: Duration::from_secs(60),
+        leeway: Duration::from_mins(1),
         claims: ClaimNames::default(),
         roles: RoleMap {
             groups: BTreeMap::new(),

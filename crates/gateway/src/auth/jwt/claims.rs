@@ -163,7 +163,7 @@ mod tests {
             claims.as_object().unwrap(),
             &audiences,
             now,
-            Duration::from_secs(60),
+            Duration::from_mins(1),
         )
     }
 

@@ -67,7 +67,9 @@ fn stands(state: State) -> Stands {
         State::AgentKey
         | State::OpenWebUiUser
         | State::OpenWebUiUserFromElsewhere
-        | State::ForeignSession => For(Role::Operator, None),
+        | State::ForeignSession
+        | State::Certificate
+        | State::ProxyUser => For(Role::Operator, None),
         State::OwnerKey => For(Role::Admin, None),
         State::ReadOnlyHeader => ForReadsOnly(Role::Operator),
         State::TokenToRead => For(Role::Operator, Some(Scope::Read)),
@@ -75,7 +77,6 @@ fn stands(state: State) -> Stands {
         State::TokenToWriteOfViewer => For(Role::Viewer, Some(Scope::Write)),
         State::TokenOfAdmin | State::TokenOfPss => For(Role::Admin, Some(Scope::Admin)),
         State::TokenToWriteOfAdmin => For(Role::Admin, Some(Scope::Write)),
-        State::Certificate | State::ProxyUser => For(Role::Operator, None),
         State::CertificateOfOtherAuthority => ForNobody(Outcome::NoConnection),
         State::TokenWithoutScope => ForNobody(Outcome::BeyondScope),
         State::TokenWithoutRole | State::ProxyUserWithoutRole | State::OpenWebUiPending => {

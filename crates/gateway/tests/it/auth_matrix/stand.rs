@@ -277,7 +277,7 @@ fn methods(issuer: &Issuer, base_path: &str) -> Methods {
         },
         audiences: None,
         algorithms: Algorithm::DEFAULT.to_vec(),
-        leeway: Duration::from_secs(60),
+        leeway: Duration::from_mins(1),
         claims: ClaimNames::default(),
         roles: RoleMap {
             groups: BTreeMap::from([
