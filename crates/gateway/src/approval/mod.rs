@@ -6,12 +6,15 @@
 //! store each, so any number of processes on one database agree.
 
 mod control;
+mod errors;
 mod fault;
-pub(crate) mod service;
+mod service;
 mod undo;
 
 pub use control::{Control, KIND};
+pub use errors::VoteError;
 pub use fault::{FaultPoint, Faults};
-pub use service::{ApprovalParts, ApprovalService, Ballot, VoteError};
+pub use service::{ApprovalParts, ApprovalService, Ballot};
 
+pub(crate) use errors::{denied, waiting};
 pub(crate) use service::Held;

@@ -19,9 +19,9 @@ use homelab_core::store::{
 };
 use homelab_core::tool::Preview;
 use serde_json::json;
-use thiserror::Error;
 use tokio::time::Instant;
 
+use super::errors::{VoteError, clipped, denied, not_usable, refused, unknown};
 use super::{FaultPoint, Faults};
 use crate::metrics::Metrics;
 use crate::trail::{Durability, Trail};
@@ -30,8 +30,6 @@ use crate::trail::{Durability, Trail};
 const GRACE: Duration = Duration::from_secs(30);
 /// Longest that somebody who waits goes without a look: news may come between a look and the wait.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// Longest comment that is kept.
-const LONGEST_COMMENT: usize = 500;
 
 /// What an [`ApprovalService`] is made of.
 pub struct ApprovalParts {
@@ -87,46 +85,6 @@ pub struct Ballot<'a> {
     pub comment: Option<String>,
     /// The digest of what they were shown.
     pub digest: &'a str,
-}
-
-/// Why a word did not count.
-#[derive(Debug, Error)]
-pub enum VoteError {
-    /// There is no such approval.
-    #[error("no approval `{0}`")]
-    NotFound(String),
-    /// It may not be decided like this.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// The database failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl From<VoteError> for ToolError {
-    fn from(error: VoteError) -> Self {
-        match error {
-            VoteError::NotFound(_) => Self::not_found(error.to_string())
-                .hint("`homelab-mcp approvals list` shows what is waiting"),
-            VoteError::Refused(refusal) => refused(refusal),
-            VoteError::Store(error) => error.into(),
-        }
-    }
-}
-
-fn refused(refusal: Refusal) -> ToolError {
-    let code = match refusal {
-        Refusal::State(_) | Refusal::Digest => Code::Conflict,
-        _ => Code::PermissionDenied,
-    };
-    ToolError::new(code, refusal.to_string()).reason(match refusal {
-        Refusal::State(_) => "approval_state",
-        Refusal::Digest => "approval_changed",
-        Refusal::SelfApproval => "self_approval",
-        Refusal::NotAnOwner => "not_an_owner",
-        Refusal::SamePerson => "same_person",
-        Refusal::OtherCaller => "other_caller",
-    })
 }
 
 impl ApprovalService {
@@ -440,73 +398,6 @@ impl ApprovalService {
 
 fn may_see(caller: &Principal, approval: &Approval) -> bool {
     caller.kind == CredentialKind::Owner || caller.credential == approval.requester.credential
-}
-
-fn unknown(id: &str) -> ToolError {
-    VoteError::NotFound(clipped(id)).into()
-}
-
-fn clipped(text: &str) -> String {
-    homelab_core::render::printable(text)
-        .chars()
-        .take(LONGEST_COMMENT)
-        .collect()
-}
-
-/// The call was refused by a person.
-pub(crate) fn denied(approval: &Approval) -> ToolError {
-    let by = approval.votes.iter().rev().find(|vote| !vote.approve);
-    let mut message = format!("`{}` was refused", approval.action.tool);
-    if let Some(vote) = by {
-        message = format!("{message} by {}", vote.principal);
-        if let Some(comment) = &vote.comment {
-            message = format!("{message}: {comment}");
-        }
-    }
-    ToolError::new(Code::ApprovalDenied, message)
-        .approval_id(&*approval.id)
-        .retryable(false)
-        .hint("do not repeat it; ask the user what they want instead")
-}
-
-/// The call waits.
-pub(crate) fn waiting(approval: &Approval, listed_name: &str) -> ToolError {
-    let who = match approval.needs {
-        homelab_core::policy::Decision::Confirm => "a person has to confirm it",
-        _ => "an owner has to approve it",
-    };
-    let id = &approval.id;
-    let mut message = format!("`{listed_name}` was not run yet: {who}");
-    if let Some(reason) = &approval.reason {
-        message = format!("{message} ({reason})");
-    }
-    ToolError::new(Code::ApprovalRequired, message)
-        .approval_id(&**id)
-        .retryable(false)
-        .hint(format!(
-            "tell the user that approval {id} is waiting until {until} (owners decide with \
-             `homelab-mcp approvals approve {id}`), call `approval_wait` with it, and when it says \
-             `approved`, repeat this call with the same arguments",
-            until = approval.until,
-        ))
-}
-
-/// It cannot be used any more.
-fn not_usable(id: &str, state: State) -> ToolError {
-    let error = ToolError::new(
-        Code::Conflict,
-        format!("approval {id} cannot be used: it is {}", state.as_str()),
-    )
-    .reason("approval_state")
-    .approval_id(id)
-    .retryable(false);
-    match state {
-        State::Unknown => error.hint(
-            "its run was cut off and may have had its effect: read the state before you ask again",
-        ),
-        State::Executing => error.hint("it is running now; see `approval_status`"),
-        _ => error.hint("call the tool again to ask anew"),
-    }
 }
 
 fn channel_name(channel: Channel) -> &'static str {

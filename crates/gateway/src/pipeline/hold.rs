@@ -13,8 +13,7 @@ use tokio::time::Instant;
 
 use super::job::{Admitted, Job};
 use super::{Pipeline, paths, shape};
-use crate::approval::service::{denied, waiting};
-use crate::approval::{Ballot, Held};
+use crate::approval::{Ballot, Held, denied, waiting};
 
 impl Pipeline {
     /// Ends when the call may begin: with the approval that lets it, or without one where it needs
