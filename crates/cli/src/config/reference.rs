@@ -153,8 +153,14 @@ pub(crate) fn toml(schemas: &Schemas) -> String {
     for section in sections(schemas) {
         file.add("");
         file.comment(section.description);
+        // What may be there several times has settings without a default: an example to fill in.
+        let sign = if section.place == Place::Once {
+            "#"
+        } else {
+            "# "
+        };
         if let Some(header) = section.header() {
-            file.add(format!("#{header}"));
+            file.add(format!("{sign}{header}"));
         }
         for entry in &section.entries {
             file.comment(description(entry.schema));
@@ -162,7 +168,7 @@ pub(crate) fn toml(schemas: &Schemas) -> String {
                 Some(value) if !value.is_null() => value.to_string(),
                 _ => example(entry.schema).to_owned(),
             };
-            file.add(format!("#{} = {value}", last(&entry.key)));
+            file.add(format!("{sign}{} = {value}", last(&entry.key)));
         }
     }
     file.into_text()

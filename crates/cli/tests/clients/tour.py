@@ -133,6 +133,17 @@ async def change(client, name):
     expect(refused.is_error, "nobody deletes without being asked", refused.content)
 
 
+async def be_held(client, name):
+    """What services answered was read: the next change waits for the owner, and reads go on."""
+    device = {"name": name, "notes": "changed after reading"}
+    held = failure(await client.call_tool("homelab_upsert_device", device), "approval_required")
+    expect(held["approval_id"] and not held["retryable"], "it waits", held)
+    waiting = success(await client.call_tool("approval_list", {"state": "pending"}))
+    ids = [one["approval_id"] for one in waiting["items"]]
+    expect(held["approval_id"] in ids, "the caller sees what waits", waiting)
+    success(await client.call_tool("homelab_get_device", {"name": name}))
+
+
 async def ask_for_text(client):
     result = await client.call_tool("homelab_list_devices", {"format": "text", "limit": 3})
     expect(not result.is_error, "text is an answer too", result.content)
@@ -154,8 +165,9 @@ async def story(spec):
         expect(list(await all_tools(client)) == list(tools), "the order of tools is fixed")
         await read(client, {name: tool.output_schema for name, tool in tools.items()})
         await be_told(client)
-        await follow_progress(client)
         await change(client, spec["device"])
+        await follow_progress(client)
+        await be_held(client, spec["device"])
         if not spec["output_schemas"]:
             await ask_for_text(client)
 

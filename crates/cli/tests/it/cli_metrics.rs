@@ -26,15 +26,19 @@ fn requests_to_upstreams_are_measured_by_instance_operation_and_status() {
     let before = scrape(port);
 
     // The server itself is a service that answers, one with a page that is missing, and one is down.
-    for (name, url) in [
+    let services = [
         ("well", format!("http://127.0.0.1:{port}/healthz")),
         ("gone", format!("http://127.0.0.1:{port}/no-such-page")),
         ("down", format!("http://{nobody}/")),
-    ] {
+    ];
+    for (name, url) in &services {
         let service = json!({ "name": name, "url": url });
         client
             .success("homelab_upsert_service", &service)
             .expect("a service");
+    }
+    // Only then: after their answers were read, a change would wait for the owner.
+    for (name, _) in &services {
         client
             .success("homelab_check_service_health", &json!({ "name": name }))
             .expect("a result");

@@ -135,11 +135,25 @@ fn a_command_line_that_makes_no_sense_ends_with_2() {
 }
 
 #[test]
-fn what_loses_data_runs_when_a_person_typed_it() {
+fn what_loses_data_runs_when_a_person_confirmed_it() {
     let place = Place::new();
     call(&place, "homelab_upsert_device", &json!({ "name": "old" })).ok();
+    let old = json!({ "name": "old" }).to_string();
 
-    call(&place, "homelab_delete_device", &json!({ "name": "old" })).ok();
+    let held = call(&place, "homelab_delete_device", &json!({ "name": "old" })).failed(3);
+    assert_eq!(held.json()["code"], "approval_required");
+    let left = call(&place, "homelab_list_devices", &json!({})).ok().json();
+    assert_eq!(left["total"], 1, "{left}");
+
+    let arguments = [
+        "tools",
+        "call",
+        "homelab_delete_device",
+        "--args",
+        &old,
+        "--yes",
+    ];
+    place.run(&arguments).ok();
 
     let left = call(&place, "homelab_list_devices", &json!({})).ok().json();
     assert_eq!(left["total"], 0, "{left}");

@@ -14,7 +14,7 @@ use crate::clients_support::{Gateway, Home};
 /// Every change of a device needs the owner.
 const RULES: &str = r#"
 [[policy.rules]]
-name = "devices are the owner's"
+name = "devices need the owner"
 tools = ["homelab_upsert_device"]
 decision = "approve"
 "#;
