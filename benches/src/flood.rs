@@ -15,7 +15,7 @@ const MOST: f64 = 2.0;
 /// Most growth of resident memory, bytes.
 const MEMORY: u64 = 16 * 1024 * 1024;
 /// Most new audit rows for each minute of flood, beyond those of the others' calls.
-const ROWS: usize = 500;
+const ROWS: f64 = 500.0;
 
 /// Measures each kind of refusal and prints a table.
 pub(crate) fn report(lab: &Lab, seconds: u64) -> anyhow::Result<()> {
@@ -55,10 +55,11 @@ pub(crate) fn report(lab: &Lab, seconds: u64) -> anyhow::Result<()> {
         let asked = others.per_second * f64::from(u32::try_from(seconds)?);
         // Queued rows are on disk by then.
         std::thread::sleep(Duration::from_secs(1));
-        #[expect(clippy::cast_precision_loss, reason = "a count of rows")]
-        let new = (lab.audit_rows()?.saturating_sub(rows)) as f64 - asked;
+        let all = u32::try_from(lab.audit_rows()?.saturating_sub(rows))?;
+        let new = f64::from(all) - asked;
         let times = others.p50.as_secs_f64() / alone.p50.as_secs_f64();
-        let few = new < ROWS as f64 * (seconds as f64 / 60.0).max(1.0);
+        let minutes = f64::from(u32::try_from(seconds)?) / 60.0;
+        let few = new < ROWS * minutes.max(1.0);
         say(&format!(
             "| {name} | {refused:.0} | {:.2?} | {times:.2} {} | {new:.0} {} |",
             others.p50,

@@ -56,7 +56,7 @@ fn rules(number: usize, asks: bool) -> Value {
     Value::Array(rules)
 }
 
-fn engine(catalogue: &Catalogue, rules: Value) -> anyhow::Result<(Engine, Duration)> {
+fn engine(catalogue: &Catalogue, rules: &Value) -> anyhow::Result<(Engine, Duration)> {
     let config = serde_json::from_value(json!({ "time_zone": "UTC", "rules": rules }))?;
     let started = Instant::now();
     let compiled = RuleSet::compile(&config, catalogue).map_err(|found| anyhow!("{found:#?}"))?;
@@ -108,7 +108,7 @@ pub(crate) fn decisions() -> anyhow::Result<()> {
         time(&RoleDefaults)?
     ))?;
     for (number, asks) in [(0, false), (10, false), (1_000, false), (1_000, true)] {
-        let (engine, took) = engine(&catalogue, rules(number, asks))?;
+        let (engine, took) = engine(&catalogue, &rules(number, asks))?;
         let condition = if asks {
             ", one of them with a condition on this tool"
         } else {

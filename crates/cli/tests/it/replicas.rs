@@ -40,13 +40,11 @@ fn ask(server: &Gateway, name: &str) -> String {
     let answer = client
         .post("homelab_upsert_device", &device(name))
         .expect("an answer");
-    let text = answer.text();
-    let at = text.find("approval_id").unwrap_or_else(|| panic!("{text}"));
-    let rest: String = text[at..].chars().skip("approval_id".len()).collect();
-    rest.chars()
-        .skip_while(|letter| !letter.is_ascii_hexdigit())
-        .take_while(|letter| letter.is_ascii_hexdigit() || *letter == '-')
-        .collect()
+    let message = answer.message().expect("a message");
+    let envelope = message["result"]["content"][1]["text"].as_str();
+    let envelope: Value = serde_json::from_str(envelope.expect("an envelope")).expect("JSON");
+    let id = envelope["approval_id"].as_str();
+    id.unwrap_or_else(|| panic!("{envelope}")).to_owned()
 }
 
 /// Calls once; whether it ran.

@@ -14,8 +14,7 @@ use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::page::{Page, PageRequest};
 use homelab_core::policy::Verdict;
 use homelab_core::store::{
-    ApprovalFilter, Approvals, Asked, AuditFilter, AuditLog, AuditSink, Signals, StoreError,
-    StoreResult, Topic,
+    ApprovalFilter, Approvals, Asked, AuditFilter, AuditLog, AuditSink, Signals, StoreResult, Topic,
 };
 use homelab_core::tool::Preview;
 use serde_json::json;
@@ -252,7 +251,7 @@ impl ApprovalService {
                 "a run ended that was not under way"
             ),
             Err(error) => {
-                tracing::warn!(approval.id = id, %error, "the approval does not know how its run ended")
+                tracing::warn!(approval.id = id, %error, "the approval does not know how its run ended");
             }
         }
     }

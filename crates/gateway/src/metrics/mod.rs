@@ -22,7 +22,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry};
 
 pub use handles::Counted;
 pub(crate) use handles::{ServerMetrics, ToolMetrics};
@@ -141,90 +141,103 @@ pub struct Metrics {
     unknown_tool: Arc<str>,
 }
 
+/// Registers a family and hands it back.
+fn known<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
+}
+
 impl Metrics {
     /// Registers every family.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "a list of families, one after the other"
+    )]
     pub fn new(build: Build) -> Arc<Self> {
         let mut registry = Registry::default();
-        let calls = Family::default();
-        let result_bytes = Histograms::new_with_constructor(|| Histogram::new(names::BYTES));
-        let inflight = Family::default();
-        let sessions = Family::default();
-        let backend_up = Family::default();
-        let backend_requests = Histograms::new_with_constructor(|| Histogram::new(names::SECONDS));
-        let backend_retries = Family::default();
-        let auth_failures = Family::default();
-        let audit_events = Family::<KindLabels, Counter>::default();
-        let audit_write_failures = Counter::default();
-        let approvals = Family::default();
-        let audit_pins = Family::default();
-        let operations = Histograms::new_with_constructor(|| Histogram::new(names::SECONDS));
-        let info = Family::<BuildLabels, Gauge>::default();
-
-        registry.register(
+        let info = known(
+            &mut registry,
             names::BUILD_INFO,
             "What this process was built from",
-            info.clone(),
+            Family::<BuildLabels, Gauge>::default(),
         );
-        registry.register(
+        let calls = known(
+            &mut registry,
             names::TOOL_CALLS,
             "Tool calls by how they ended",
-            calls.clone(),
+            Family::default(),
         );
-        registry.register(
+        let result_bytes = known(
+            &mut registry,
             names::TOOL_RESULT_BYTES,
             "Size of tool answers as JSON text",
-            result_bytes.clone(),
+            Histograms::new_with_constructor(|| Histogram::new(names::BYTES)),
         );
-        registry.register(
+        let inflight = known(
+            &mut registry,
             names::INFLIGHT,
             "Tool calls that are running",
-            inflight.clone(),
+            Family::default(),
         );
-        registry.register(names::SESSIONS, "Open client sessions", sessions.clone());
-        registry.register(
+        let sessions = known(
+            &mut registry,
+            names::SESSIONS,
+            "Open client sessions",
+            Family::default(),
+        );
+        let backend_up = known(
+            &mut registry,
             names::BACKEND_UP,
             "Whether the instance's upstream answered when it was last asked",
-            backend_up.clone(),
+            Family::default(),
         );
-        registry.register(
+        let backend_requests = known(
+            &mut registry,
             names::BACKEND_REQUEST_DURATION,
             "How long the instance's upstream took to answer a request, repetitions included",
-            backend_requests.clone(),
+            Histograms::new_with_constructor(|| Histogram::new(names::SECONDS)),
         );
-        registry.register(
+        let backend_retries = known(
+            &mut registry,
             names::BACKEND_RETRIES,
             "Repetitions of requests to the instance's upstream",
-            backend_retries.clone(),
+            Family::default(),
         );
-        registry.register(
+        let auth_failures = known(
+            &mut registry,
             names::AUTH_FAILURES,
             "Refused requests by what was wrong with their credential",
-            auth_failures.clone(),
+            Family::default(),
         );
-        registry.register(
+        let audit_events = known(
+            &mut registry,
             names::AUDIT_EVENTS,
             "Audit rows handed over by what they record",
-            audit_events.clone(),
+            Family::<KindLabels, Counter>::default(),
         );
-        registry.register(
+        let audit_write_failures = known(
+            &mut registry,
             names::AUDIT_WRITE_FAILURES,
             "Audit rows that could not be kept",
-            audit_write_failures.clone(),
+            Counter::default(),
         );
-        registry.register(
+        let approvals = known(
+            &mut registry,
             names::APPROVALS,
             "Steps of held calls by what was decided and through which door",
-            approvals.clone(),
+            Family::default(),
         );
-        registry.register(
+        let audit_pins = known(
+            &mut registry,
             names::AUDIT_PINS,
             "Attempts to pin the audit's head elsewhere",
-            audit_pins.clone(),
+            Family::default(),
         );
-        registry.register(
+        let operations = known(
+            &mut registry,
             names::OPERATION_DURATION,
             "How long the server took to answer an MCP message",
-            operations.clone(),
+            Histograms::new_with_constructor(|| Histogram::new(names::SECONDS)),
         );
         registry.register_collector(Box::new(process::Process::new()));
 

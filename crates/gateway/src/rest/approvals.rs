@@ -41,8 +41,9 @@ struct Wanted {
 /// was shown, so that what was read is what is decided on.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Decision {
-    decision: Word,
+struct Ruling {
+    #[serde(rename = "decision")]
+    word: Word,
     comment: Option<String>,
     digest: String,
 }
@@ -115,16 +116,16 @@ async fn decide(
         Err(unread) => return unread.response(),
     };
     let decided = async {
-        let decision: Decision = serde_json::from_slice(&body).map_err(|error| {
+        let ruling: Ruling = serde_json::from_slice(&body).map_err(|error| {
             ToolError::invalid("body", error.to_string())
                 .hint("send {\"decision\": \"approve\" or \"deny\", \"digest\": \"…\"}")
         })?;
         let ballot = Ballot {
             voter: &identity.principal,
             channel: Channel::Rest,
-            approve: matches!(decision.decision, Word::Approve),
-            comment: decision.comment,
-            digest: &decision.digest,
+            approve: matches!(ruling.word, Word::Approve),
+            comment: ruling.comment,
+            digest: &ruling.digest,
         };
         Ok(service(&rest)?.vote(&id, ballot).await?)
     };

@@ -39,7 +39,7 @@ pub async fn serve(
     principal: Arc<Principal>,
 ) -> Result<(), StdioError> {
     let (input, output) = stdio_pipes();
-    serve_on(parts, endpoint, principal, input, output).await
+    Box::pin(serve_on(parts, endpoint, principal, input, output)).await
 }
 
 /// The same over any pair of byte streams.

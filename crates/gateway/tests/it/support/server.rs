@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 type Run =
     Arc<dyn Fn(Value, CallContext) -> BoxFuture<'static, ToolResult<Ran<Value>>> + Send + Sync>;
+type Foresight = Arc<dyn Fn(&Value) -> Preview + Send + Sync>;
 type Hook<T> = Arc<dyn Fn(&Value) -> ToolResult<T> + Send + Sync>;
 
 /// A tool of a [`FakeServer`].
@@ -20,7 +21,7 @@ pub(crate) struct FakeTool {
     run: Run,
     targets: Option<Hook<Vec<Target>>>,
     inverse: Option<Hook<Option<Inverse>>>,
-    preview: Option<Arc<dyn Fn(&Value) -> Preview + Send + Sync>>,
+    preview: Option<Foresight>,
 }
 
 impl FakeTool {

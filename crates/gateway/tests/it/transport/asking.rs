@@ -61,6 +61,7 @@ async fn serve() -> (TestServer, Arc<AtomicU64>) {
 }
 
 /// A call by a client that can be asked, with what it brings from the round before.
+#[expect(clippy::needless_pass_by_value, reason = "reads best with json!")]
 fn call(
     key: &str,
     tool: &str,
