@@ -52,15 +52,14 @@ fn environment(home: &Home) -> Value {
 
 #[test]
 fn tours_streamable_http_without_sessions() {
-    let home = Home::empty();
-    let server = home.serve(&["--demo"]);
+    // Without sessions, what one tour reads taints the key, so each has a server of its own.
+    for (path, mode) in [("/mcp", "auto"), ("/servers/homelab/mcp", "2026-07-28")] {
+        let home = Home::empty();
+        let server = home.serve(&["--demo"]);
 
-    tell("tour.py", &over_http(&server, "/mcp", "auto"));
-    tell(
-        "tour.py",
-        &over_http(&server, "/servers/homelab/mcp", "2026-07-28"),
-    );
-    server.stop();
+        tell("tour.py", &over_http(&server, path, mode));
+        server.stop();
+    }
 }
 
 #[test]
