@@ -185,6 +185,7 @@ impl Fixture {
         let entropy = Arc::new(SeededEntropy::new(1));
         let held = ApprovalService::new(ApprovalParts {
             store: Arc::new(approvals::MemoryApprovals::default()),
+            settings: Arc::new(stores::NoSettings),
             log: Arc::new(stores::NoAudit),
             signals: Arc::new(approvals::MemorySignals::default()),
             audit: Arc::new(stores::NoAudit),

@@ -122,6 +122,7 @@ impl Services {
         )?;
         let approvals = ApprovalService::new(ApprovalParts {
             store: stores.approvals.clone(),
+            settings: stores.settings.clone(),
             log: stores.audit.clone(),
             signals: stores.signals.clone(),
             audit: audit.clone(),

@@ -125,6 +125,37 @@ fn asked_on_one_replica_decided_on_another_a_call_runs_once() {
     home.succeed(&["audit", "verify"]);
 }
 
+#[test]
+fn the_owner_turns_the_kill_switch_on_one_replica_for_all() {
+    let home = Home::new();
+    let servers = [home.serve(&[]), home.serve(&[])];
+    let turn = |server: &Gateway, key: &str, state: &str| {
+        let bearer = format!("Bearer {key}");
+        let headers = [
+            ("Authorization", bearer.as_str()),
+            ("Content-Type", "application/json"),
+        ];
+        let body = json!({ "state": state, "reason": "a test" }).to_string();
+        let mut connection = Connection::open(server.port).expect("it listens");
+        let answer = connection.request("POST", "/api/v1/kill-switch", &headers, body.as_bytes());
+        answer.expect("an answer").status
+    };
+    assert!(runs(&servers[1], "before"));
+
+    assert_eq!(turn(&servers[0], &servers[0].key, "on"), 403);
+    assert_eq!(turn(&servers[0], home.owner_key(), "maybe"), 400);
+    assert_eq!(turn(&servers[0], home.owner_key(), "on"), 200);
+    assert!(!runs(&servers[1], "stopped"));
+    assert_eq!(turn(&servers[1], home.owner_key(), "off"), 200);
+    assert!(runs(&servers[0], "after"));
+    // The file stops changes too, also where nobody can reach the database.
+    let file = home.data_dir().join("kill-switch");
+    std::fs::write(&file, "").expect("a file");
+    assert!(!runs(&servers[0], "by file"));
+    std::fs::remove_file(&file).expect("it was there");
+    assert!(runs(&servers[0], "again"));
+}
+
 /// What is left when the process that runs an approved call dies at one place.
 struct Left {
     at: &'static str,

@@ -9,6 +9,7 @@ mod control;
 mod errors;
 mod fault;
 mod service;
+mod switch;
 mod undo;
 
 pub use control::{Control, KIND};

@@ -14,7 +14,8 @@ use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::page::{Page, PageRequest};
 use homelab_core::policy::Verdict;
 use homelab_core::store::{
-    ApprovalFilter, Approvals, Asked, AuditFilter, AuditLog, AuditSink, Signals, StoreResult, Topic,
+    ApprovalFilter, Approvals, Asked, AuditFilter, AuditLog, AuditSink, Settings, Signals,
+    StoreResult, Topic,
 };
 use homelab_core::tool::Preview;
 use serde_json::json;
@@ -34,6 +35,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 pub struct ApprovalParts {
     /// The stored approvals.
     pub store: Arc<dyn Approvals>,
+    /// Holds the kill switch.
+    pub settings: Arc<dyn Settings>,
     /// Stored audit rows, to find out how a lost run ended.
     pub log: Arc<dyn AuditLog>,
     /// News of other processes' decisions.
@@ -53,11 +56,12 @@ pub struct ApprovalParts {
 /// Moves held calls on; see the module.
 pub struct ApprovalService {
     store: Arc<dyn Approvals>,
+    pub(super) settings: Arc<dyn Settings>,
     log: Arc<dyn AuditLog>,
     signals: Arc<dyn Signals>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
-    trail: Trail,
+    pub(super) trail: Trail,
     faults: Faults,
 }
 
@@ -97,6 +101,7 @@ impl ApprovalService {
         );
         Arc::new(Self {
             store: parts.store,
+            settings: parts.settings,
             log: parts.log,
             signals: parts.signals,
             clock: parts.clock,

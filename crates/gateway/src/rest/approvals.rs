@@ -132,7 +132,8 @@ async fn decide(
     answer(decided.await.map(Shown::from))
 }
 
-fn service(rest: &Rest) -> ToolResult<&ApprovalService> {
+/// What moves held calls on, where they are held.
+pub(super) fn service(rest: &Rest) -> ToolResult<&ApprovalService> {
     rest.approvals
         .as_deref()
         .ok_or_else(|| ToolError::not_found("this server holds no calls"))

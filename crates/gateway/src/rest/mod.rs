@@ -2,6 +2,7 @@
 
 mod approvals;
 mod health;
+mod kill_switch;
 mod metrics;
 mod tools;
 
@@ -18,6 +19,7 @@ pub use metrics::MetricsAccess;
 
 pub(crate) use approvals::routes as approvals;
 pub(crate) use health::{Ready, routes as health};
+pub(crate) use kill_switch::routes as kill_switch;
 pub(crate) use metrics::routes as metrics;
 pub(crate) use tools::routes as tools;
 

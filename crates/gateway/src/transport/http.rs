@@ -160,6 +160,7 @@ fn build<H: ServerHandler>(
         .with_state(app)
         .merge(rest::tools(rest.clone()))
         .merge(rest::approvals(rest.clone()))
+        .merge(rest::kill_switch(rest.clone()))
         .route_layer(from_fn_with_state(edge.clone(), edge::authenticate))
         .merge(rest::metrics(rest.clone(), edge.clone(), options.metrics))
         .merge(protected_resource(edge.clone()))

@@ -88,6 +88,7 @@ impl Bench {
         let entropy = Arc::new(SeededEntropy::new(1));
         let approvals = ApprovalService::new(ApprovalParts {
             store: Arc::new(MemoryApprovals::default()),
+            settings: Arc::clone(&settings) as Arc<dyn Settings>,
             log: Arc::clone(&audit) as Arc<dyn AuditLog>,
             signals: Arc::new(MemorySignals::default()),
             audit: Arc::clone(&audit) as Arc<dyn AuditSink>,
