@@ -50,7 +50,7 @@ fn rules(number: usize, asks: bool) -> Value {
     };
     let mut rules: Vec<Value> = (0..number).map(rule).collect();
     if asks {
-        let when = "args.name == 'the-safe' && hour < 6";
+        let when = "has(args.name) && args.name == 'the-safe' && hour < 6";
         rules.push(json!({ "name": "asks", "decision": "deny", "tools": [TOOL], "when": when }));
     }
     Value::Array(rules)
