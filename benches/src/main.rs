@@ -10,6 +10,7 @@ mod load;
 mod ordinary;
 mod policy;
 mod sse;
+mod unaudited;
 
 use std::io::{self, Write};
 
@@ -54,6 +55,10 @@ fn main() -> anyhow::Result<()> {
             option(&arguments, "--key", None).ok().as_deref(),
             option(&arguments, "--connections", Some("1"))?.parse()?,
             option(&arguments, "--seconds", Some("3"))?.parse()?,
+        ),
+        Some("unaudited") => unaudited::serve(
+            option(&arguments, "--database", None)?.as_ref(),
+            option(&arguments, "--port", None)?.parse()?,
         ),
         Some("compare") => {
             let program = option(&arguments, "--program", None)?;

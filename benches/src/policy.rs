@@ -10,7 +10,7 @@ use homelab_core::clock::SystemClock;
 use homelab_core::policy::{Decide, Question, Role, RoleDefaults, Sight};
 use homelab_core::server::aggregated_name;
 use homelab_policy::{Catalogue, Engine, MemoryBudgets, RuleSet};
-use homelab_testkit::{Proc, free_port};
+use homelab_testkit::{Proc, command, free_port};
 use serde_json::{Value, json};
 
 use crate::compare::{TOOL, calls, verdict};
@@ -122,28 +122,48 @@ pub(crate) fn decisions() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// CPU of a read call of the whole program, with rules as a multiple of without.
+/// CPU of a read call of the whole program with rules and audit, as a multiple of without either, and
+/// of without rules.
 pub(crate) fn report(lab: &Lab, seconds: u64) -> anyhow::Result<()> {
     decisions()?;
-    say("\nCPU of a read call with 1,000 rules, as a multiple of the same call without:\n")?;
+    say("\nCPU of a read call with 1,000 rules and audit, as a multiple of the same call:\n")?;
     for (asks, what) in [
         (false, "no condition on the tool"),
         (true, "a condition on the tool"),
     ] {
         let (plain, plain_port) = serve(lab, None)?;
         let (ruled, ruled_port) = serve(lab, Some(rules(1_000, asks)))?;
-        let mut ratios = Vec::new();
+        let (neither, neither_port) = serve_unaudited(lab)?;
+        let (mut of_neither, mut of_plain) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            let without = cpu_of_a_call(lab, &plain, plain_port, seconds)?;
+            let without = cpu_of_a_call(lab, &neither, neither_port, seconds)?;
+            let audited = cpu_of_a_call(lab, &plain, plain_port, seconds)?;
             let with = cpu_of_a_call(lab, &ruled, ruled_port, seconds)?;
-            ratios.push(with / without);
+            of_neither.push(with / without);
+            of_plain.push(with / audited);
         }
-        ratios.sort_by(f64::total_cmp);
-        let median = ratios.get(ROUNDS / 2).copied().context("a ratio")?;
-        let mark = verdict(median < MOST);
-        say(&format!("- {what}: {median:.3} {mark} (budget {MOST})"))?;
+        let (of_neither, of_plain) = (median(of_neither)?, median(of_plain)?);
+        let mark = verdict(of_neither < MOST);
+        say(&format!(
+            "- {what}: {of_neither:.3} {mark} (budget {MOST}) of one with neither, {of_plain:.3} of \
+             one with audit alone"
+        ))?;
     }
     Ok(())
+}
+
+fn median(mut ratios: Vec<f64>) -> anyhow::Result<f64> {
+    ratios.sort_by(f64::total_cmp);
+    ratios.get(ratios.len() / 2).copied().context("a ratio")
+}
+
+fn serve_unaudited(lab: &Lab) -> anyhow::Result<(Proc, u16)> {
+    let port = free_port()?;
+    let mut command = command(std::env::current_exe()?);
+    command
+        .args(["unaudited", "--port", &port.to_string(), "--database"])
+        .arg(lab.database());
+    start(&mut command, port)
 }
 
 fn serve(lab: &Lab, rules: Option<Value>) -> anyhow::Result<(Proc, u16)> {

@@ -9,12 +9,11 @@ use homelab_core::policy::Role;
 /// program with this data directory is trusted with `role`; the settings under `[local]` say which.
 pub fn local(transport: Transport, uid: u32, role: Role) -> Arc<Principal> {
     let name = format!("{}:{uid}", transport.as_str());
-    Arc::new(Principal::new(
-        name.clone(),
-        name,
-        CredentialKind::Local,
-        role,
-    ))
+    Arc::new(Principal {
+        // Whoever types a command has chosen it; a model behind stdio may have been talked into it.
+        taintable: transport != Transport::Cli,
+        ..Principal::new(name.clone(), name, CredentialKind::Local, role)
+    })
 }
 
 /// The caller of an HTTP server that asks for no key (`[auth] enabled = false`).
@@ -25,4 +24,15 @@ pub(super) fn anonymous(role: Role) -> Arc<Principal> {
         CredentialKind::Local,
         role,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_types_needs_no_approval_for_what_was_read_before() {
+        assert!(!local(Transport::Cli, 1000, Role::Admin).taintable);
+        assert!(local(Transport::Stdio, 1000, Role::Admin).taintable);
+    }
 }

@@ -6,6 +6,7 @@
 //! every process sees them.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ use crate::approval;
 pub const WINDOW: Duration = Duration::from_mins(15);
 /// A source that was marked less than this ago is not marked again.
 const REFRESH: Duration = Duration::from_secs(30);
+/// How often marks that matter no more are removed.
+const CLEAN_EVERY: Duration = Duration::from_hours(1);
 /// Marks remembered in memory at most.
 const MOST: usize = 4_096;
 
@@ -34,6 +37,8 @@ pub(super) struct Taint {
     clock: Arc<dyn Clock>,
     /// When a scope and source were marked last, to spare the database repeats.
     recent: Mutex<HashMap<(String, String), Micros>>,
+    /// When marks that matter no more were removed last, microseconds.
+    cleaned: AtomicI64,
 }
 
 impl Taint {
@@ -42,6 +47,7 @@ impl Taint {
             store,
             clock,
             recent: Mutex::default(),
+            cleaned: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -66,12 +72,26 @@ impl Taint {
             .reason("database_unavailable")
             .hint("run `homelab-mcp doctor` to see what is wrong with the database")
         })?;
+        self.clean(now).await;
         let mut recent = self.lock();
         if recent.len() >= MOST {
             recent.clear();
         }
         recent.insert(key, now);
         Ok(())
+    }
+
+    /// Removes marks that matter no more, now and then: each session leaves some.
+    async fn clean(&self, now: Micros) {
+        let last = self.cleaned.load(Ordering::Relaxed);
+        if now.0.saturating_sub(last) < micros(CLEAN_EVERY) {
+            return;
+        }
+        self.cleaned.store(now.0, Ordering::Relaxed);
+        let before = Micros(now.0.saturating_sub(micros(WINDOW)));
+        if let Err(error) = self.store.forget_before(before).await {
+            tracing::debug!(%error, "old marks stay for now");
+        }
     }
 
     /// What the caller read in this session, newest first.
