@@ -1,7 +1,9 @@
 //! A tool's arguments: brought into canonical form, checked against the schema, read by the type.
 #![no_main]
 
-use homelab_core::call::{CallContext, Caller as _, Format, Progress, ToolCall, Transport};
+use homelab_core::call::{
+    CallContext, Caller as _, Confirmer, Format, Progress, ToolCall, Transport,
+};
 use homelab_core::id::RequestId;
 use homelab_core::server::Endpoint;
 use homelab_fuzz::{Fixture, TOOL, blame_the_caller, principal, run};
@@ -44,6 +46,7 @@ fn call(arguments: Map<String, Value>) -> ToolCall {
             deadline: None,
             cancel: CancellationToken::new(),
             progress: Progress::default(),
+            confirm: Confirmer::default(),
         },
     }
 }
