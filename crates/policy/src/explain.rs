@@ -113,8 +113,7 @@ impl Engine {
         let entry = rules.entry(&question.sight);
         let mut explanation = rules.explain(&entry, question, now);
         for (budget, key) in budgets(&rules, &entry, &question.sight) {
-            let window = i64::try_from(budget.window.as_micros()).unwrap_or(i64::MAX);
-            let since = Micros(now.0.saturating_sub(window).saturating_add(1));
+            let since = Micros(now.earlier(budget.window).0.saturating_add(1));
             let used = self.budgets.used(&key, since).await.ok();
             explanation.budgets.push(state(budget, used));
         }

@@ -16,14 +16,13 @@ impl Budgets for MemoryBudgets {
     async fn take(&self, takes: &[Take<'_>], now: Micros) -> StoreResult<Result<(), UsedUp>> {
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for take in takes {
-            let window = i64::try_from(take.window.as_micros()).unwrap_or(i64::MAX);
             let used = uses.entry(take.key.to_owned()).or_default();
-            used.retain(|at| at.0.saturating_add(window) > now.0);
+            used.retain(|at| at.later(take.window) > now);
             if used.len() >= take.most as usize {
-                let oldest = used.first().map_or(now.0, |at| at.0);
+                let oldest = used.first().copied().unwrap_or(now);
                 return Ok(Err(UsedUp {
                     key: take.key.to_owned(),
-                    free_at: Micros(oldest.saturating_add(window)),
+                    free_at: oldest.later(take.window),
                 }));
             }
         }

@@ -9,7 +9,7 @@ use homelab_core::store::{Budgets, StoreResult, Take, UsedUp};
 use crate::db::{Conn, Lock};
 use crate::shared::Shared;
 use crate::table::{Table, table};
-use crate::text::{earlier, later, refuse_as_key};
+use crate::text::refuse_as_key;
 
 pub(crate) const TABLE: &Table = &table!(
     "budget_uses", order "id",
@@ -51,7 +51,7 @@ impl Budgets for BudgetStore {
         for (key, window) in windows {
             conn.run(
                 "DELETE FROM budget_uses WHERE key = $1 AND at <= $2",
-                &[key.into(), earlier(now, window).into()],
+                &[key.into(), now.earlier(window).0.into()],
             )
             .await?;
             conn.run(
@@ -84,7 +84,7 @@ impl Budgets for BudgetStore {
 
 /// When there is room for one more use; nothing if there is now.
 async fn free_at(conn: &mut Conn<'_>, take: &Take<'_>, now: Micros) -> StoreResult<Option<Micros>> {
-    let (key, begin) = (take.key, earlier(now, take.window));
+    let (key, begin) = (take.key, now.earlier(take.window).0);
     let used = conn
         .one(
             ENTITY,
@@ -109,5 +109,5 @@ async fn free_at(conn: &mut Conn<'_>, take: &Take<'_>, now: Micros) -> StoreResu
         .await?;
     // A budget of nothing has no use that could leave.
     let leaves = leaves.map_or(now, Micros);
-    Ok(Some(later(leaves, take.window)))
+    Ok(Some(leaves.later(take.window)))
 }

@@ -1,9 +1,7 @@
-//! Texts and times as they are compared, ordered and searched.
+//! Texts as they are compared, ordered and searched.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
-use homelab_core::clock::Micros;
 use homelab_core::net::Ip;
 use homelab_core::store::{StoreError, StoreResult};
 use serde_json::Value;
@@ -126,20 +124,6 @@ pub(crate) fn refuse_as_key(
 
 /// Longest text of [`refuse_as_key`].
 const LONGEST_KEY: usize = 1_000;
-
-/// So much earlier, in microseconds.
-pub(crate) fn earlier(at: Micros, by: Duration) -> i64 {
-    at.0.saturating_sub(micros(by))
-}
-
-/// So much later.
-pub(crate) fn later(at: Micros, by: Duration) -> Micros {
-    Micros(at.0.saturating_add(micros(by)))
-}
-
-fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,10 +1,7 @@
 //! `taint`: callers whose changes need approval because they read text by outsiders.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use clap::Subcommand;
-use homelab_core::clock::Micros;
 use homelab_gateway::pipeline::TAINT_WINDOW;
 use serde_json::json;
 
@@ -39,7 +36,7 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<Exit> {
 }
 
 async fn list(services: &Services, session: &Session) -> Result<Exit> {
-    let since = before(session.clock.now(), TAINT_WINDOW);
+    let since = session.clock.now().earlier(TAINT_WINDOW);
     let scopes = services.stores.taints.scopes(since).await?;
     let output = &session.output;
     if output.is_json() {
@@ -83,9 +80,4 @@ async fn clear(scope: &str, services: &Services, session: &Session) -> Result<Ex
             .line(format!("forgot {marks} reads of `{scope}`"))?;
     }
     Ok(Exit::Ok)
-}
-
-fn before(now: Micros, by: Duration) -> Micros {
-    let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
-    Micros(now.0.saturating_sub(by))
 }

@@ -43,7 +43,7 @@ impl Approval {
             after.state = State::Denied;
         } else if after.yes_votes() >= after.approvers {
             after.state = State::Approved;
-            after.until = later(now, USABLE_FOR);
+            after.until = now.later(USABLE_FOR);
         }
         Ok(after)
     }
@@ -105,7 +105,7 @@ impl Approval {
         }
         after.state = State::Executing;
         after.run = Some(run.to_owned());
-        after.until = later(now, limit);
+        after.until = now.later(limit);
         after.updated_at = now;
         Ok(after)
     }
@@ -147,11 +147,6 @@ impl Approval {
         after.updated_at = now;
         Ok(after)
     }
-}
-
-fn later(now: Micros, by: Duration) -> Micros {
-    let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
-    Micros(now.0.saturating_add(by))
 }
 
 #[cfg(test)]

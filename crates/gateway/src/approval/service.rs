@@ -145,7 +145,7 @@ impl ApprovalService {
             read_before: held.read_before,
             votes: Vec::new(),
             created_at: now,
-            until: Micros(now.0.saturating_add(micros(lives))),
+            until: now.later(lives),
             run: None,
             outcome: None,
             updated_at: now,
@@ -413,8 +413,4 @@ fn channel_name(channel: Channel) -> &'static str {
         Channel::Web => "web",
         Channel::Chat => "chat",
     }
-}
-
-fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

@@ -59,7 +59,7 @@ impl Taint {
         let fresh = self
             .lock()
             .get(&key)
-            .is_some_and(|at| now.0 - at.0 < micros(REFRESH));
+            .is_some_and(|at| at.later(REFRESH) > now);
         if fresh {
             return Ok(());
         }
@@ -84,11 +84,11 @@ impl Taint {
     /// Removes marks that matter no more, now and then: each session leaves some.
     async fn clean(&self, now: Micros) {
         let last = self.cleaned.load(Ordering::Relaxed);
-        if now.0.saturating_sub(last) < micros(CLEAN_EVERY) {
+        if Micros(last).later(CLEAN_EVERY) > now {
             return;
         }
         self.cleaned.store(now.0, Ordering::Relaxed);
-        let before = Micros(now.0.saturating_sub(micros(WINDOW)));
+        let before = now.earlier(WINDOW);
         if let Err(error) = self.store.forget_before(before).await {
             tracing::debug!(%error, "old marks stay for now");
         }
@@ -96,7 +96,7 @@ impl Taint {
 
     /// What the caller read in this session, newest first.
     async fn sources(&self, context: &CallContext) -> ToolResult<Vec<String>> {
-        let since = Micros(self.clock.now().0.saturating_sub(micros(WINDOW)));
+        let since = self.clock.now().earlier(WINDOW);
         let marks = self.store.marks(&scope_of(context), since).await?;
         Ok(marks.into_iter().map(|mark| mark.source).collect())
     }
@@ -147,8 +147,4 @@ impl Pipeline {
 
 fn scope_of(context: &CallContext) -> String {
     taint_scope(&context.principal.credential, context.session.as_deref())
-}
-
-fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

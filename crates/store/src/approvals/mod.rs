@@ -14,7 +14,6 @@ use self::rows::{body, read};
 use crate::db::{Arg, Conn, Lock};
 use crate::shared::Shared;
 use crate::table::{Table, table};
-use crate::text::earlier;
 
 pub(crate) const TABLE: &Table = &table!(
     "approvals", order "created_at, id",
@@ -95,7 +94,7 @@ async fn settled(
     if let Some(same) = conn.one(ENTITY, ALIVE_OF_DIGEST, &alive, read).await? {
         return Ok(Some(Asked::Same(same)));
     }
-    let denied = [digest.into(), earlier(now, cool_down).into()];
+    let denied = [digest.into(), now.earlier(cool_down).0.into()];
     if let Some(denied) = conn.one(ENTITY, DENIED_OF_DIGEST, &denied, read).await? {
         return Ok(Some(Asked::DeniedBefore(denied)));
     }
