@@ -2,7 +2,6 @@
 //! to several hosts in turn if need be.
 
 use std::fmt::{self, Display};
-use std::time::Duration;
 
 use homelab_core::secret::Secret;
 use homelab_upstream::{Method, Request};
@@ -19,7 +18,6 @@ pub(crate) struct Call {
     pub(crate) parameters: Vec<(String, String)>,
     /// Sending it twice does the same as once.
     pub(crate) idempotent: bool,
-    timeout: Option<Duration>,
     secrets: Vec<Secret>,
 }
 
@@ -37,7 +35,6 @@ impl Call {
             template,
             path: path.iter().map(ToString::to_string).collect(),
             parameters: Vec::new(),
-            timeout: None,
             secrets: Vec::new(),
         }
     }
@@ -118,12 +115,6 @@ impl Call {
         self
     }
 
-    /// Overrides the time limit of the whole request.
-    pub(crate) fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = Some(limit);
-        self
-    }
-
     /// The value of a parameter.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         let mut parameters = self.parameters.iter();
@@ -156,10 +147,7 @@ impl Call {
         if self.idempotent {
             request = request.idempotent();
         }
-        match self.timeout {
-            Some(limit) => request.timeout(limit),
-            None => request,
-        }
+        request
     }
 }
 

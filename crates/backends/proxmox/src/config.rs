@@ -16,50 +16,50 @@ const API: &str = "/api2/json";
 /// One cluster (or a single node): how to reach it and as whom.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Config {
+pub(crate) struct Config {
     /// Addresses of the cluster's nodes, such as `https://192.0.2.10:8006` or just `192.0.2.10`;
     /// when one does not answer, the next is asked.
     #[schemars(length(max = 32), inner(length(min = 1, max = 300)))]
-    pub hosts: Vec<String>,
+    pub(crate) hosts: Vec<String>,
     /// Port of hosts that are written without one. Default 8006.
     #[schemars(range(min = 1, max = 65535))]
-    pub port: u16,
+    pub(crate) port: u16,
     /// API token as `USER@REALM!TOKENID`. Preferred to a password: it has rights of its own and can
     /// be revoked alone.
     #[schemars(length(max = 128))]
-    pub token_id: Option<String>,
+    pub(crate) token_id: Option<String>,
     /// Name of the API token where `username` holds its user, as other clients split it.
     #[schemars(length(max = 64))]
-    pub token_name: Option<String>,
+    pub(crate) token_name: Option<String>,
     /// The token's secret, shown once when it is made.
-    pub token_secret: Option<SecretRef>,
+    pub(crate) token_secret: Option<SecretRef>,
     /// User as `NAME@REALM`, for `password` or `token_name`.
     #[schemars(length(max = 64))]
-    pub username: Option<String>,
+    pub(crate) username: Option<String>,
     /// The user's password. Works only without a second factor.
-    pub password: Option<SecretRef>,
+    pub(crate) password: Option<SecretRef>,
     /// Whom to trust behind the hosts. A cluster's own certificates are pinned by `fingerprint`, one
     /// per node, or trusted through its authority (`/etc/pve/pve-root-ca.pem`) in `ca_file`.
-    pub tls: TlsConfig,
+    pub(crate) tls: TlsConfig,
     /// Storage of new disks and root file systems; without it the one with most free space is used.
-    pub default_storage: Option<StorageId>,
+    pub(crate) default_storage: Option<StorageId>,
     /// Storage of new backups; without it the only one that takes backups.
-    pub backup_storage: Option<StorageId>,
+    pub(crate) backup_storage: Option<StorageId>,
     /// Bridge of new network interfaces.
-    pub bridge: Bridge,
+    pub(crate) bridge: Bridge,
     /// Seconds that one request may take. Refused logins are delayed by 3 s on purpose.
     #[schemars(range(min = 5, max = 120))]
-    pub timeout_s: u64,
+    pub(crate) timeout_s: u64,
     /// Seconds to wait for a host to accept a connection before the next is asked.
     #[schemars(range(min = 1, max = 30))]
-    pub connect_timeout_s: u64,
+    pub(crate) connect_timeout_s: u64,
     /// Seconds that a call waits for the task it started, unless it says `wait_s`.
     #[schemars(range(min = 0, max = 600))]
-    pub task_wait_s: u64,
+    pub(crate) task_wait_s: u64,
     /// Milliseconds before a started task is looked at for the first time; doubled for each look
     /// up to 5 s.
     #[schemars(range(min = 10, max = 5000))]
-    pub task_poll_ms: u64,
+    pub(crate) task_poll_ms: u64,
 }
 
 impl Default for Config {

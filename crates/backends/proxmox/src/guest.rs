@@ -22,13 +22,6 @@ pub(crate) enum GuestKind {
 }
 
 impl GuestKind {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Qemu => "qemu",
-            Self::Lxc => "lxc",
-        }
-    }
-
     pub(crate) fn noun(self) -> &'static str {
         match self {
             Self::Qemu => "virtual machine",

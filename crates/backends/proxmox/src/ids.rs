@@ -60,8 +60,8 @@ macro_rules! text_id {
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub(crate) struct $name(String);
 
-        impl $name {
-            pub(crate) fn as_str(&self) -> &str {
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
                 &self.0
             }
         }
@@ -166,15 +166,32 @@ text_id! {
     Upid: "a task id (`UPID:node:…:user@realm:`)", 255, "^UPID:[^\\s]+:$", |text| UpidParts::of(text).is_some()
 }
 
+/// The text of ids that are compared with what Proxmox answers.
+macro_rules! comparable {
+    ($($name:ident),*) => { $(
+        impl $name {
+            pub(crate) fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+    )* };
+}
+
+comparable!(
+    NodeName,
+    StorageId,
+    SnapshotName,
+    Volid,
+    GuestName,
+    Tag,
+    DiskKey,
+    JobId
+);
+
 impl Volid {
     /// The storage that holds it.
     pub(crate) fn storage(&self) -> ToolStorage<'_> {
         ToolStorage(self.0.split(':').next().unwrap_or_default())
-    }
-
-    /// What stands behind the storage.
-    pub(crate) fn name(&self) -> &str {
-        self.0.split_once(':').map_or("", |(_, name)| name)
     }
 }
 

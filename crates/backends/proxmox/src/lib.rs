@@ -40,9 +40,8 @@ mod tools;
 mod types;
 mod units;
 
-pub use config::Config;
-
 use client::Proxmox;
+use config::Config;
 
 /// The kind `proxmox`.
 pub fn kind() -> Kind {
@@ -117,7 +116,7 @@ impl Backend for Proxmox {
             tools::backup_changes::protect_backup,
             tools::backup_jobs::list_backup_jobs,
             tools::backup_jobs::create_backup_job,
-            tools::backup_jobs::run_backup_job,
+            tools::job_run::run_backup_job,
             tools::storage::list_storage_content,
             tools::templates::list_templates,
             tools::templates::download_template,

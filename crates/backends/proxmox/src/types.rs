@@ -43,8 +43,6 @@ pub(crate) struct Resource {
     /// Load, 0 to 1.
     #[serde(default, deserialize_with = "lenient::float")]
     pub(crate) cpu: Option<f64>,
-    #[serde(default, deserialize_with = "lenient::float")]
-    pub(crate) maxcpu: Option<f64>,
     #[serde(default, deserialize_with = "lenient::int")]
     pub(crate) mem: Option<u64>,
     #[serde(default, deserialize_with = "lenient::int")]
@@ -75,12 +73,8 @@ pub(crate) struct ClusterMember {
     pub(crate) name: String,
     #[serde(default, deserialize_with = "lenient::text")]
     pub(crate) ip: Option<String>,
-    #[serde(default, deserialize_with = "lenient::flag")]
-    pub(crate) online: bool,
     #[serde(default, deserialize_with = "lenient::flag_opt")]
     pub(crate) quorate: Option<bool>,
-    #[serde(default, deserialize_with = "lenient::int")]
-    pub(crate) nodes: Option<u64>,
 }
 
 /// A row of `GET /nodes`.

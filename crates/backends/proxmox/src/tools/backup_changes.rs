@@ -2,7 +2,7 @@
 
 use homelab_core::call::CallContext;
 use homelab_core::error::{Code, ToolError, ToolResult};
-use homelab_core::tool::{Inverse, Mismatch, Preview, Target, tool};
+use homelab_core::tool::{Effect, Inverse, Mismatch, Preview, Target, tool};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -248,6 +248,7 @@ pub(crate) struct BackupChanged {
     title = "Protect a backup",
     timeout = 90,
     untrusted("backup.notes"),
+    effect = effect,
     preview = preview_protect,
     targets = protect_targets,
     inverse = undo_protect,
@@ -265,6 +266,15 @@ pub(crate) async fn protect_backup(
     Ok(BackupChanged {
         backup: BackupRow::of(&found.node, found.volume),
     })
+}
+
+/// Protecting takes nothing from anybody.
+fn effect(_proxmox: &Proxmox, args: &ProtectBackup) -> Effect {
+    if args.protected {
+        Effect::Write
+    } else {
+        Effect::Destructive
+    }
 }
 
 fn protect_call(found: &Found, args: &ProtectBackup) -> Call {

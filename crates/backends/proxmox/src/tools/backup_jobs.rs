@@ -1,8 +1,5 @@
 //! Scheduled backups.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use homelab_core::call::CallContext;
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::page::Page;
 use homelab_core::tool::{Mismatch, Target, tool};
@@ -13,10 +10,9 @@ use super::backups::BackupMode;
 use crate::call::Call;
 use crate::client::Proxmox;
 use crate::guest::Guest;
-use crate::ids::{JobId, NodeName, PoolId, StorageId, Vmid};
+use crate::ids::{JobId, PoolId, StorageId, Vmid};
 use crate::lenient::plain;
 use crate::page::page;
-use crate::task::TaskReport;
 use crate::types::BackupJob;
 use crate::units::timestamp;
 
@@ -53,7 +49,7 @@ pub(crate) struct JobRow {
 }
 
 impl JobRow {
-    fn of(job: &BackupJob) -> Self {
+    pub(super) fn of(job: &BackupJob) -> Self {
         let text = |key: &str| job.get(key).and_then(plain).filter(|text| !text.is_empty());
         let list = |key: &str| split(text(key).as_deref());
         let seconds = text("next-run").and_then(|text| text.parse().ok());
@@ -76,7 +72,7 @@ impl JobRow {
     }
 
     /// Whether the job saves the guest.
-    fn includes(&self, guest: &Guest) -> bool {
+    pub(super) fn includes(&self, guest: &Guest) -> bool {
         let vmid = guest.vmid.to_string();
         let on_node = self
             .node
@@ -102,7 +98,7 @@ fn split(text: Option<&str>) -> Vec<String> {
 }
 
 /// A property that is written as text, or answered as an object: `keep-last=3,keep-daily=7`.
-fn properties(job: &BackupJob, key: &str) -> Option<String> {
+pub(super) fn properties(job: &BackupJob, key: &str) -> Option<String> {
     let value = job.get(key)?;
     let Some(members) = value.as_object() else {
         return plain(value).filter(|text| !text.is_empty());
@@ -256,12 +252,12 @@ fn create_call(args: &CreateBackupJob) -> ToolResult<Call> {
         .with_opt("comment", args.comment.as_deref()))
 }
 
-fn list(vmids: &[Vmid]) -> Option<String> {
+pub(super) fn list(vmids: &[Vmid]) -> Option<String> {
     let texts: Vec<String> = vmids.iter().map(ToString::to_string).collect();
     (!texts.is_empty()).then(|| texts.join(","))
 }
 
-fn find<'a>(jobs: &'a [BackupJob], id: &JobId) -> Option<&'a BackupJob> {
+pub(super) fn find<'a>(jobs: &'a [BackupJob], id: &JobId) -> Option<&'a BackupJob> {
     jobs.iter()
         .find(|job| job.get("id").and_then(plain).as_deref() == Some(id.as_str()))
 }
@@ -270,7 +266,7 @@ async fn create_targets(_proxmox: &Proxmox, args: &CreateBackupJob) -> ToolResul
     Ok(vec![job_target(&args.id, args.comment.clone())])
 }
 
-fn job_target(id: &JobId, name: Option<String>) -> Target {
+pub(super) fn job_target(id: &JobId, name: Option<String>) -> Target {
     Target {
         kind: "backup_job".to_owned(),
         id: id.to_string(),
@@ -293,163 +289,6 @@ async fn check_create(
             found: "no such job".to_owned(),
         })
         .into_iter()
-        .collect())
-}
-
-/// Which job to run.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RunBackupJob {
-    /// The job; see `list_backup_jobs`.
-    id: JobId,
-    /// Afterwards remove older backups by its retention, as it does on its schedule.
-    #[serde(default)]
-    prune: bool,
-    /// Seconds to wait for all of its tasks together; 0 returns at once.
-    #[schemars(range(min = 0, max = 600))]
-    wait_s: Option<u64>,
-}
-
-/// A job that was run.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct JobRun {
-    id: JobId,
-    /// Guests that it saves.
-    vmids: Vec<Vmid>,
-    /// One task for each node.
-    tasks: Vec<TaskReport>,
-    /// Nodes on which it could not be started.
-    problems: Vec<String>,
-}
-
-/// Run a scheduled backup job now, on every node that has guests of it.
-#[tool(
-    write,
-    open_world,
-    permission = "proxmox:job:run",
-    title = "Run a backup job",
-    timeout = 630,
-    untrusted("tasks.*.log"),
-    targets = run_targets
-)]
-pub(crate) async fn run_backup_job(
-    proxmox: &Proxmox,
-    args: RunBackupJob,
-    ctx: &CallContext,
-) -> ToolResult<JobRun> {
-    let (job, guests) = included(proxmox, &args.id).await?;
-    let mut by_node: BTreeMap<NodeName, BTreeSet<Vmid>> = BTreeMap::new();
-    for guest in &guests {
-        by_node
-            .entry(guest.node.clone())
-            .or_default()
-            .insert(guest.vmid);
-    }
-    let (mut started, mut problems) = (Vec::new(), Vec::new());
-    let mut first_error = None;
-    for (node, vmids) in &by_node {
-        match proxmox
-            .api
-            .task(&run_call(&job, node, vmids, args.prune))
-            .await
-        {
-            Ok(upid) => started.extend(upid),
-            Err(error) => {
-                problems.push(format!("`{node}`: {}", error.envelope().message));
-                first_error.get_or_insert(error);
-            }
-        }
-    }
-    match first_error {
-        Some(error) if started.is_empty() => return Err(error),
-        _ => {}
-    }
-    let wait = args.wait_s.unwrap_or(proxmox.config.task_wait_s);
-    let begun = tokio::time::Instant::now();
-    let mut tasks = Vec::new();
-    for upid in started {
-        let left = wait.saturating_sub(begun.elapsed().as_secs());
-        let report = proxmox.follow(ctx, &upid, Some(left)).await?;
-        match report.clone().succeeded() {
-            Ok(_) => {}
-            Err(error) => problems.push(error.envelope().message.clone()),
-        }
-        tasks.push(report);
-    }
-    Ok(JobRun {
-        id: args.id,
-        vmids: guests.iter().map(|guest| guest.vmid).collect(),
-        tasks,
-        problems,
-    })
-}
-
-/// The job, and the guests that it saves.
-async fn included(proxmox: &Proxmox, id: &JobId) -> ToolResult<(BackupJob, Vec<Guest>)> {
-    let jobs = proxmox.backup_jobs().await?;
-    let Some(job) = find(&jobs, id) else {
-        return Err(ToolError::not_found(format!("no backup job `{id}`"))
-            .reason("job_not_found")
-            .field("id")
-            .hint("call `list_backup_jobs` to see what there is"));
-    };
-    let row = JobRow::of(job);
-    let guests: Vec<Guest> = proxmox
-        .guests()
-        .await?
-        .iter()
-        .filter(|guest| row.includes(guest))
-        .cloned()
-        .collect();
-    if guests.is_empty() {
-        let message =
-            format!("the backup job `{id}` includes no guest that our credentials can see");
-        return Err(ToolError::new(Code::Conflict, message)
-            .reason("job_empty")
-            .field("id"));
-    }
-    Ok((job.clone(), guests))
-}
-
-/// Settings of a job that are handed on. What only `root@pam` may pass is left out.
-const HANDED_ON: [&str; 8] = [
-    "storage",
-    "mode",
-    "compress",
-    "notes-template",
-    "protected",
-    "notification-mode",
-    "pbs-change-detection-mode",
-    "stdexcludes",
-];
-
-/// One node's part of the job: Proxmox has no call that runs one.
-fn run_call(job: &BackupJob, node: &NodeName, vmids: &BTreeSet<Vmid>, prune: bool) -> Call {
-    let vmids: Vec<Vmid> = vmids.iter().copied().collect();
-    let mut call = Call::post("backup_job_run", "/nodes/{}/vzdump", &[node])
-        .with_opt("vmid", list(&vmids))
-        .flag("remove", prune);
-    for name in HANDED_ON {
-        call = call.with_opt(
-            name,
-            job.get(name)
-                .and_then(plain)
-                .filter(|text| !text.is_empty()),
-        );
-    }
-    let call = call.with_opt("fleecing", properties(job, "fleecing"));
-    if prune {
-        call.with_opt("prune-backups", properties(job, "prune-backups"))
-    } else {
-        call
-    }
-}
-
-async fn run_targets(proxmox: &Proxmox, args: &RunBackupJob) -> ToolResult<Vec<Target>> {
-    let (job, guests) = included(proxmox, &args.id).await?;
-    let job = job_target(&args.id, job.get("comment").and_then(plain));
-    Ok(std::iter::once(job)
-        .chain(guests.iter().map(Guest::target))
         .collect())
 }
 
@@ -509,28 +348,6 @@ mod tests {
         assert_eq!(
             includes(json!({ "id": "j", "all": "1", "node": "pve2" })),
             (false, true)
-        );
-    }
-
-    #[test]
-    fn running_a_job_repeats_its_settings_but_prunes_only_if_asked() {
-        let job = job(json!({
-            "id": "nightly", "storage": "nas", "mode": "snapshot", "compress": "zstd", "enabled": 1,
-            "prune-backups": { "keep-last": 3 }, "script": "/root/x", "bwlimit": 100
-        }));
-        let (node, vmids) = (
-            "pve1".parse().unwrap(),
-            BTreeSet::from([Vmid(100), Vmid(101)]),
-        );
-
-        assert_eq!(
-            run_call(&job, &node, &vmids, false).line(),
-            "POST /nodes/pve1/vzdump?vmid=100,101&remove=0&storage=nas&mode=snapshot&compress=zstd"
-        );
-        assert!(
-            run_call(&job, &node, &vmids, true)
-                .line()
-                .ends_with("&prune-backups=keep-last=3")
         );
     }
 }

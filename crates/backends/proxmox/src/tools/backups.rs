@@ -4,7 +4,7 @@ use futures_util::{StreamExt as _, stream};
 use homelab_core::call::CallContext;
 use homelab_core::error::ToolResult;
 use homelab_core::page::Page;
-use homelab_core::tool::{Mismatch, Target, tool};
+use homelab_core::tool::{Effect, Mismatch, Preview, Target, tool};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -231,12 +231,14 @@ pub(crate) struct BackupMade {
 
 /// Back up a virtual machine or container to a storage, and check afterwards that the backup is there.
 #[tool(
-    write,
+    destructive,
     open_world,
     permission = "proxmox:backup:create",
     title = "Create a backup",
     timeout = 630,
     untrusted("backup.notes", "task.log"),
+    effect = effect,
+    preview = preview_create,
     targets = create_targets,
     read_back = check_create
 )]
@@ -301,6 +303,40 @@ fn create_call(guest: &Guest, storage: &StorageId, args: &CreateBackup) -> Call 
         .flag("remove", args.prune)
         .flag_if("protected", args.protected)
         .with_opt("notes-template", args.notes.as_deref())
+}
+
+/// A live backup that removes no other one disturbs nobody.
+fn effect(_proxmox: &Proxmox, args: &CreateBackup) -> Effect {
+    let is_live = matches!(args.mode, None | Some(BackupMode::Snapshot));
+    if is_live && !args.prune {
+        Effect::Write
+    } else {
+        Effect::Destructive
+    }
+}
+
+async fn preview_create(proxmox: &Proxmox, args: &CreateBackup) -> ToolResult<Preview> {
+    let guest = proxmox.guest(args.vmid).await?;
+    let mut impact = Vec::new();
+    if guest.is_running() {
+        match args.mode {
+            Some(BackupMode::Stop) => {
+                impact.push("it is shut down for the backup and started again".to_owned());
+            }
+            Some(BackupMode::Suspend) => impact.push("it is paused meanwhile".to_owned()),
+            _ => {}
+        }
+    }
+    if args.prune {
+        impact.push(
+            "older backups that the storage's retention does not keep are removed".to_owned(),
+        );
+    }
+    Ok(Preview {
+        summary: format!("back up {}", guest.described()),
+        changes: Vec::new(),
+        impact,
+    })
 }
 
 async fn create_targets(proxmox: &Proxmox, args: &CreateBackup) -> ToolResult<Vec<Target>> {

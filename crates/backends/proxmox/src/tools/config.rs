@@ -9,8 +9,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::options::{add_options, checked_options, may_set};
 use super::outcome::only_qemu;
-use super::provision::{CloudInit, add_options, checked_options, may_set, tag_list};
+use super::provision::{CloudInit, tag_list};
 use crate::call::Call;
 use crate::client::Proxmox;
 use crate::guest::{Guest, GuestKind, Tail, tags};

@@ -11,9 +11,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::options::add_options;
 use super::outcome::GuestChange;
 use super::placing::{Places, with_vmid};
-use super::provision::{Addressing, IpSetting, Link, add_options, ssh_keys, tag_list};
+use super::provision::{Addressing, IpSetting, Link, ssh_keys, tag_list};
 use crate::call::Call;
 use crate::client::Proxmox;
 use crate::guest::GuestKind;

@@ -11,9 +11,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::containers::new_target;
+use super::options::add_options;
 use super::outcome::GuestChange;
 use super::placing::{Places, with_vmid};
-use super::provision::{CloudInit, Link, add_options, tag_list};
+use super::provision::{CloudInit, Link, tag_list};
 use crate::call::Call;
 use crate::client::Proxmox;
 use crate::guest::{GuestKind, Tail};

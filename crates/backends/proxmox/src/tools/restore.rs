@@ -2,7 +2,7 @@
 
 use homelab_core::call::CallContext;
 use homelab_core::error::{Code, ToolError, ToolResult};
-use homelab_core::tool::{Mismatch, Preview, Target, tool};
+use homelab_core::tool::{Effect, Mismatch, Preview, Target, tool};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -52,6 +52,7 @@ pub(crate) struct RestoreBackup {
     title = "Restore a backup",
     timeout = 630,
     untrusted("task.log"),
+    effect = effect,
     preview = preview_restore,
     targets = restore_targets,
     read_back = check_restore
@@ -89,6 +90,15 @@ pub(crate) async fn restore_backup(
         done.name = proxmox.guest(vmid).await?.name;
     }
     Ok(done)
+}
+
+/// A new guest takes nothing from anybody.
+fn effect(_proxmox: &Proxmox, args: &RestoreBackup) -> Effect {
+    if args.overwrite {
+        Effect::Critical
+    } else {
+        Effect::Write
+    }
 }
 
 /// The call without its VMID.
