@@ -2,5 +2,6 @@
 
 mod demo;
 mod instrument;
+mod ollama;
 mod services;
 mod wire;
