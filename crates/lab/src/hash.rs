@@ -4,12 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 
 /// SHA-256 in lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digest = digest(&SHA256, bytes);
-    digest
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex::encode(digest(&SHA256, bytes))
 }
 
 /// The first characters of [`hex`].

@@ -15,6 +15,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
+mod calendar;
 mod contract;
 pub mod demo;
 mod fault;
@@ -24,10 +25,14 @@ mod listen;
 mod log;
 pub mod oidc;
 pub mod ollama;
+pub mod proxmox;
+mod retention;
+mod rights;
 mod services;
 mod shared;
 mod tls;
 mod upstream;
+mod worker;
 
 pub use fault::{Fault, Faults};
 pub use instrument::{Action, Instrument, Profile};

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use crate::upstream::EndsWithOwner;
@@ -45,11 +46,10 @@ impl Open {
 pub(crate) struct Incoming {
     connections: mpsc::Receiver<Box<dyn Duplex>>,
     open: Open,
-    _accepting: EndsWithOwner,
 }
 
 /// A listener of TCP on a free loopback port.
-pub(crate) async fn tcp(tls: Option<TlsAcceptor>) -> io::Result<(SocketAddr, Incoming)> {
+pub(crate) async fn tcp(tls: Option<TlsAcceptor>) -> io::Result<(SocketAddr, Listening)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
     let (sender, connections) = mpsc::channel::<Box<dyn Duplex>>(BACKLOG);
@@ -71,11 +71,11 @@ pub(crate) async fn tcp(tls: Option<TlsAcceptor>) -> io::Result<(SocketAddr, Inc
             });
         }
     });
-    Ok((address, Incoming::new(connections, accepting)))
+    Ok((address, Listening::new(connections, accepting)))
 }
 
 /// A listener on a Unix socket, which must not exist yet.
-pub(crate) fn unix(path: &Path) -> io::Result<Incoming> {
+pub(crate) fn unix(path: &Path) -> io::Result<Listening> {
     let listener = UnixListener::bind(path)?;
     let (sender, connections) = mpsc::channel::<Box<dyn Duplex>>(BACKLOG);
     let accepting = tokio::spawn(async move {
@@ -83,23 +83,27 @@ pub(crate) fn unix(path: &Path) -> io::Result<Incoming> {
             drop(sender.send(Box::new(stream)).await);
         }
     });
-    Ok(Incoming::new(connections, accepting))
+    Ok(Listening::new(connections, accepting))
 }
 
-impl Incoming {
-    fn new(
-        connections: mpsc::Receiver<Box<dyn Duplex>>,
-        accepting: tokio::task::JoinHandle<()>,
-    ) -> Self {
-        Self {
-            connections,
-            open: Open(Arc::new(AtomicBool::new(true))),
-            _accepting: EndsWithOwner(accepting),
-        }
-    }
+/// A listener, and what it accepts.
+pub(crate) struct Listening {
+    pub(crate) incoming: Incoming,
+    pub(crate) open: Open,
+    pub(crate) accepting: EndsWithOwner,
+}
 
-    pub(crate) fn open(&self) -> Open {
-        self.open.clone()
+impl Listening {
+    fn new(connections: mpsc::Receiver<Box<dyn Duplex>>, accepting: JoinHandle<()>) -> Self {
+        let open = Open(Arc::new(AtomicBool::new(true)));
+        Self {
+            incoming: Incoming {
+                connections,
+                open: open.clone(),
+            },
+            open,
+            accepting: EndsWithOwner(accepting),
+        }
     }
 }
 

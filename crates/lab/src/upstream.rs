@@ -15,7 +15,7 @@ use tokio::net::TcpSocket;
 use tokio::task::JoinHandle;
 
 use crate::fault::{Fault, Faults};
-use crate::listen::{self, Incoming, Open};
+use crate::listen::{self, Listening, Open};
 use crate::log::{Recorded, RequestLog};
 use crate::tls::Identity;
 
@@ -36,6 +36,7 @@ pub struct Upstream {
 pub(crate) struct Serving {
     frame: Frame,
     open: Open,
+    accepting: EndsWithOwner,
     _task: EndsWithOwner,
 }
 
@@ -74,12 +75,17 @@ impl Upstream {
     ) -> io::Result<Self> {
         let acceptor = identity.map(Identity::acceptor).transpose()?;
         let scheme = if acceptor.is_some() { "https" } else { "http" };
-        let (address, incoming) = listen::tcp(acceptor).await?;
+        let (address, listening) = listen::tcp(acceptor).await?;
         Ok(Self {
             address,
             scheme,
-            serving: Serving::start(routes, incoming, frame),
+            serving: Serving::start(routes, listening, frame),
         })
+    }
+
+    /// Ends it; once this is over, its port refuses connections.
+    pub async fn stop(self) {
+        self.serving.stop().await;
     }
 
     /// Where it listens.
@@ -109,12 +115,16 @@ impl Serving {
         Ok(Self::start(routes, listen::unix(path)?, frame))
     }
 
-    fn start(routes: Router, incoming: Incoming, frame: Frame) -> Self {
+    fn start(routes: Router, listening: Listening, frame: Frame) -> Self {
         let app = routes
             .fallback(|| async { unexpected(StatusCode::NOT_FOUND) })
             .method_not_allowed_fallback(|| async { unexpected(StatusCode::METHOD_NOT_ALLOWED) })
             .layer(from_fn_with_state(frame.clone(), pass));
-        let open = incoming.open();
+        let Listening {
+            incoming,
+            open,
+            accepting,
+        } = listening;
         let task = tokio::spawn(async move {
             // It ends by being aborted.
             drop(axum::serve(incoming, app).await);
@@ -122,8 +132,19 @@ impl Serving {
         Self {
             frame,
             open,
+            accepting,
             _task: EndsWithOwner(task),
         }
+    }
+}
+
+impl Serving {
+    /// Ends it; once this is over, connections are refused.
+    pub(crate) async fn stop(mut self) {
+        self.open.close();
+        self.accepting.0.abort();
+        // It ends by being aborted, which is an error.
+        drop((&mut self.accepting.0).await);
     }
 }
 

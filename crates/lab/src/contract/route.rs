@@ -4,6 +4,7 @@ use super::form::decode_segment;
 use super::param::Param;
 
 /// One row of a contract table.
+#[derive(Clone, Copy)]
 pub(crate) struct Route<H: 'static> {
     pub(crate) method: &'static str,
     /// The path with `{name}` for one segment and, at its end, `{name*}` for the rest.

@@ -117,7 +117,7 @@ async fn a_pull_streams_layers_side_by_side_and_installs_at_success() {
     assert!(progress[0].get("completed").is_none());
     let short = format!(
         "pulling {}",
-        &progress[0]["digest"].as_str().unwrap()[7..19]
+        progress[0]["digest"].as_str().unwrap().get(7..19).unwrap()
     );
     assert_eq!(progress[0]["status"], json!(short));
     assert_eq!(answer.chunks.len(), lines.len(), "a chunk per line");
