@@ -206,7 +206,7 @@ const ROWS: &[Row] = &[
     (
         &["does not exist"],
         Code::NotFound,
-        "not_found",
+        "object_not_found",
         "check the name in the message",
     ),
 ];
