@@ -303,5 +303,6 @@ pub(crate) async fn env(folder: &TempDir, clock: Arc<ManualClock>) -> Env {
         entropy: Arc::new(entropy),
         redactor: Redactor::default(),
         observer: Arc::new(Silent),
+        shared: homelab_backend::Shared::default(),
     }
 }
