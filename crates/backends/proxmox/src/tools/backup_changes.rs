@@ -322,7 +322,7 @@ async fn check_protect(
     args: &ProtectBackup,
     done: &BackupChanged,
 ) -> ToolResult<Vec<Mismatch>> {
-    let is = done.backup.protected;
+    let is = done.backup.protected == Some(true);
     Ok((is != args.protected)
         .then(|| Mismatch {
             field: "protected",

@@ -51,10 +51,10 @@ pub(crate) struct BackupRow {
     pub(crate) size_bytes: Option<u64>,
     pub(crate) node: NodeName,
     pub(crate) notes: Option<String>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) protected: bool,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) encrypted: bool,
+    /// Absent for what is not.
+    pub(crate) protected: Option<bool>,
+    /// Absent for what is not.
+    pub(crate) encrypted: Option<bool>,
     /// What a backup server found when it read it again.
     pub(crate) verification: Option<String>,
     #[serde(skip)]
@@ -71,8 +71,8 @@ impl BackupRow {
             size_bytes: volume.size,
             node: node.clone(),
             notes: volume.notes,
-            protected: volume.protected,
-            encrypted: volume.encrypted.is_some_and(|text| text != "0"),
+            protected: volume.protected.then_some(true),
+            encrypted: volume.encrypted.filter(|text| text != "0").map(|_| true),
             verification: volume.verification.and_then(|found| found.state),
             ctime: volume.ctime,
         }

@@ -87,8 +87,8 @@ pub(crate) struct GuestRow {
     memory_percent: Option<f64>,
     uptime_s: Option<u64>,
     tags: Vec<String>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    template: bool,
+    /// Absent for what is none.
+    template: Option<bool>,
     lock: Option<String>,
 }
 
@@ -107,7 +107,7 @@ impl From<&Guest> for GuestRow {
             memory_percent: percent(row.mem, row.maxmem),
             uptime_s: row.uptime,
             tags: guest.tags.clone(),
-            template: row.template,
+            template: row.template.then_some(true),
             lock: row.lock.clone(),
         }
     }

@@ -100,7 +100,7 @@ pub(crate) async fn list_storage(
     let rows: Vec<StorageRow> = rows.into_iter().filter(|row| args.matches(row)).collect();
     let key = |row: &StorageRow| {
         format!(
-            "{}/{}",
+            "{} {}",
             row.storage,
             row.nodes.first().map_or("", String::as_str)
         )
@@ -196,8 +196,8 @@ pub(crate) struct VolumeRow {
     created: Option<String>,
     vmid: Option<u64>,
     notes: Option<String>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    protected: bool,
+    /// Absent for what is not.
+    protected: Option<bool>,
 }
 
 /// Volumes of a storage.
@@ -242,7 +242,7 @@ pub(crate) async fn list_storage_content(
             size_bytes: volume.size,
             vmid: volume.vmid,
             notes: volume.notes,
-            protected: volume.protected,
+            protected: volume.protected.then_some(true),
         }),
     })
 }

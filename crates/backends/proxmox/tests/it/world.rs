@@ -148,9 +148,9 @@ impl World {
     }
 
     pub(crate) fn effect(&self, tool: &str, args: Value) -> Effect {
-        self.server
-            .effect(index(&*self.server, tool), args)
-            .expect("fitting arguments")
+        let index = index(&*self.server, tool);
+        let stated = self.server.tools()[index].spec.effect;
+        self.server.effect(index, args).unwrap_or(stated)
     }
 
     pub(crate) async fn health(&self) -> Health {
