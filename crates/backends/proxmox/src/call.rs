@@ -166,6 +166,8 @@ impl fmt::Debug for Call {
 impl Call {
     /// `METHOD path?name=value&…` in readable form, for tests of the functions that build calls.
     pub(crate) fn line(&self) -> String {
+        use std::fmt::Write as _;
+
         let mut line = format!("{} ", self.method);
         let mut path = self.path.iter();
         for (index, part) in self.template.split("{}").enumerate() {
@@ -176,7 +178,7 @@ impl Call {
         }
         for (index, (name, value)) in self.parameters.iter().enumerate() {
             line.push(if index == 0 { '?' } else { '&' });
-            line.push_str(&format!("{name}={value}"));
+            write!(line, "{name}={value}").unwrap();
         }
         line
     }

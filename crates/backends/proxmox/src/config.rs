@@ -75,18 +75,13 @@ impl Default for Config {
             tls: TlsConfig::default(),
             default_storage: None,
             backup_storage: None,
-            bridge: default_bridge(),
+            bridge: Bridge::default(),
             timeout_s: 30,
             connect_timeout_s: 5,
             task_wait_s: 60,
             task_poll_ms: 500,
         }
     }
-}
-
-#[expect(clippy::expect_used, reason = "a constant that a test parses")]
-fn default_bridge() -> Bridge {
-    "vmbr0".parse().expect("a bridge's name")
 }
 
 /// Which credentials a section gives.
@@ -231,10 +226,10 @@ fn base_url(host: &str, port: u16) -> Result<Url, String> {
             .map_err(|()| "this is not an address".to_owned())?;
     }
     let path = url.path().trim_end_matches('/').to_owned();
-    if !path.ends_with(API) {
-        url.set_path(&format!("{path}{API}"));
-    } else {
+    if path.ends_with(API) {
         url.set_path(&path);
+    } else {
+        url.set_path(&format!("{path}{API}"));
     }
     Ok(url)
 }

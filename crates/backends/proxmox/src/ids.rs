@@ -188,6 +188,13 @@ comparable!(
     JobId
 );
 
+impl Default for Bridge {
+    /// The one that Proxmox's installer makes.
+    fn default() -> Self {
+        Self("vmbr0".to_owned())
+    }
+}
+
 impl Volid {
     /// The storage that holds it.
     pub(crate) fn storage(&self) -> ToolStorage<'_> {

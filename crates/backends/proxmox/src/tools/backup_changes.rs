@@ -1,5 +1,7 @@
 //! Protecting and deleting backups.
 
+use std::future::{Ready, ready};
+
 use homelab_core::call::CallContext;
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::tool::{Effect, Inverse, Mismatch, Preview, Target, tool};
@@ -317,20 +319,20 @@ async fn undo_protect(proxmox: &Proxmox, args: &ProtectBackup) -> ToolResult<Opt
     }))
 }
 
-async fn check_protect(
+fn check_protect(
     _proxmox: &Proxmox,
     args: &ProtectBackup,
     done: &BackupChanged,
-) -> ToolResult<Vec<Mismatch>> {
+) -> Ready<ToolResult<Vec<Mismatch>>> {
     let is = done.backup.protected == Some(true);
-    Ok((is != args.protected)
+    ready(Ok((is != args.protected)
         .then(|| Mismatch {
             field: "protected",
             wanted: args.protected.to_string(),
             found: is.to_string(),
         })
         .into_iter()
-        .collect())
+        .collect()))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Scheduled backups.
 
+use std::future::{Ready, ready};
+
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::page::Page;
 use homelab_core::tool::{Mismatch, Target, tool};
@@ -262,8 +264,8 @@ pub(super) fn find<'a>(jobs: &'a [BackupJob], id: &JobId) -> Option<&'a BackupJo
         .find(|job| job.get("id").and_then(plain).as_deref() == Some(id.as_str()))
 }
 
-async fn create_targets(_proxmox: &Proxmox, args: &CreateBackupJob) -> ToolResult<Vec<Target>> {
-    Ok(vec![job_target(&args.id, args.comment.clone())])
+fn create_targets(_proxmox: &Proxmox, args: &CreateBackupJob) -> Ready<ToolResult<Vec<Target>>> {
+    ready(Ok(vec![job_target(&args.id, args.comment.clone())]))
 }
 
 pub(super) fn job_target(id: &JobId, name: Option<String>) -> Target {
@@ -275,12 +277,12 @@ pub(super) fn job_target(id: &JobId, name: Option<String>) -> Target {
     }
 }
 
-async fn check_create(
+fn check_create(
     _proxmox: &Proxmox,
     args: &CreateBackupJob,
     done: &JobMade,
-) -> ToolResult<Vec<Mismatch>> {
-    Ok(done
+) -> Ready<ToolResult<Vec<Mismatch>>> {
+    ready(Ok(done
         .job
         .is_none()
         .then(|| Mismatch {
@@ -289,7 +291,7 @@ async fn check_create(
             found: "no such job".to_owned(),
         })
         .into_iter()
-        .collect())
+        .collect()))
 }
 
 #[cfg(test)]

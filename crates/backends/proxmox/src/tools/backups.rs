@@ -1,5 +1,7 @@
 //! Backups: which there are, and making one.
 
+use std::future::{Ready, ready};
+
 use futures_util::{StreamExt as _, stream};
 use homelab_core::call::CallContext;
 use homelab_core::error::ToolResult;
@@ -343,20 +345,20 @@ async fn create_targets(proxmox: &Proxmox, args: &CreateBackup) -> ToolResult<Ve
     Ok(vec![proxmox.guest(args.vmid).await?.target()])
 }
 
-async fn check_create(
+fn check_create(
     _proxmox: &Proxmox,
     args: &CreateBackup,
     done: &BackupMade,
-) -> ToolResult<Vec<Mismatch>> {
+) -> Ready<ToolResult<Vec<Mismatch>>> {
     let is_running = done.task.as_ref().is_some_and(TaskReport::is_running);
-    Ok((!is_running && done.backup.is_none())
+    ready(Ok((!is_running && done.backup.is_none())
         .then(|| Mismatch {
             field: "vmid",
             wanted: format!("a new backup of `{}` on `{}`", args.vmid, done.storage),
             found: "none".to_owned(),
         })
         .into_iter()
-        .collect())
+        .collect()))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Copying guests and making guests of templates.
 
+use std::future::{Ready, ready};
+
 use homelab_core::call::CallContext;
 use homelab_core::error::ToolResult;
 use homelab_core::tool::{Inverse, Mismatch, Target, tool};
@@ -153,21 +155,21 @@ async fn clone_targets(proxmox: &Proxmox, args: &CloneVm) -> ToolResult<Vec<Targ
     Ok(vec![source.target(), copy])
 }
 
-async fn undo_clone(_proxmox: &Proxmox, args: &CloneVm) -> ToolResult<Option<Inverse>> {
+fn undo_clone(_proxmox: &Proxmox, args: &CloneVm) -> Ready<ToolResult<Option<Inverse>>> {
     let vmid = args.new_vmid.filter(|_| !args.start);
-    Ok(vmid.map(|vmid| Inverse {
+    ready(Ok(vmid.map(|vmid| Inverse {
         tool: "delete_vm".to_owned(),
         arguments: json!({ "vmid": vmid }),
-    }))
+    })))
 }
 
-async fn check_clone(
+fn check_clone(
     _proxmox: &Proxmox,
     args: &CloneVm,
     done: &GuestChange,
-) -> ToolResult<Vec<Mismatch>> {
+) -> Ready<ToolResult<Vec<Mismatch>>> {
     let wanted = if args.start { "running" } else { "stopped" };
-    Ok(done.unless_status("start", wanted))
+    ready(Ok(done.unless_status("start", wanted)))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Making containers.
 
 use std::collections::BTreeMap;
+use std::future::{Ready, ready};
 
 use homelab_core::call::CallContext;
 use homelab_core::error::ToolResult;
@@ -23,6 +24,10 @@ use crate::ids::{Bridge, GuestName, NodeName, PoolId, StorageId, Tag, Vmid, Voli
 /// A new container.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent properties of a container"
+)]
 pub(crate) struct CreateLxc {
     /// Template to make it of, such as `local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst`; see `list_templates`.
     template: Volid,
@@ -274,14 +279,14 @@ impl ContainerNic {
     }
 }
 
-async fn create_targets(_proxmox: &Proxmox, args: &CreateLxc) -> ToolResult<Vec<Target>> {
+fn create_targets(_proxmox: &Proxmox, args: &CreateLxc) -> Ready<ToolResult<Vec<Target>>> {
     let name = Some(args.hostname.to_string());
-    Ok(vec![new_target(
+    ready(Ok(vec![new_target(
         args.vmid,
         name,
         args.tags.as_deref(),
         args.node.as_ref(),
-    )])
+    )]))
 }
 
 /// How rules see a guest that does not exist yet.
@@ -301,21 +306,21 @@ pub(super) fn new_target(
     }
 }
 
-async fn undo_create(_proxmox: &Proxmox, args: &CreateLxc) -> ToolResult<Option<Inverse>> {
+fn undo_create(_proxmox: &Proxmox, args: &CreateLxc) -> Ready<ToolResult<Option<Inverse>>> {
     // Without a number of its own, nobody knows before what it will get.
-    Ok(args.vmid.map(|vmid| Inverse {
+    ready(Ok(args.vmid.map(|vmid| Inverse {
         tool: "delete_vm".to_owned(),
         arguments: json!({ "vmid": vmid, "force": args.start }),
-    }))
+    })))
 }
 
-async fn check_create(
+fn check_create(
     _proxmox: &Proxmox,
     args: &CreateLxc,
     done: &GuestChange,
-) -> ToolResult<Vec<Mismatch>> {
+) -> Ready<ToolResult<Vec<Mismatch>>> {
     let wanted = if args.start { "running" } else { "stopped" };
-    Ok(done.unless_status("start", wanted))
+    ready(Ok(done.unless_status("start", wanted)))
 }
 
 #[cfg(test)]

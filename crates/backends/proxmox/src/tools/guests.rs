@@ -149,9 +149,10 @@ impl ListVms {
 )]
 pub(crate) async fn list_vms(proxmox: &Proxmox, args: ListVms) -> ToolResult<GuestList> {
     let guests = proxmox.guests().await?;
-    let note = match guests.is_empty() {
-        true => empty_note(proxmox).await?,
-        false => None,
+    let note = if guests.is_empty() {
+        empty_note(proxmox).await?
+    } else {
+        None
     };
     let rows: Vec<GuestRow> = guests
         .iter()

@@ -1,6 +1,7 @@
 //! Making virtual machines.
 
 use std::collections::BTreeMap;
+use std::future::{Ready, ready};
 
 use homelab_core::call::CallContext;
 use homelab_core::error::ToolResult;
@@ -256,32 +257,32 @@ fn create_call(
     add_options(call, GuestKind::Qemu, &args.options)
 }
 
-async fn create_targets(_proxmox: &Proxmox, args: &CreateVm) -> ToolResult<Vec<Target>> {
+fn create_targets(_proxmox: &Proxmox, args: &CreateVm) -> Ready<ToolResult<Vec<Target>>> {
     let name = Some(args.name.to_string());
-    Ok(vec![new_target(
+    ready(Ok(vec![new_target(
         args.vmid,
         name,
         args.tags.as_deref(),
         args.node.as_ref(),
-    )])
+    )]))
 }
 
-async fn undo_create(_proxmox: &Proxmox, args: &CreateVm) -> ToolResult<Option<Inverse>> {
+fn undo_create(_proxmox: &Proxmox, args: &CreateVm) -> Ready<ToolResult<Option<Inverse>>> {
     // A running machine cannot be deleted in one step.
     let vmid = args.vmid.filter(|_| !args.start);
-    Ok(vmid.map(|vmid| Inverse {
+    ready(Ok(vmid.map(|vmid| Inverse {
         tool: "delete_vm".to_owned(),
         arguments: json!({ "vmid": vmid }),
-    }))
+    })))
 }
 
-async fn check_create(
+fn check_create(
     _proxmox: &Proxmox,
     args: &CreateVm,
     done: &GuestChange,
-) -> ToolResult<Vec<Mismatch>> {
+) -> Ready<ToolResult<Vec<Mismatch>>> {
     let wanted = if args.start { "running" } else { "stopped" };
-    Ok(done.unless_status("start", wanted))
+    ready(Ok(done.unless_status("start", wanted)))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Moving guests to another node.
 
+use std::future::{Ready, ready};
+
 use homelab_core::call::CallContext;
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::tool::{Change, Inverse, Mismatch, Preview, Target, tool};
@@ -227,20 +229,20 @@ async fn undo_migrate(proxmox: &Proxmox, args: &MigrateVm) -> ToolResult<Option<
     }))
 }
 
-async fn check_migrate(
+fn check_migrate(
     _proxmox: &Proxmox,
     args: &MigrateVm,
     done: &GuestChange,
-) -> ToolResult<Vec<Mismatch>> {
+) -> Ready<ToolResult<Vec<Mismatch>>> {
     let is_there = !done.is_finished() || done.node == args.target.as_str();
-    Ok((!is_there)
+    ready(Ok((!is_there)
         .then(|| Mismatch {
             field: "target",
             wanted: args.target.to_string(),
             found: done.node.clone(),
         })
         .into_iter()
-        .collect())
+        .collect()))
 }
 
 #[cfg(test)]

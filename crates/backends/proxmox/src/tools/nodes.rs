@@ -92,7 +92,7 @@ pub(crate) async fn list_nodes(proxmox: &Proxmox, args: ListNodes) -> ToolResult
 
 fn row(addresses: &BTreeMap<&str, &str>, node: Node) -> NodeRow {
     NodeRow {
-        ip: addresses.get(node.node.as_str()).map(ToString::to_string),
+        ip: addresses.get(node.node.as_str()).map(|ip| (*ip).to_owned()),
         status: node.status,
         cpus: node.maxcpu,
         cpu_percent: load_percent(node.cpu),

@@ -1,5 +1,7 @@
 //! Starting, stopping and rebooting guests.
 
+use std::future::{Ready, ready};
+
 use homelab_core::call::CallContext;
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::tool::{Change, Inverse, Mismatch, Preview, Target, tool};
@@ -87,12 +89,12 @@ async fn undo_start(proxmox: &Proxmox, args: &StartVm) -> ToolResult<Option<Inve
     }))
 }
 
-async fn check_start(
+fn check_start(
     _proxmox: &Proxmox,
     _args: &StartVm,
     done: &GuestChange,
-) -> ToolResult<Vec<Mismatch>> {
-    Ok(done.unless_status("vmid", "running"))
+) -> Ready<ToolResult<Vec<Mismatch>>> {
+    ready(Ok(done.unless_status("vmid", "running")))
 }
 
 /// Which guest to stop, and how.
@@ -196,12 +198,12 @@ async fn undo_stop(proxmox: &Proxmox, args: &StopVm) -> ToolResult<Option<Invers
     }))
 }
 
-async fn check_stop(
+fn check_stop(
     _proxmox: &Proxmox,
     _args: &StopVm,
     done: &GuestChange,
-) -> ToolResult<Vec<Mismatch>> {
-    Ok(done.unless_status("vmid", "stopped"))
+) -> Ready<ToolResult<Vec<Mismatch>>> {
+    ready(Ok(done.unless_status("vmid", "stopped")))
 }
 
 /// Which guest to reboot, and how.
@@ -290,12 +292,12 @@ async fn reboot_targets(proxmox: &Proxmox, args: &RebootVm) -> ToolResult<Vec<Ta
     Ok(vec![proxmox.guest(args.vmid).await?.target()])
 }
 
-async fn check_reboot(
+fn check_reboot(
     _proxmox: &Proxmox,
     _args: &RebootVm,
     done: &GuestChange,
-) -> ToolResult<Vec<Mismatch>> {
-    Ok(done.unless_status("vmid", "running"))
+) -> Ready<ToolResult<Vec<Mismatch>>> {
+    ready(Ok(done.unless_status("vmid", "running")))
 }
 
 fn is_running(now: &Current) -> bool {

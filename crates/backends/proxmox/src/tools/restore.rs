@@ -1,5 +1,7 @@
 //! Restoring guests from backups.
 
+use std::future::{Ready, ready};
+
 use homelab_core::call::CallContext;
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::tool::{Effect, Mismatch, Preview, Target, tool};
@@ -236,13 +238,13 @@ async fn restore_targets(proxmox: &Proxmox, args: &RestoreBackup) -> ToolResult<
     )])
 }
 
-async fn check_restore(
+fn check_restore(
     _proxmox: &Proxmox,
     args: &RestoreBackup,
     done: &GuestChange,
-) -> ToolResult<Vec<Mismatch>> {
+) -> Ready<ToolResult<Vec<Mismatch>>> {
     let wanted = if args.start { "running" } else { "stopped" };
-    Ok(done.unless_status("start", wanted))
+    ready(Ok(done.unless_status("start", wanted)))
 }
 
 #[cfg(test)]
