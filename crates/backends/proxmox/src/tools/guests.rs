@@ -330,11 +330,12 @@ fn networks(config: &GuestConfig) -> Vec<NetRow> {
         .collect()
 }
 
-/// Proxmox masks the cloud-init password itself; what else names a secret is left out.
+/// Proxmox masks the cloud-init password itself; what else may hold a secret is left out: passwords,
+/// and the environment of containers made of images.
 fn without_secrets(config: &GuestConfig) -> std::collections::BTreeMap<String, String> {
     config
         .iter()
-        .filter(|(key, _)| !key.contains("password"))
+        .filter(|(key, _)| !key.contains("password") && *key != "env")
         .filter_map(|(key, value)| Some((key.clone(), plain(value)?)))
         .collect()
 }

@@ -8,7 +8,8 @@ use crate::call::Call;
 use crate::guest::GuestKind;
 
 /// Properties of a container that may be given by their own names. Left out on purpose: what reaches
-/// into the host (bind mounts, devices, hooks), and what other arguments or tools do.
+/// into the host (bind mounts, devices, hooks), what may hold secrets (`env`), and what other
+/// arguments or tools do.
 const CONTAINER: &[&str] = &[
     "arch",
     "cmode",
@@ -18,7 +19,6 @@ const CONTAINER: &[&str] = &[
     "cpuunits",
     "description",
     "entrypoint",
-    "env",
     "features",
     "hostname",
     "memory",
@@ -144,6 +144,7 @@ mod tests {
     #[case(GuestKind::Qemu, "ipconfig0", true)]
     #[case(GuestKind::Lxc, "mp0", false)]
     #[case(GuestKind::Lxc, "dev0", false)]
+    #[case(GuestKind::Lxc, "env", false)]
     #[case(GuestKind::Lxc, "hookscript", false)]
     #[case(GuestKind::Lxc, "lxc.apparmor.profile", false)]
     #[case(GuestKind::Qemu, "args", false)]
