@@ -9,7 +9,7 @@ use homelab_core::error::{ToolError, ToolResult};
 use russh::Channel;
 use russh::client::{Config, Handle, Msg, connect_stream};
 use russh::keys::ssh_key::Fingerprint;
-use russh::{Preferred, client};
+use russh::{AlgorithmKind, Preferred, client};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
@@ -148,6 +148,12 @@ impl Link {
                         return Err(error);
                     }
                 }
+                // It has no key of a kind that it is known by: see what it shows instead, so that the
+                // change is reported with both fingerprints.
+                Err(HandshakeError::Protocol(russh::Error::NoCommonAlgo {
+                    kind: AlgorithmKind::Key,
+                    ..
+                })) if !pinned && offer.is_narrowed() => offer = Offer::any(),
                 Err(HandshakeError::Protocol(error)) => {
                     return Err(first_refusal.unwrap_or_else(|| self.about().handshake(&error)));
                 }
