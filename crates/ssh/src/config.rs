@@ -156,11 +156,7 @@ impl SshConfig {
         let mut seen = BTreeSet::from([name]);
         let mut way = Vec::new();
         let mut at = name;
-        while let Some(next) = self
-            .hosts
-            .get(at)
-            .and_then(|host| host.jump.as_deref())
-        {
+        while let Some(next) = self.hosts.get(at).and_then(|host| host.jump.as_deref()) {
             if !self.hosts.contains_key(next) {
                 let text = format!("`{at}` is reached through `{next}`, and there is no such host");
                 return Err(setting_invalid(field(), text));

@@ -77,10 +77,18 @@ impl About<'_> {
     /// The handshake failed before the host's key came into it.
     pub(crate) fn handshake(&self, error: &russh::Error) -> ToolError {
         let Self { name, address } = self;
-        if let russh::Error::IO(error) = error {
-            return self.unreachable(error);
-        }
         let text = match error {
+            russh::Error::IO(error)
+                if !matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionReset
+                        | io::ErrorKind::ConnectionAborted
+                        | io::ErrorKind::BrokenPipe
+                        | io::ErrorKind::UnexpectedEof
+                ) =>
+            {
+                return self.unreachable(error);
+            }
             russh::Error::NoCommonAlgo { kind, theirs, .. } => {
                 format!(
                     "no common algorithm ({kind:?}); it offers {}",
@@ -88,9 +96,10 @@ impl About<'_> {
                 )
             }
             russh::Error::Version => "it does not speak SSH 2".to_owned(),
-            russh::Error::HUP | russh::Error::Disconnect | russh::Error::ConnectionTimeout => {
-                "it hung up during the handshake".to_owned()
-            }
+            russh::Error::IO(_)
+            | russh::Error::HUP
+            | russh::Error::Disconnect
+            | russh::Error::ConnectionTimeout => "it hung up during the handshake".to_owned(),
             _ => "the handshake failed".to_owned(),
         };
         ToolError::new(

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use homelab_core::error::Code;
-use homelab_ssh::{Exec, HostConfig, Hosts, SshConfig};
-use tokio_util::sync::CancellationToken;
+use homelab_ssh::{HostConfig, Hosts, SshConfig};
 
-use crate::world::{host, host_with, hosts, parts, reason, run, server, settings};
+use crate::world::{host, host_with, hosts, parts, reason, run, server, server_with, settings};
 
 #[tokio::test]
 async fn commands_one_after_the_other_share_a_connection() {
@@ -157,18 +156,16 @@ async fn without_any_host_the_setting_is_named() {
 }
 
 #[tokio::test]
-async fn an_account_without_a_shell_is_said_to_run_nothing() {
-    let Some(sshd) = crate::world::server_with(&["ForceCommand internal-sftp"]) else {
+async fn an_account_for_files_alone_says_so_itself() {
+    let Some(sshd) = server_with(&["ForceCommand internal-sftp"]) else {
         return;
     };
 
-    let output = host(&sshd)
-        .exec(
-            Exec::new("true").timeout(Duration::from_secs(3)),
-            &CancellationToken::new(),
-        )
-        .await;
+    let output = run(&host(&sshd), "true").await;
 
-    // The server starts its file transfer instead, which ends when it reads nothing.
-    assert!(output.is_ok_and(|output| output.stdout.bytes.is_empty()));
+    assert_eq!(output.exit_code(), Some(1));
+    assert!(
+        output.stdout.text().contains("sftp connections only"),
+        "{output:?}"
+    );
 }
