@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use homelab_core::error::{ToolError, ToolResult};
@@ -18,7 +18,9 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::auth::Credentials;
 use crate::config::HostConfig;
 use crate::error::About;
-use crate::handshake::{HandshakeError, Judge, Trust, known_hosts_unusable};
+use crate::handshake::{
+    HandshakeError, Judge, Shown, Trust, described, known_hosts_unusable, take,
+};
 use crate::hosts::Parts;
 use crate::known_hosts::{HostName, Known, Offer};
 
@@ -146,11 +148,16 @@ impl Link {
         let (trust, mut offer) = self.trust().await?;
         let pinned = matches!(trust, Trust::Pinned(_));
         let mut first_refusal = None;
+        let shown = Shown::default();
         loop {
-            match self.handshake(&trust, &offer, of).await? {
-                Ok(mut connection) => {
-                    self.sign_in(&mut connection.handle).await?;
-                    return Ok(connection);
+            match self.handshake(&trust, &offer, of, &shown).await? {
+                Ok((mut handle, through)) => {
+                    self.sign_in(&mut handle).await?;
+                    return Ok(Connection {
+                        handle,
+                        host_key: take(&shown).map(|key| described(&key)).unwrap_or_default(),
+                        _through: through,
+                    });
                 }
                 Err(HandshakeError::HostKey { error, shown }) => {
                     let error = first_refusal.get_or_insert(*error).clone();
@@ -175,7 +182,7 @@ impl Link {
     }
 
     /// What decides about the host's key, and which kinds of key to ask for.
-    async fn trust(&self) -> ToolResult<(Trust, Offer)> {
+    pub(crate) async fn trust(&self) -> ToolResult<(Trust, Offer)> {
         if let Some(pinned) = &self.config.fingerprint {
             let pinned: Fingerprint = pinned
                 .parse()
@@ -197,37 +204,28 @@ impl Link {
         Ok((trust, offer))
     }
 
-    /// Up to the point where the host's key is accepted. The outer error says that there is nobody
-    /// to shake hands with.
-    async fn handshake(
+    /// Up to the point where the host's key is accepted; `shown` gets it. The outer error says that
+    /// there is nobody to shake hands with.
+    pub(crate) async fn handshake(
         &self,
         trust: &Trust,
         offer: &Offer,
         of: Use,
-    ) -> ToolResult<Result<Connection, HandshakeError>> {
-        let accepted = Arc::new(Mutex::new(None));
+        shown: &Shown,
+    ) -> ToolResult<Result<(Handle<Judge>, Option<Arc<Connection>>), HandshakeError>> {
         let judge = Judge {
             name: self.name.clone(),
             host: self.config.host.clone(),
             address: self.address.clone(),
             trust: trust.clone(),
             clock: self.parts.clock.clone(),
-            accepted: accepted.clone(),
+            shown: shown.clone(),
         };
         let settings = Arc::new(self.settings(offer));
         let whole = async {
             let (stream, through) = self.stream(of).await?;
-            Ok(connect_stream(settings, stream, judge)
-                .await
-                .map(|handle| Connection {
-                    handle,
-                    host_key: accepted
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .take()
-                        .unwrap_or_default(),
-                    _through: through,
-                }))
+            let shaken = connect_stream(settings, stream, judge).await;
+            Ok(shaken.map(|handle| (handle, through)))
         };
         match timeout(self.limit(), whole).await {
             Ok(result) => result,
