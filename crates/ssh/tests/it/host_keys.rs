@@ -1,7 +1,7 @@
 //! Whom we speak to.
 
 use homelab_core::error::{Code, ToolError};
-use homelab_ssh::{Host, HostKeyPolicy};
+use homelab_ssh::{Host, HostKeyPolicy, Trusted};
 use homelab_testkit::{KeyType, Sshd, SshdSetup};
 
 use crate::world::{
@@ -285,4 +285,45 @@ async fn a_certificate_for_another_name_is_refused() {
 
     assert_eq!(reason(&error), "host_key_changed");
     assert!(error.envelope().message.contains("other names"), "{error}");
+}
+
+#[tokio::test]
+async fn a_key_is_trusted_by_its_fingerprint_and_by_no_other() {
+    let Some(sshd) = server() else { return };
+    write_known_hosts(&sshd, "");
+    let host = host(&sshd);
+    let fingerprint = fingerprint(&sshd, KeyType::Ed25519);
+
+    let shown = host.shown_key().await.unwrap();
+    let other = host.trust("SHA256:AAAA").await.unwrap_err();
+    let before = host.trusted().unwrap();
+    host.trust(&shown.fingerprint).await.unwrap();
+    host.probe().await.unwrap();
+
+    assert_eq!(shown.fingerprint, fingerprint);
+    assert_eq!(shown.kind, "ssh-ed25519");
+    assert_eq!(reason(&shown.refusal.unwrap()), "host_key_unknown");
+    assert_eq!(reason(&other), "host_key_unknown");
+    assert_eq!(
+        (before, host.trusted().unwrap()),
+        (Trusted::Not, Trusted::Known)
+    );
+    assert_eq!(host.shown_key().await.unwrap().refusal, None);
+}
+
+#[tokio::test]
+async fn a_changed_key_cannot_be_trusted_over_the_old_one() {
+    let Some(sshd) = server() else { return };
+    let host = host(&sshd);
+    sshd.new_host_keys().unwrap();
+    sshd.restart().unwrap();
+    let before = std::fs::read_to_string(known_hosts(&sshd)).unwrap();
+
+    let error = host
+        .trust(&fingerprint(&sshd, KeyType::Ed25519))
+        .await
+        .unwrap_err();
+
+    assert_eq!(reason(&error), "host_key_changed");
+    assert_eq!(std::fs::read_to_string(known_hosts(&sshd)).unwrap(), before);
 }
