@@ -7,6 +7,7 @@ mod exec;
 mod files;
 mod host_keys;
 mod jump;
+mod password;
 mod replace;
 mod sign_in;
 mod stream;
