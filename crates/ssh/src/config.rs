@@ -66,7 +66,7 @@ pub struct HostConfig {
     pub wrap: bool,
     /// Directories below which files may be read; none lets nothing be read.
     pub read_roots: Vec<String>,
-    /// Directories below which files may be written.
+    /// Directories below which files may be read and written.
     pub write_roots: Vec<String>,
     /// Files that may be read and written although their names speak of secrets (`.env`, private
     /// keys): paths, `*` stands for any text.
