@@ -113,7 +113,11 @@ async fn a_wrong_password_is_refused_and_not_repeated_in_the_error() {
 
 #[tokio::test]
 async fn the_password_is_no_answer_to_other_questions() {
-    let error = host(Asks::ForMore, PASSWORD).await.probe().await.unwrap_err();
+    let error = host(Asks::ForMore, PASSWORD)
+        .await
+        .probe()
+        .await
+        .unwrap_err();
 
     assert_eq!(reason(&error), "ssh_auth_failed");
 }
