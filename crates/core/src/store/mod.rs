@@ -5,6 +5,7 @@
 //! case, addresses in numeric order where stated) and paged by keyset.
 
 mod approvals;
+mod ccpm;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,6 +30,11 @@ use crate::policy::{Grants, Role};
 pub use approvals::{
     ApprovalFilter, Approvals, Asked, Budgets, Signals, Step, TaintMark, Taints, Take, Topic,
     UsedUp, taint_scope,
+};
+pub use ccpm::{
+    Activity, AgentQuery, AgentRows, AnswerRows, Ccpm, CcpmRows, ContextTotals, InboxQuery,
+    KeptAnswer, MessageQuery, MessageRows, Numbered, ReportRows, SessionQuery, SessionRows,
+    SprintRows, TaskQuery, TaskRows, Wanted, sort_key,
 };
 
 /// What a store answers.
@@ -488,6 +494,8 @@ pub struct Stores {
     pub taints: Arc<dyn Taints>,
     /// Budgets.
     pub budgets: Arc<dyn Budgets>,
+    /// Agents, messages, tasks, sprints and sessions.
+    pub ccpm: Arc<dyn Ccpm>,
     /// News between processes.
     pub signals: Arc<dyn Signals>,
 }

@@ -1,0 +1,8 @@
+//! Agents, messages, tasks, sprints and session reports as a service: the operations of the CCPM
+//! contract, without HTTP and without MCP.
+//!
+//! [`Ccpm`] is what callers see; a client of another CCPM service implements it too.
+
+mod api;
+
+pub use api::{Actor, Call, Ccpm, Done, Health};
