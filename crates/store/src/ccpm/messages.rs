@@ -36,7 +36,7 @@ macro_rules! inbox {
 const INBOX: &str = inbox!("");
 const INBOX_OF_RANK: &str = inbox!("AND rank = $8");
 
-const UNREAD: &str = "SELECT COUNT(*) AS unread FROM ccpm_messages \
+pub(super) const UNREAD: &str = "SELECT COUNT(*) AS unread FROM ccpm_messages \
      WHERE to_id = $1 AND status = 'unread' AND until > $2";
 
 /// A list that is led by the index of `$3`; the other conditions are looked at row by row.
@@ -94,26 +94,10 @@ impl MessageRows for Rows {
     }
 
     async fn inbox(&mut self, query: &InboxQuery<'_>) -> StoreResult<Vec<Numbered<Message>>> {
-        let [rank, number] = query.after.unwrap_or([-1, 0]);
         let mut conn = self.conn();
         let mut found = Vec::new();
         for status in query.statuses {
-            let is_open = matches!(status, MessageStatus::Unread | MessageStatus::Read);
-            let mut args: Vec<Arg<'_>> = vec![
-                query.to.as_str().into(),
-                status.as_str().into(),
-                rank.into(),
-                number.into(),
-                if is_open { query.now.0 } else { i64::MIN }.into(),
-                query.since.map_or(i64::MIN, |since| since.0).into(),
-                i64::from(query.limit).into(),
-            ];
-            args.extend(query.rank.map(Arg::from));
-            let sql = if query.rank.is_some() {
-                INBOX_OF_RANK
-            } else {
-                INBOX
-            };
+            let (sql, args) = inbox(query, status);
             found.extend(conn.all(ENTITY, sql, &args, numbered::<Message>).await?);
         }
         found.sort_by_key(|row| (message_rank(row.value.priority), row.number));
@@ -179,6 +163,31 @@ impl MessageRows for Rows {
     async fn purge_messages(&mut self, before: Micros) -> StoreResult<u64> {
         self.conn().run(PURGE, &[before.0.into()]).await
     }
+}
+
+/// The statement for one status of an inbox.
+pub(super) fn inbox<'a>(
+    query: &InboxQuery<'a>,
+    status: &'a MessageStatus,
+) -> (&'static str, Vec<Arg<'a>>) {
+    let [rank, number] = query.after.unwrap_or([-1, 0]);
+    // Only what is open runs out.
+    let is_open = matches!(status, MessageStatus::Unread | MessageStatus::Read);
+    let mut args: Vec<Arg<'a>> = vec![
+        query.to.as_str().into(),
+        status.as_str().into(),
+        rank.into(),
+        number.into(),
+        if is_open { query.now.0 } else { i64::MIN }.into(),
+        query.since.map_or(i64::MIN, |since| since.0).into(),
+        i64::from(query.limit).into(),
+    ];
+    args.extend(query.rank.map(Arg::from));
+    let sql = match query.rank {
+        Some(_) => INBOX_OF_RANK,
+        None => INBOX,
+    };
+    (sql, args)
 }
 
 async fn listed(
