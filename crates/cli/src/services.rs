@@ -63,6 +63,8 @@ pub(crate) struct Services {
     pub(crate) approvals: Arc<ApprovalService>,
     /// The path that every call takes.
     pub(crate) dispatcher: Arc<Dispatcher>,
+    /// What agents share; also in `env`.
+    pub(crate) ccpm: Arc<homelab_ccpm::Service>,
     uid: u32,
     _lock: Lock,
 }
@@ -103,6 +105,15 @@ impl Services {
             after: Duration::from_mins(config.audit.checkpoint_minutes.into()),
         };
         let checkpointer = Checkpointer::start(trail.clone(), chain, audit.progress(), due);
+        let ccpm = Arc::new(homelab_ccpm::Service::new(homelab_ccpm::Parts {
+            store: stores.ccpm.clone(),
+            signals: stores.signals.clone(),
+            audit: Some(stores.audit.clone()),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            settings: homelab_ccpm::Settings::default(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }));
         let env = Env {
             stores: stores.clone(),
             keyring: master.ring.clone(),
@@ -110,7 +121,7 @@ impl Services {
             entropy: entropy.clone(),
             redactor: redactor.clone(),
             observer: metrics.clone(),
-            shared: Shared::default(),
+            shared: Shared::default().with(ccpm.clone()),
         };
         let registry = Arc::new(ArcSwap::from_pointee(servers::registry(config, &env)));
         let pins = Pins::start(
@@ -172,6 +183,7 @@ impl Services {
             metrics,
             approvals,
             dispatcher,
+            ccpm,
             uid,
             _lock: lock,
         })

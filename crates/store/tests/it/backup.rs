@@ -15,6 +15,7 @@ use rstest::rstest;
 
 use crate::approvals::{ask, begin, held, vote};
 use crate::audit_log::{entry, key, write};
+use crate::ccpm;
 use crate::lab::{Engine, Lab, Place, START};
 use crate::sample;
 
@@ -66,13 +67,14 @@ async fn fill(stores: &Stores) {
         window: std::time::Duration::from_mins(1),
     };
     stores.budgets.take(&[take], START).await.unwrap().unwrap();
+    ccpm::fill(&*stores.ccpm).await;
 }
 
 /// Everything that the stores can show.
 async fn contents(stores: &Stores) -> String {
     let page = PageRequest::first(200);
     format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
         stores.inventory.export().await.unwrap(),
         stores
             .inventory
@@ -95,6 +97,7 @@ async fn contents(stores: &Stores) -> String {
             .unwrap(),
         stores.taints.scopes(START).await.unwrap(),
         stores.budgets.used("deletes", START).await.unwrap(),
+        ccpm::contents(&*stores.ccpm).await,
     )
 }
 
