@@ -92,9 +92,12 @@ fn assert_led_by(plan: &[String], index: &str, case: &str) {
     assert!(text.contains(index), "{case}:\n{text}");
 }
 
+/// The first page and one further on.
+const PAGES: [Option<[i64; 2]>; 2] = [None, Some([2, 50_000])];
+
 #[rstest]
 #[tokio::test]
-async fn inbox_and_task_list_are_found_and_ordered_by_an_index(
+async fn an_inbox_is_found_and_ordered_by_an_index(
     #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
 ) {
     let Some((database, _folder)) = filled(engine).await else {
@@ -103,91 +106,84 @@ async fn inbox_and_task_list_are_found_and_ordered_by_an_index(
     let mut session = database.shared().db.read().await.unwrap();
     let mut conn = session.conn();
     let agent = AgentId::new("agent-3");
-    let sprint = SprintId::new("sprint-3");
 
-    for after in [None, Some([2, 50_000])] {
-        for rank in [None, Some(2)] {
-            let query = InboxQuery {
-                to: &agent,
-                statuses: &[],
-                rank,
-                since: None,
-                now: Micros(1),
-                after,
-                limit: 51,
-            };
-            for status in [MessageStatus::Unread, MessageStatus::Completed] {
-                let (sql, args) = messages::inbox(&query, &status);
-                let plan = plan(&mut conn, sql, &args).await;
-                assert_led_by(&plan, "ccpm_messages_by_inbox", &format!("{query:?}"));
-            }
-        }
-        let plain = TaskQuery {
+    for (after, rank) in PAGES
+        .iter()
+        .flat_map(|after| [(*after, None), (*after, Some(2))])
+    {
+        let query = InboxQuery {
+            to: &agent,
+            statuses: &[],
+            rank,
+            since: None,
+            now: Micros(1),
             after,
             limit: 51,
-            ..TaskQuery::default()
         };
-        let todo = [TaskStatus::Todo];
-        let cases = [
-            (plain.clone(), "ccpm_tasks_by_rank"),
-            (
-                TaskQuery {
-                    statuses: &todo,
-                    ready: Some(true),
-                    ..plain.clone()
-                },
-                "ccpm_tasks_by_status",
-            ),
-            (
-                TaskQuery {
-                    assignee: Wanted::Nothing,
-                    statuses: &todo,
-                    ready: Some(true),
-                    ..plain.clone()
-                },
-                "ccpm_tasks_by_status",
-            ),
-            (
-                TaskQuery {
-                    assignee: Wanted::This(&agent),
-                    statuses: &todo,
-                    ..plain.clone()
-                },
-                "ccpm_tasks_by_assignee",
-            ),
-            (
-                TaskQuery {
-                    sprint: Wanted::This(&sprint),
-                    label: Some("storage"),
-                    ..plain.clone()
-                },
-                "ccpm_tasks_by_sprint",
-            ),
-            (
-                TaskQuery {
-                    sort: TaskSort::UpdatedAt,
-                    text: Some("task 7"),
-                    ..plain.clone()
-                },
-                "ccpm_tasks_by_change",
-            ),
-            (
-                TaskQuery {
-                    sort: TaskSort::CreatedAt,
-                    ..plain.clone()
-                },
-                "ccpm_tasks_by_creation",
-            ),
-            (
-                TaskQuery {
-                    sort: TaskSort::DueAt,
-                    rank: Some(1),
-                    ..plain.clone()
-                },
-                "ccpm_tasks_by_due",
-            ),
-        ];
-        for (query, index) in cases {
+        for status in [MessageStatus::Unread, MessageStatus::Completed] {
+            let (sql, args) = messages::inbox(&query, &status);
+            let plan = plan(&mut conn, sql, &args).await;
+            assert_led_by(&plan, "ccpm_messages_by_inbox", &format!("{query:?}"));
+        }
+    }
+    let unread = [Arg::from(agent.as_str()), 1.into()];
+    let plan = plan(&mut conn, messages::UNREAD, &unread).await;
+    assert_led_by(&plan, "ccpm_messages_by_inbox", "unread");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_list_of_tasks_is_found_and_ordered_by_an_index(
+    #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
+) {
+    let Some((database, _folder)) = filled(engine).await else {
+        return;
+    };
+    let mut session = database.shared().db.read().await.unwrap();
+    let mut conn = session.conn();
+    let (agent, sprint) = (AgentId::new("agent-3"), SprintId::new("sprint-3"));
+    let plain = TaskQuery::default();
+    let ready = TaskQuery {
+        statuses: &[TaskStatus::Todo, TaskStatus::Backlog],
+        ready: Some(true),
+        ..plain.clone()
+    };
+    let nobodys = TaskQuery {
+        assignee: Wanted::Nothing,
+        ..ready.clone()
+    };
+    let somebodys = TaskQuery {
+        assignee: Wanted::This(&agent),
+        ..ready.clone()
+    };
+    let of_sprint = TaskQuery {
+        sprint: Wanted::This(&sprint),
+        label: Some("storage"),
+        ..plain.clone()
+    };
+    let by = |sort| TaskQuery {
+        sort,
+        text: Some("task 7"),
+        ..plain.clone()
+    };
+    let cases = [
+        (plain.clone(), "ccpm_tasks_by_rank"),
+        (ready, "ccpm_tasks_by_status"),
+        (nobodys, "ccpm_tasks_by_status"),
+        (somebodys, "ccpm_tasks_by_assignee"),
+        (of_sprint, "ccpm_tasks_by_sprint"),
+        (by(TaskSort::UpdatedAt), "ccpm_tasks_by_change"),
+        (by(TaskSort::CreatedAt), "ccpm_tasks_by_creation"),
+        (by(TaskSort::DueAt), "ccpm_tasks_by_due"),
+    ];
+
+    for (query, index) in cases {
+        for after in PAGES {
+            let query = TaskQuery {
+                after,
+                limit: 51,
+                ..query.clone()
+            };
             let texts = task_list::Texts::of(&query);
             for (sql, led_by) in task_list::led(&query) {
                 let args = task_list::args(&query, &texts, led_by);
@@ -196,7 +192,4 @@ async fn inbox_and_task_list_are_found_and_ordered_by_an_index(
             }
         }
     }
-    let unread = [Arg::from(agent.as_str()), 1.into()];
-    let plan = plan(&mut conn, messages::UNREAD, &unread).await;
-    assert_led_by(&plan, "ccpm_messages_by_inbox", "unread");
 }
