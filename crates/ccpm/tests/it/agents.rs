@@ -7,7 +7,7 @@ use homelab_core::ccpm::{
 use rstest::rstest;
 use serde_json::json;
 
-use crate::lab::{Engine, Lab, newcomer, told};
+use crate::lab::{Engine, FIRST, Lab, newcomer, told};
 
 #[rstest]
 #[tokio::test]
@@ -206,9 +206,6 @@ async fn agents_are_listed_page_by_page(
         kind: Some(AgentKind::Monitoring),
         ..AgentFilter::default()
     };
-    let found = lab
-        .service
-        .list_agents(&lab.admin, &named, &Paging::default())
-        .await;
+    let found = lab.service.list_agents(&lab.admin, &named, &FIRST).await;
     assert_eq!(found.unwrap().data.len(), 1);
 }

@@ -3,12 +3,12 @@
 use homelab_ccpm::{Call, Ccpm as _, Settings};
 use homelab_core::ccpm::{
     CcpmCode, CompletionReportBody, CompletionReportCreate, CompletionReview, Decision,
-    InboxFilter, Paging, ReportText, ReviewStatus, TaskStatus,
+    InboxFilter, ReportText, ReviewStatus, TaskStatus,
 };
 use rstest::rstest;
 use serde_json::json;
 
-use crate::lab::{Engine, Lab, told};
+use crate::lab::{Engine, FIRST, Lab, told};
 
 fn report(text: &str) -> CompletionReportCreate {
     CompletionReportCreate {
@@ -69,9 +69,7 @@ async fn a_report_is_reviewed_by_another_and_moves_the_task(
     let back = lab.service.task(&lab.builder, key).await.unwrap();
     assert_eq!(back.status, TaskStatus::InProgress);
     let filter = InboxFilter::default();
-    let told_author = lab
-        .service
-        .inbox(&lab.builder, "me", &filter, &Paging::default());
+    let told_author = lab.service.inbox(&lab.builder, "me", &filter, &FIRST);
     let told_author = told_author.await.unwrap().data;
     assert_eq!(told_author[0].body, "as I see it");
 
@@ -96,7 +94,7 @@ async fn a_report_is_reviewed_by_another_and_moves_the_task(
     );
     let all = lab
         .service
-        .list_completion_reports(&lab.planner, key, &Paging::default());
+        .list_completion_reports(&lab.planner, key, &FIRST);
     let all = all.await.unwrap().data;
     let summaries: Vec<_> = all.iter().map(|one| one.report.summary.as_str()).collect();
     assert_eq!(summaries, ["done", "now really done"]);

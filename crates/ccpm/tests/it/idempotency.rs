@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use homelab_ccpm::Ccpm as _;
-use homelab_core::ccpm::{CcpmCode, InboxFilter, Paging};
+use homelab_ccpm::{Call, Ccpm as _};
+use homelab_core::ccpm::{CcpmCode, InboxFilter};
 use rstest::rstest;
 
-use crate::lab::{Engine, Lab, letter, told};
+use crate::lab::{Engine, FIRST, Lab, letter, told};
 
 #[rstest]
 #[tokio::test]
@@ -17,7 +17,7 @@ async fn a_repeated_key_is_answered_with_the_first_answer_for_a_day(
         return;
     };
     let keyed = lab.planner.clone().with_key("key-0001");
-    let send = async |call, subject: &str| {
+    let send = async |call: &Call, subject: &str| {
         let new = letter("builder", subject);
         lab.service.send_message(call, new).await
     };
@@ -35,9 +35,7 @@ async fn a_repeated_key_is_answered_with_the_first_answer_for_a_day(
     assert_eq!(other.code(), CcpmCode::IdempotencyConflict);
     assert!(!of_another.replayed && !late.replayed);
     let filter = InboxFilter::default();
-    let inbox = lab
-        .service
-        .inbox(&lab.builder, "me", &filter, &Paging::default());
+    let inbox = lab.service.inbox(&lab.builder, "me", &filter, &FIRST);
     assert_eq!(inbox.await.unwrap().data.len(), 3);
     for key in ["short", "with a space", &"x".repeat(129)] {
         let call = lab.planner.clone().with_key(key);
@@ -96,8 +94,6 @@ async fn of_many_sends_with_one_key_at_once_one_is_sent(
 
     assert_eq!(new, 1);
     let filter = InboxFilter::default();
-    let inbox = lab
-        .service
-        .inbox(&lab.builder, "me", &filter, &Paging::default());
+    let inbox = lab.service.inbox(&lab.builder, "me", &filter, &FIRST);
     assert_eq!(inbox.await.unwrap().data.len(), 1);
 }

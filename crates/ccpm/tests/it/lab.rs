@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use homelab_ccpm::{Actor, Call, Ccpm as _, Parts, Service, Settings};
 use homelab_core::ccpm::{
-    Agent, AgentCreate, AgentKind, CcpmError, CcpmResult, Message, MessageCreate, Metadata,
+    Agent, AgentCreate, AgentKind, CcpmError, CcpmResult, Message, MessageCreate, Metadata, Paging,
     Recipients, Sprint, SprintCreate, Task, TaskCreate, TaskStatus, TaskStatusUpdate,
 };
 use homelab_core::clock::{ManualClock, Micros, OsEntropy};
@@ -19,6 +19,12 @@ pub(crate) enum Engine {
     Sqlite,
     Postgres,
 }
+
+/// The first page.
+pub(crate) static FIRST: Paging = Paging {
+    limit: None,
+    cursor: None,
+};
 
 /// When every test begins.
 pub(crate) const START: Micros = Micros(1_750_000_000_000_000);

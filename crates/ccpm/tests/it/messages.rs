@@ -9,7 +9,7 @@ use homelab_core::ccpm::{
 use rstest::rstest;
 use serde_json::json;
 
-use crate::lab::{Engine, Lab, START, letter, told};
+use crate::lab::{Engine, FIRST, Lab, START, letter, told};
 
 async fn inbox(lab: &Lab, of: &Call, filter: &InboxFilter) -> Vec<Message> {
     let mut page = Paging::first(2);
@@ -62,13 +62,9 @@ async fn an_inbox_shows_what_is_urgent_first_and_then_the_oldest(
     };
     assert_eq!(inbox(&lab, &lab.builder, &urgent).await.len(), 2);
     assert_eq!(lab.agent("builder").await.unread_count, Some(6));
-    let other = lab
-        .service
-        .inbox(&lab.watcher, "builder", &urgent, &Paging::default());
+    let other = lab.service.inbox(&lab.watcher, "builder", &urgent, &FIRST);
     assert_eq!(other.await.unwrap_err().code(), CcpmCode::Forbidden);
-    let by_admin = lab
-        .service
-        .inbox(&lab.admin, "builder", &urgent, &Paging::default());
+    let by_admin = lab.service.inbox(&lab.admin, "builder", &urgent, &FIRST);
     assert_eq!(by_admin.await.unwrap().data.len(), 2);
 }
 

@@ -2,13 +2,13 @@
 
 use homelab_ccpm::{Ccpm as _, Change, Settings};
 use homelab_core::ccpm::{
-    CcpmCode, Foreign, InboxFilter, MessagePriority, Paging, TaskCreate, TaskEventKind, TaskStatus,
+    CcpmCode, Foreign, InboxFilter, MessagePriority, TaskCreate, TaskEventKind, TaskStatus,
     TaskStatusUpdate,
 };
 use rstest::rstest;
 use serde_json::json;
 
-use crate::lab::{Engine, Lab, START, told};
+use crate::lab::{Engine, FIRST, Lab, START, told};
 
 #[rstest]
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn a_task_goes_its_way_and_leaves_times_and_events(
     assert_eq!(open.status_reason.as_deref(), Some("because"));
     let events = lab
         .service
-        .list_task_events(&lab.planner, &task.key, &Paging::default())
+        .list_task_events(&lab.planner, &task.key, &FIRST)
         .await
         .unwrap();
     let ways: Vec<_> = events
@@ -232,9 +232,7 @@ async fn who_asked_for_it_learns_that_it_is_blocked_or_done(
     lab.go(&lab.admin, &task, TaskStatus::Done).await.unwrap();
 
     let filter = InboxFilter::default();
-    let inbox = lab
-        .service
-        .inbox(&lab.planner, "me", &filter, &Paging::default());
+    let inbox = lab.service.inbox(&lab.planner, "me", &filter, &FIRST);
     let inbox = inbox.await.unwrap().data;
 
     let seen: Vec<_> = inbox

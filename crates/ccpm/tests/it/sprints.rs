@@ -8,7 +8,7 @@ use homelab_core::ccpm::{
 use rstest::rstest;
 use serde_json::json;
 
-use crate::lab::{Engine, Lab, told};
+use crate::lab::{Engine, FIRST, Lab, told};
 
 async fn set(lab: &Lab, sprint: &Sprint, status: SprintStatus) -> CcpmResult<Done<Sprint>> {
     let patch = SprintPatch {
@@ -49,14 +49,13 @@ async fn at_most_one_sprint_is_active(#[values(Engine::Sqlite, Engine::Postgres)
     let filter = SprintFilter {
         status: Some(SprintStatus::Completed),
     };
-    let done = lab
-        .service
-        .list_sprints(&lab.planner, &filter, &Paging::default());
+    let done = lab.service.list_sprints(&lab.planner, &filter, &FIRST);
     assert_eq!(done.await.unwrap().data[0].name, "first");
     let all = lab
         .service
-        .list_sprints(&lab.planner, &SprintFilter::default(), &Paging::first(1));
-    let all = all.await.unwrap();
+        .list_sprints(&lab.planner, &SprintFilter::default(), &Paging::first(1))
+        .await
+        .unwrap();
     assert_eq!(
         (all.data[0].name.as_str(), all.page.has_more),
         ("second", true)

@@ -8,7 +8,7 @@ use homelab_core::ccpm::{
 use rstest::rstest;
 use serde_json::json;
 
-use crate::lab::{Engine, Lab, START, told};
+use crate::lab::{Engine, FIRST, Lab, START, told};
 
 async fn keys(lab: &Lab, by: &Call, filter: &TaskFilter) -> Vec<String> {
     let mut page = Paging::first(2);
@@ -60,7 +60,7 @@ async fn a_task_has_a_key_and_is_found_by_it(
     assert_eq!(found, second);
     let events = lab
         .service
-        .list_task_events(&lab.planner, "TASK-2", &Paging::default())
+        .list_task_events(&lab.planner, "TASK-2", &FIRST)
         .await
         .unwrap();
     let kinds: Vec<_> = events.data.iter().map(|event| event.kind).collect();

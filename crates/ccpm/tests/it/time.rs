@@ -10,7 +10,7 @@ use homelab_core::ccpm::{
 use rstest::rstest;
 use serde_json::json;
 
-use crate::lab::{Engine, Lab, START, letter, told};
+use crate::lab::{Engine, FIRST, Lab, START, letter, told};
 
 #[rstest]
 #[tokio::test]
@@ -56,9 +56,7 @@ async fn a_message_runs_out_whether_or_not_anybody_looks(
         ..MessageFilter::default()
     };
     for expected in [1, 0] {
-        let found = lab
-            .service
-            .list_messages(&lab.planner, &expired, &Paging::default());
+        let found = lab.service.list_messages(&lab.planner, &expired, &FIRST);
         assert_eq!(found.await.unwrap().data.len(), 1);
         assert_eq!(lab.service.upkeep().await.unwrap().expired, expected);
     }
@@ -111,11 +109,11 @@ async fn nothing_is_removed_for_its_age_unless_set(
     let upkeep = lab.service.upkeep().await.unwrap();
 
     assert_eq!(upkeep.purged, if kept.is_some() { 2 } else { 0 });
-    let left =
-        lab.service
-            .list_messages(&lab.planner, &MessageFilter::default(), &Paging::default());
+    let left = lab
+        .service
+        .list_messages(&lab.planner, &MessageFilter::default(), &FIRST)
+        .await;
     let left: Vec<_> = left
-        .await
         .unwrap()
         .data
         .into_iter()
