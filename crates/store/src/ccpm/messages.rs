@@ -21,13 +21,14 @@ const ENTITY: &str = "ccpm_messages";
 const BY_ID: &str = "SELECT body FROM ccpm_messages WHERE id = $1";
 
 /// One status of an inbox behind rank and number `$3`, `$4`. Several statuses are read one by one,
-/// so that each comes in the order of the index.
+/// so that each comes in the order of the index. The `CASE` keeps the index on `until` out of it.
 macro_rules! inbox {
     ($rank:literal) => {
         concat!(
             "SELECT number, body FROM ccpm_messages WHERE to_id = $1 AND status = $2 ",
             $rank,
-            " AND (rank, number) > ($3, $4) AND until > $5 AND created_at >= $6 \
+            " AND (rank, number) > ($3, $4) \
+             AND CASE WHEN until > $5 AND created_at >= $6 THEN TRUE ELSE FALSE END \
              ORDER BY rank, number LIMIT $7"
         )
     };
@@ -37,7 +38,7 @@ const INBOX: &str = inbox!("");
 const INBOX_OF_RANK: &str = inbox!("AND rank = $8");
 
 pub(super) const UNREAD: &str = "SELECT COUNT(*) AS unread FROM ccpm_messages \
-     WHERE to_id = $1 AND status = 'unread' AND until > $2";
+     WHERE to_id = $1 AND status = 'unread' AND (until + 0) > $2";
 
 /// A list that is led by the index of `$3`; the other conditions are looked at row by row.
 macro_rules! list {

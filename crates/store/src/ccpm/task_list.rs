@@ -14,8 +14,10 @@ use crate::text::{contains, flat, tag_pattern};
 const ENTITY: &str = "ccpm_tasks";
 
 /// Rows behind sort key and number `$1`, `$2`. `$17` is what the index that leads begins with; the
-/// other conditions are looked at row by row, and written so that no other index tempts the engines
-/// into reading and sorting everything that it finds.
+/// other conditions are looked at row by row. Each stands in a `CASE`, which no other index can
+/// answer, and of which PostgreSQL expects every second row to match: if it expected few, as of an
+/// equation of things it knows nothing of, it would read and sort the whole range rather than walk
+/// the index to the end of the page.
 macro_rules! list {
     ($led_by:literal, $key:literal, $behind:literal, $order:literal) => {
         concat!(
@@ -25,15 +27,18 @@ macro_rules! list {
             $key,
             ", number) ",
             $behind,
-            " ($1, $2) AND (status || '') IN ($4, $5, $6, $7, $8, $9, $10) \
-             AND ($11 = '*' OR (sprint_id || '') = $11) \
-             AND ($12 = '*' OR (assignee_id || '') = $12) \
-             AND ($13 < 0 OR (rank + 0) = $13) \
-             AND ($14 = '' OR labels LIKE $14 ESCAPE '\\') \
-             AND ($15 = '' OR search_text LIKE $15 ESCAPE '\\') \
-             AND ($16 < 0 OR $16 = CASE WHEN EXISTS (SELECT 1 FROM ccpm_dependencies d \
+            " ($1, $2) \
+             AND CASE WHEN status IN ($4, $5, $6, $7, $8, $9, $10) THEN TRUE ELSE FALSE END \
+             AND ($11 = '*' OR CASE WHEN sprint_id = $11 THEN TRUE ELSE FALSE END) \
+             AND ($12 = '*' OR CASE WHEN assignee_id = $12 THEN TRUE ELSE FALSE END) \
+             AND ($13 < 0 OR CASE WHEN rank = $13 THEN TRUE ELSE FALSE END) \
+             AND ($14 = '' OR CASE WHEN labels LIKE $14 ESCAPE '\\' THEN TRUE ELSE FALSE END) \
+             AND ($15 = '' OR CASE WHEN search_text LIKE $15 ESCAPE '\\' \
+             THEN TRUE ELSE FALSE END) \
+             AND ($16 < 0 OR CASE WHEN EXISTS (SELECT 1 FROM ccpm_dependencies d \
              JOIN ccpm_tasks o ON o.id = d.depends_on \
-             WHERE d.task_id = t.id AND o.status <> 'done') THEN 0 ELSE 1 END) \
+             WHERE d.task_id = t.id AND o.status <> 'done') \
+             THEN $16 = 0 ELSE $16 = 1 END) \
              ORDER BY ",
             $key,
             " ",
