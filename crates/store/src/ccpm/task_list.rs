@@ -28,7 +28,8 @@ macro_rules! list {
             ", number) ",
             $behind,
             " ($1, $2) \
-             AND CASE WHEN status IN ($4, $5, $6, $7, $8, $9, $10) THEN TRUE ELSE FALSE END \
+             AND ($4 = '*' OR CASE WHEN status IN ($4, $5, $6, $7, $8, $9, $10) \
+             THEN TRUE ELSE FALSE END) \
              AND ($11 = '*' OR CASE WHEN sprint_id = $11 THEN TRUE ELSE FALSE END) \
              AND ($12 = '*' OR CASE WHEN assignee_id = $12 THEN TRUE ELSE FALSE END) \
              AND ($13 < 0 OR CASE WHEN rank = $13 THEN TRUE ELSE FALSE END) \
@@ -140,18 +141,21 @@ pub(super) fn args<'a>(query: &TaskQuery<'a>, texts: &'a Texts, led_by: &'a str)
     };
     let [key, number] = query.after.unwrap_or(first);
     let mut args: Vec<Arg<'a>> = vec![key.into(), number.into(), i64::from(query.limit).into()];
-    // Any status if none is named; seven places, some of them the same.
-    let statuses = match query.statuses {
-        [] => TaskStatus::ALL,
-        named => named,
-    };
+    // What leads is not asked for again, as nobody would see that both are one condition. Statuses
+    // have seven places, some of them the same.
+    let is_status = query.statuses.iter().any(|one| one.as_str() == led_by);
+    let statuses = if is_status { &[] } else { query.statuses };
     args.extend((0..TaskStatus::ALL.len()).map(|place| {
         let status = statuses.get(place).or(statuses.first());
-        Arg::from(status.map_or("", Choice::as_str))
+        Arg::from(status.map_or("*", Choice::as_str))
     }));
+    let unless_led = |wanted: &'a str| {
+        let is_led = wanted == led_by && !wanted.is_empty();
+        Arg::from(if is_led { "*" } else { wanted })
+    };
     args.extend([
-        Arg::from(column(query.sprint, SprintId::as_str)),
-        Arg::from(column(query.assignee, AgentId::as_str)),
+        unless_led(column(query.sprint, SprintId::as_str)),
+        unless_led(column(query.assignee, AgentId::as_str)),
         query.rank.unwrap_or(-1).into(),
         (&texts.label).into(),
         (&texts.text).into(),
