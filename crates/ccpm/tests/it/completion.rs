@@ -157,11 +157,11 @@ async fn a_report_ends_a_task_at_once_only_where_no_review_is_required(
     };
     let task = lab.begun("work").await;
     let new = CompletionReportCreate {
-        report: ReportText::Parts(CompletionReportBody {
+        report: ReportText::Parts(Box::new(CompletionReportBody {
             summary: "all of it".into(),
             time_spent_minutes: Some(5),
             ..CompletionReportBody::default()
-        }),
+        })),
         submitted_by: Some("me".into()),
         target_status: Some(TaskStatus::Done),
     };
