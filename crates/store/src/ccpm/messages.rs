@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use homelab_core::ccpm::rules::message_rank;
-use homelab_core::ccpm::{AgentId, Choice, Message, MessageId, MessageStatus};
+use homelab_core::ccpm::{AgentId, Choice, Message, MessageId, MessageStatus, TaskId};
 use homelab_core::clock::Micros;
 use homelab_core::store::{InboxQuery, MessageQuery, MessageRows, Numbered, StoreResult};
 
@@ -151,7 +151,7 @@ impl MessageRows for Rows {
             message.thread_id.as_str().into(),
             message.from_agent_id.as_str().into(),
             message.to_agent_id.as_str().into(),
-            message.task_id.as_ref().map(|id| id.as_str()).into(),
+            message.task_id.as_ref().map(TaskId::as_str).into(),
             message.status.as_str().into(),
             message_rank(message.priority).into(),
             message.created_at.0.into(),
@@ -208,7 +208,7 @@ async fn listed(
         query.now.0.into(),
         (&from).into(),
         (&to).into(),
-        query.task.map_or("", |task| task.as_str()).into(),
+        query.task.map_or("", TaskId::as_str).into(),
         (&with).into(),
     ];
     conn.all(ENTITY, sql, &args, numbered).await
