@@ -25,6 +25,7 @@ mod listen;
 mod log;
 pub mod oidc;
 pub mod ollama;
+pub mod pbs;
 pub mod proxmox;
 mod retention;
 mod rights;

@@ -5,6 +5,7 @@
 mod demo;
 mod instrument;
 mod ollama;
+mod pbs;
 mod proxmox;
 mod services;
 mod wire;
