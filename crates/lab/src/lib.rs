@@ -32,6 +32,7 @@ mod rights;
 mod services;
 mod shared;
 mod tls;
+pub mod traefik;
 mod upstream;
 mod worker;
 

@@ -8,4 +8,5 @@ mod ollama;
 mod pbs;
 mod proxmox;
 mod services;
+mod traefik;
 mod wire;
