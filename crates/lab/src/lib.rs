@@ -18,6 +18,7 @@ use std::io;
 mod calendar;
 mod contract;
 pub mod demo;
+pub mod docker;
 mod fault;
 mod hash;
 mod instrument;

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod demo;
+mod docker;
 mod instrument;
 mod ollama;
 mod pbs;
