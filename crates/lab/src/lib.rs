@@ -27,6 +27,7 @@ mod log;
 pub mod oidc;
 pub mod ollama;
 pub mod pbs;
+pub mod portainer;
 pub mod proxmox;
 mod retention;
 mod rights;
