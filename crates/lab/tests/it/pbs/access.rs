@@ -106,3 +106,18 @@ async fn a_token_without_grants_sees_no_stores() {
 
     assert_eq!(list.json(), json!({"data": []}));
 }
+
+#[tokio::test]
+async fn a_call_can_be_refused_in_plain_text() {
+    let (server, _) = server().await;
+    server.refuse_next("/admin/datastore", 400, "unable to open chunk store");
+
+    let first = ask(&server, "GET", "/admin/datastore", "").await;
+    let second = ask(&server, "GET", "/admin/datastore", "").await;
+
+    assert_eq!(
+        (first.status, first.body().as_str()),
+        (400, "unable to open chunk store")
+    );
+    assert_eq!(second.status, 200);
+}
