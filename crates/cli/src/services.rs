@@ -19,6 +19,7 @@ use homelab_gateway::auth::local;
 use homelab_gateway::metrics::{Build, Metrics};
 use homelab_gateway::pipeline::{Dispatcher, DispatcherParts, PipelineOptions};
 use homelab_policy::Engine;
+use homelab_ssh::{Hosts, Parts};
 use homelab_store::audit_writer::AuditWriter;
 use homelab_store::checkpointer::{Checkpointer, Due};
 use homelab_store::{AuditTrail, Database};
@@ -26,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::commands::credentials::all_credentials;
 use crate::config::{Config, Loaded};
-use crate::data_dir::{DataDir, KILL_FILE, Lock, uid};
+use crate::data_dir::{DataDir, KILL_FILE, KNOWN_HOSTS, Lock, uid};
 use crate::environment::Environment;
 use crate::key_files::{self, MasterKeys};
 use crate::pin::Pins;
@@ -55,6 +56,8 @@ pub(crate) struct Services {
     pub(crate) registry: Arc<ArcSwap<Registry>>,
     /// What new servers are given.
     pub(crate) env: Env,
+    /// The hosts behind SSH.
+    pub(crate) hosts: Arc<Hosts>,
     /// Decides on calls.
     pub(crate) policy: Arc<Engine>,
     /// Counts and measures.
@@ -63,6 +66,8 @@ pub(crate) struct Services {
     pub(crate) approvals: Arc<ApprovalService>,
     /// The path that every call takes.
     pub(crate) dispatcher: Arc<Dispatcher>,
+    /// What agents share; also in `env`.
+    pub(crate) ccpm: Arc<homelab_ccpm::Service>,
     uid: u32,
     _lock: Lock,
 }
@@ -103,6 +108,15 @@ impl Services {
             after: Duration::from_mins(config.audit.checkpoint_minutes.into()),
         };
         let checkpointer = Checkpointer::start(trail.clone(), chain, audit.progress(), due);
+        let ccpm = Arc::new(homelab_ccpm::Service::new(homelab_ccpm::Parts {
+            store: stores.ccpm.clone(),
+            signals: stores.signals.clone(),
+            audit: Some(stores.audit.clone()),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            settings: homelab_ccpm::Settings::default(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }));
         let env = Env {
             stores: stores.clone(),
             keyring: master.ring.clone(),
@@ -110,7 +124,12 @@ impl Services {
             entropy: entropy.clone(),
             redactor: redactor.clone(),
             observer: metrics.clone(),
-            shared: Shared::default(),
+            shared: Shared::default().with(ccpm.clone()),
+        };
+        let hosts = hosts(session, config, &data, &env)?;
+        let env = Env {
+            shared: Shared::default().with(hosts.clone()),
+            ..env
         };
         let registry = Arc::new(ArcSwap::from_pointee(servers::registry(config, &env)));
         let pins = Pins::start(
@@ -168,10 +187,12 @@ impl Services {
             pins,
             registry,
             env,
+            hosts,
             policy,
             metrics,
             approvals,
             dispatcher,
+            ccpm,
             uid,
             _lock: lock,
         })
@@ -257,6 +278,19 @@ impl Services {
         self.database.close().await;
         Ok(())
     }
+}
+
+/// The hosts of `[ssh]`; nothing is connected yet.
+fn hosts(session: &Session, config: &Config, data: &DataDir, env: &Env) -> Result<Arc<Hosts>> {
+    let parts = Parts {
+        known_hosts: data.file(KNOWN_HOSTS),
+        secrets: Arc::new(env.clone()),
+        agent_socket: session.environment.path("SSH_AUTH_SOCK"),
+        clock: env.clock.clone(),
+        entropy: env.entropy.clone(),
+    };
+    let hosts = Hosts::new(config.ssh.clone(), parts).context("making the SSH hosts")?;
+    Ok(Arc::new(hosts))
 }
 
 /// Teaches the redactor every stored password, so that none shows up in a log or an answer, even if

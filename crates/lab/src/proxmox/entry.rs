@@ -110,6 +110,10 @@ fn answer(
     let Some(path) = uri.path().strip_prefix(BASE) else {
         return Err(outside(Failure::new(404, "no such file")));
     };
+    let armed = |(of, _): &(String, Failure)| path.starts_with(of.as_str());
+    if let Some(index) = state.refusals.iter().position(armed) {
+        return Err(state.refusals.remove(index).1);
+    }
     if body.len() > MAX_BODY {
         return Err(outside(Failure::new(501, "for data too large")));
     }

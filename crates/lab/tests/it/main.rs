@@ -3,8 +3,12 @@
 #![cfg(test)]
 
 mod demo;
+mod docker;
 mod instrument;
 mod ollama;
+mod pbs;
+mod portainer;
 mod proxmox;
 mod services;
+mod traefik;
 mod wire;

@@ -2,7 +2,9 @@
 //! API's documentation; names, types and bounds only.
 
 mod cluster;
+mod containers;
 mod guests;
+mod machines;
 mod nodes;
 mod params;
 mod storage;
@@ -43,8 +45,8 @@ pub(super) static TABLES: &[&[Route<Run>]] = &[
     cluster::TABLE,
     nodes::TABLE,
     storage::TABLE,
-    guests::CONTAINERS,
-    guests::MACHINES,
+    containers::TABLE,
+    machines::TABLE,
 ];
 
 /// Whether a release lacks a call.

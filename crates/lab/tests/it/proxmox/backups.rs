@@ -218,3 +218,21 @@ async fn a_template_is_downloaded_once() {
     assert_eq!(again.status, 500);
     assert_eq!(list.as_array().unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn a_template_is_made_of_an_image() {
+    let (cluster, _) = cluster().await;
+    let path = "/nodes/pve1/storage/local/oci-registry-pull";
+
+    let done = run(
+        &cluster,
+        "POST",
+        path,
+        "reference=registry.example/lab/nginx:1.29",
+    )
+    .await;
+    let list = get(&cluster, "/nodes/pve1/storage/local/content?content=vztmpl").await;
+
+    assert_eq!(done, "OK");
+    assert_eq!(list[1]["volid"], "local:vztmpl/nginx_1.29.tar");
+}

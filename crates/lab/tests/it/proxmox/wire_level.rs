@@ -144,6 +144,19 @@ async fn the_common_faults_hit_it_too() {
 }
 
 #[tokio::test]
+async fn a_call_can_be_refused_in_the_products_own_words() {
+    let (cluster, _) = cluster().await;
+    let text = "can't lock file '/var/lock/qemu-server/lock-100.conf' - got timeout";
+    cluster.refuse_next("/nodes/pve1/qemu/100", 500, text);
+
+    let first = ask(&cluster, "GET", "/nodes/pve1/qemu/100/config", "").await;
+    let second = ask(&cluster, "GET", "/nodes/pve1/qemu/100/config", "").await;
+
+    assert_eq!((first.status, first.reason.as_str()), (500, text));
+    assert_eq!(second.status, 200);
+}
+
+#[tokio::test]
 async fn each_node_has_a_certificate_whose_fingerprint_it_tells() {
     let cluster = Proxmox::with(Options {
         tls: true,
