@@ -66,6 +66,8 @@ pub(crate) struct Services {
     pub(crate) approvals: Arc<ApprovalService>,
     /// The path that every call takes.
     pub(crate) dispatcher: Arc<Dispatcher>,
+    /// What agents share; also in `env`.
+    pub(crate) ccpm: Arc<homelab_ccpm::Service>,
     uid: u32,
     _lock: Lock,
 }
@@ -106,6 +108,15 @@ impl Services {
             after: Duration::from_mins(config.audit.checkpoint_minutes.into()),
         };
         let checkpointer = Checkpointer::start(trail.clone(), chain, audit.progress(), due);
+        let ccpm = Arc::new(homelab_ccpm::Service::new(homelab_ccpm::Parts {
+            store: stores.ccpm.clone(),
+            signals: stores.signals.clone(),
+            audit: Some(stores.audit.clone()),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            settings: homelab_ccpm::Settings::default(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }));
         let env = Env {
             stores: stores.clone(),
             keyring: master.ring.clone(),
@@ -113,7 +124,7 @@ impl Services {
             entropy: entropy.clone(),
             redactor: redactor.clone(),
             observer: metrics.clone(),
-            shared: Shared::default(),
+            shared: Shared::default().with(ccpm.clone()),
         };
         let hosts = hosts(session, config, &data, &env)?;
         let env = Env {
@@ -181,6 +192,7 @@ impl Services {
             metrics,
             approvals,
             dispatcher,
+            ccpm,
             uid,
             _lock: lock,
         })
