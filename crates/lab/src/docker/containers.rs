@@ -236,12 +236,15 @@ pub(super) fn restart(engine: &mut Engine, call: &Call) -> Answer {
 /// `POST …/kill`.
 pub(super) fn kill(engine: &mut Engine, call: &Call) -> Answer {
     let signal = call.text("signal").unwrap_or("SIGKILL").to_owned();
+    let stopped = engine.not_running(call)?;
+    let cannot = if engine.version.minor() < 44 {
+        "Cannot"
+    } else {
+        "cannot"
+    };
     change(engine, call, "kill", |one, now| {
         if !one.phase.is_up() {
-            let text = format!(
-                "cannot kill container: {}: container {} is not running",
-                one.name, one.id
-            );
+            let text = format!("{cannot} kill container: {}: {}", one.name, stopped.message);
             return Err(Failure::new(409, text));
         }
         if matches!(
@@ -256,6 +259,7 @@ pub(super) fn kill(engine: &mut Engine, call: &Call) -> Answer {
 
 /// `POST …/pause`.
 pub(super) fn pause(engine: &mut Engine, call: &Call) -> Answer {
+    let stopped = engine.not_running(call)?;
     change(engine, call, "pause", |one, _| match one.phase {
         Phase::Running => {
             one.phase = Phase::Paused;
@@ -265,10 +269,7 @@ pub(super) fn pause(engine: &mut Engine, call: &Call) -> Answer {
             409,
             format!("container {} is already paused", one.id),
         )),
-        _ => Err(Failure::new(
-            409,
-            format!("container {} is not running", one.id),
-        )),
+        _ => Err(stopped),
     })
 }
 
@@ -280,7 +281,7 @@ pub(super) fn unpause(engine: &mut Engine, call: &Call) -> Answer {
             Ok(true)
         }
         _ => Err(Failure::new(
-            409,
+            500,
             format!("Container {} is not paused", one.id),
         )),
     })
@@ -289,6 +290,10 @@ pub(super) fn unpause(engine: &mut Engine, call: &Call) -> Answer {
 /// `POST …/rename`.
 pub(super) fn rename(engine: &mut Engine, call: &Call) -> Answer {
     let name = call.text("name").unwrap_or_default().to_owned();
+    if name.is_empty() {
+        let text = "Neither old nor new names may be empty";
+        return Err(Failure::new(400, text).outside_the_contract());
+    }
     super::create::free_name(engine, &name)?;
     change(engine, call, "rename", |one, _| {
         one.name = name;

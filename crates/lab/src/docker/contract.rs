@@ -195,7 +195,7 @@ static CONTAINERS: &[Route<Run>] = &[
     post("/containers/{id}/unpause", &[], containers::unpause),
     post(
         "/containers/{id}/rename",
-        &[required("name", TEXT)],
+        &[optional("name", TEXT)],
         containers::rename,
     ),
     post(

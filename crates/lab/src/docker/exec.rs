@@ -31,10 +31,7 @@ pub(super) fn create(engine: &mut Engine, call: &Call) -> Answer {
             );
             return Err(Failure::new(409, text));
         }
-        _ => {
-            let text = format!("container {} is not running", container.id);
-            return Err(Failure::new(409, text));
-        }
+        _ => return Err(engine.not_running(call)?),
     }
     let command = super::create::texts(call.body.get("Cmd"));
     if command.is_empty() {

@@ -75,7 +75,16 @@ fn fits(pattern: &str, tag: &str) -> bool {
 
 /// `GET /images/{name}/json`.
 pub(super) fn inspect(engine: &mut Engine, call: &Call) -> Answer {
-    let image = engine.image(call.id()).ok_or_else(|| missing(call.id()))?;
+    let Some(image) = engine.image(call.id()) else {
+        let missing = missing(call.id());
+        return Err(match engine.version.minor() {
+            ..44 => Failure::new(
+                404,
+                format!("no such image: {}: {}", call.id(), missing.message),
+            ),
+            _ => missing,
+        });
+    };
     json_of(json!({
         "Id": image.id,
         "RepoTags": image.tags,
@@ -228,20 +237,22 @@ pub(super) fn push(engine: &mut Engine, call: &Call) -> Answer {
         Some(tag) => format!("{}:{tag}", call.id()),
         None => full_name(call.id()),
     };
+    let repository = name
+        .rsplit_once(':')
+        .map_or(name.as_str(), |(front, _)| front)
+        .to_owned();
+    let first = json!({ "status": format!("The push refers to repository [{repository}]") });
     let Some(image) = engine.image(&name).cloned() else {
         let text = format!(
             "An image does not exist locally with the tag: {}",
             call.id()
         );
-        return Err(Failure::new(404, text));
+        let last = json!({ "errorDetail": { "message": text }, "error": text });
+        return Ok(lines(&[first, last]));
     };
-    let repository = name
-        .rsplit_once(':')
-        .map_or(name.as_str(), |(front, _)| front)
-        .to_owned();
     let id = layer(&image.id, 1);
     let mut all = vec![
-        json!({ "status": format!("The push refers to repository [{repository}]") }),
+        first,
         json!({ "status": "Preparing", "progressDetail": {}, "id": id }),
     ];
     let refused = (!may(engine, call)).then(|| "unauthorized: authentication required".to_owned());

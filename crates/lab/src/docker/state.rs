@@ -240,6 +240,17 @@ impl Engine {
         }
     }
 
+    /// What is said of the container of a call where it would have to run.
+    pub(super) fn not_running(&self, call: &super::entry::Call) -> Result<Failure, Failure> {
+        let id = &self.container(call.id())?.id;
+        let noun = if self.version.minor() < 44 {
+            "Container"
+        } else {
+            "container"
+        };
+        Ok(Failure::new(409, format!("{noun} {id} is not running")))
+    }
+
     pub(super) fn container_mut(&mut self, name: &str) -> Result<&mut Container, Failure> {
         let id = self.container(name)?.id.clone();
         let missing = || Failure::new(404, format!("No such container: {name}"));

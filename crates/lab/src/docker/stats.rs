@@ -102,8 +102,7 @@ fn sample(one: &Container, now: i64, one_shot: bool) -> Value {
 pub(super) fn top(engine: &mut Engine, call: &Call) -> Answer {
     let one = engine.container(call.id())?;
     if !one.phase.is_up() {
-        let text = format!("container {} is not running", one.id);
-        return Err(Failure::new(409, text));
+        return Err(engine.not_running(call)?);
     }
     let command = super::create::texts(one.config.get("Cmd")).join(" ");
     json_of(json!({

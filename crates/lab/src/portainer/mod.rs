@@ -1,7 +1,7 @@
 //! Portainer: stacks and environments, with a Docker engine behind each.
 //!
 //! Contract: the API's documentation of releases 2.18, 2.21 and 2.44. Calls below
-//! `/endpoints/{id}/docker` go on to a [`Docker`](crate::docker::Docker) that was attached.
+//! `/endpoints/{id}/docker` go on to a [`Docker`] that was attached.
 
 mod contract;
 mod demo;

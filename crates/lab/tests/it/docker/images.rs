@@ -116,3 +116,18 @@ async fn an_image_in_use_stays_and_one_with_two_names_loses_one() {
     assert_eq!(gone.json().as_array().unwrap().len(), 2);
     assert_eq!(docker.images(), ["nginx:1.29"]);
 }
+
+#[tokio::test]
+async fn a_push_of_nothing_fails_inside_its_stream() {
+    let docker = engine().await;
+    let headers = [("X-Registry-Auth", "e30=")];
+
+    let path = "/v1.51/images/none/push?tag=1";
+    let pushed = call(docker.address(), "POST", path, &headers, "").await;
+
+    assert_eq!(pushed.status, 200);
+    assert_eq!(
+        pushed.lines().pop().unwrap()["error"],
+        "An image does not exist locally with the tag: none"
+    );
+}
