@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use homelab_backend::Env;
+use homelab_backend::{Env, Shared};
 use homelab_core::audit::AuditEntry;
 use homelab_core::clock::{OsEntropy, SystemClock};
 use homelab_core::keyring::Keyring;
@@ -74,6 +74,7 @@ pub(crate) fn serve(database: &Path, port: u16) -> anyhow::Result<()> {
             entropy: entropy.clone(),
             redactor: redactor.clone(),
             observer: Arc::new(Silent),
+            shared: Shared::default(),
         };
         let mut registry = Registry::default();
         registry.insert(homelab_backend_homelab::kind().open("homelab", json!({}), &env));

@@ -4,7 +4,7 @@ use homelab_core::BoxFuture;
 use homelab_core::call::CallContext;
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::server::{Health, Server};
-use homelab_core::tool::{Inverse, Preview, Ran, Target, ToolDef, ToolInfo};
+use homelab_core::tool::{Effect, Inverse, Preview, Ran, Target, ToolDef, ToolInfo};
 use serde_json::Value;
 
 use crate::Backend;
@@ -61,6 +61,10 @@ impl<B: Backend> Server for Adaptor<B> {
                 .await
                 .map_err(|error| error.instance(&self.instance))
         })
+    }
+
+    fn effect(&self, tool: usize, args: Value) -> Option<Effect> {
+        self.tools.get(tool)?.effect(&self.backend, args)
     }
 
     fn preview(&self, tool: usize, args: Value) -> Option<BoxFuture<'_, ToolResult<Preview>>> {

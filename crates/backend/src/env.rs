@@ -1,5 +1,7 @@
 //! What a backend is given: stores, keys, clock, randomness, redaction, outbound HTTP.
 
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use homelab_core::clock::{Clock, Entropy};
@@ -26,6 +28,27 @@ pub struct Env {
     pub redactor: Redactor,
     /// Counts the requests to upstreams.
     pub observer: Arc<dyn Observer>,
+    /// What several backends use and most do not need, such as the hosts behind SSH.
+    pub shared: Shared,
+}
+
+/// Values by their type, put in where the program is put together: so a heavy dependency is built
+/// into the backends that use it, not into all.
+#[derive(Clone, Default)]
+pub struct Shared(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
+
+impl Shared {
+    /// Adds a value; the last one of a type wins.
+    #[must_use]
+    pub fn with<T: Send + Sync + 'static>(mut self, value: Arc<T>) -> Self {
+        self.0.insert(TypeId::of::<T>(), value);
+        self
+    }
+
+    /// The value of this type.
+    pub fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        Arc::clone(self.0.get(&TypeId::of::<T>())?).downcast().ok()
+    }
 }
 
 impl Env {

@@ -23,7 +23,7 @@ mod kind;
 pub mod settings;
 pub mod shape;
 
-pub use env::Env;
+pub use env::{Env, Shared};
 pub use kind::Kind;
 
 /// One kind of server: how it is configured, connected and watched, and which tools it has.

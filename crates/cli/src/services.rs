@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
-use homelab_backend::Env;
+use homelab_backend::{Env, Shared};
 use homelab_core::audit::{AuditEntry, AuditKey, EntryKind};
 use homelab_core::call::{CallContext, Caller, Confirmer, Principal, Progress, Transport};
 use homelab_core::id::{RequestId, uuid_v7};
@@ -110,6 +110,7 @@ impl Services {
             entropy: entropy.clone(),
             redactor: redactor.clone(),
             observer: metrics.clone(),
+            shared: Shared::default(),
         };
         let registry = Arc::new(ArcSwap::from_pointee(servers::registry(config, &env)));
         let pins = Pins::start(

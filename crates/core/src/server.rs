@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::BoxFuture;
 use crate::call::CallContext;
 use crate::error::ToolResult;
-use crate::tool::{Inverse, Preview, Ran, Target, ToolInfo, ToolSpec};
+use crate::tool::{Effect, Inverse, Preview, Ran, Target, ToolInfo, ToolSpec};
 
 /// One instance of a kind of server, with its types erased.
 ///
@@ -35,6 +35,11 @@ pub trait Server: Send + Sync {
         args: Value,
         ctx: &'a CallContext,
     ) -> BoxFuture<'a, ToolResult<Ran<Value>>>;
+
+    /// What a call with these arguments does; `None` where that does not depend on them. No I/O.
+    fn effect(&self, _tool: usize, _args: Value) -> Option<Effect> {
+        None
+    }
 
     /// What the call would do; `None` where the tool has no preview.
     fn preview(&self, tool: usize, args: Value) -> Option<BoxFuture<'_, ToolResult<Preview>>>;

@@ -66,8 +66,10 @@ pub struct ToolSpec {
     pub description: &'static str,
     /// `<kind>:<resource>:<verb>`.
     pub permission: &'static str,
-    /// What a call does.
+    /// What a call does; the gravest that it may do where `varies`.
     pub effect: Effect,
+    /// Its arguments decide what a call does, down to [`Effect::Read`]; see [`Tool::effect`].
+    pub varies: bool,
     /// Its result holds secrets: needs a role that may read them, and is never called read-only.
     pub secret: bool,
     /// Repeating the call with the same arguments changes nothing more.
@@ -99,6 +101,7 @@ impl ToolSpec {
             description,
             permission,
             effect,
+            varies: false,
             secret: false,
             idempotent: matches!(effect, Effect::Read),
             open_world: false,
@@ -147,6 +150,20 @@ impl ToolSpec {
         permission: &'static str,
     ) -> Self {
         Self::new(Effect::Critical, name, title, description, permission)
+    }
+
+    /// The tool as a call of this effect sees it: milder than the tool's own only where it `varies`.
+    #[must_use]
+    pub const fn with_effect(mut self, effect: Effect) -> Self {
+        if self.varies && (effect as u8) < self.effect as u8 {
+            self.effect = effect;
+        }
+        self
+    }
+
+    /// Whether a call may have this effect.
+    pub fn may_be(&self, effect: Effect) -> bool {
+        effect == self.effect || self.varies && effect < self.effect
     }
 
     /// The four MCP hints; all are always stated, because the defaults assume the worst.
@@ -273,6 +290,8 @@ pub trait Tool<B>: 'static {
     type Args: DeserializeOwned + JsonSchema + Send + Sync;
     /// Typed result.
     type Output: Serialize + JsonSchema + Send + Sync;
+    /// Whether [`Tool::effect`] is written.
+    const HAS_EFFECT: bool = false;
     /// Whether [`Tool::preview`] is written.
     const HAS_PREVIEW: bool = false;
     /// Whether [`Tool::targets`] is written.
@@ -286,6 +305,12 @@ pub trait Tool<B>: 'static {
         args: Self::Args,
         ctx: &CallContext,
     ) -> impl Future<Output = ToolResult<Ran<Self::Output>>> + Send;
+
+    /// What a call with these arguments does, where that is milder than the specification says: a
+    /// dry run, a command that only looks. No I/O; in doubt, the specification's own effect.
+    fn effect(_backend: &B, _args: &Self::Args) -> Effect {
+        Self::SPEC.effect
+    }
 
     /// What the call would do.
     fn preview(
@@ -321,6 +346,7 @@ pub struct ToolDef<B> {
     /// Specification and schemas.
     pub info: ToolInfo,
     run: ErasedRun<B>,
+    effect: Option<fn(&B, Value) -> Effect>,
     preview: Option<Erased<B, Preview>>,
     targets: Option<Erased<B, Vec<Target>>>,
     inverse: Option<Erased<B, Option<Inverse>>>,
@@ -347,6 +373,10 @@ impl<B: Sync + 'static> ToolDef<B> {
                     })
                 })
             },
+            // Arguments that do not parse will be refused; until then they are the worst.
+            effect: T::HAS_EFFECT.then_some(|backend, args| {
+                parse(args).map_or(T::SPEC.effect, |args| T::effect(backend, &args))
+            }),
             preview: T::HAS_PREVIEW.then_some(|backend, args| {
                 Box::pin(async move { T::preview(backend, parse(args)?).await })
             }),
@@ -368,6 +398,11 @@ impl<B: Sync + 'static> ToolDef<B> {
         ctx: &'a CallContext,
     ) -> BoxFuture<'a, ToolResult<Ran<Value>>> {
         (self.run)(backend, args, ctx)
+    }
+
+    /// What a call with these arguments does; `None` where that does not depend on them.
+    pub fn effect(&self, backend: &B, args: Value) -> Option<Effect> {
+        self.effect.map(|effect| effect(backend, args))
     }
 
     /// Its preview, where it has one.

@@ -11,10 +11,12 @@
 //!        [title = "Stop a guest"], [aggregated = "name_at_mcp"], [timeout = 60],
 //!        [secret], [idempotent], [open_world],
 //!        [untrusted("field", …)], [sensitive_args("field", …)], [sensitive_output("field", …)],
-//!        [preview = path], [targets = path], [inverse = path], [read_back = path])]
+//!        [effect = path], [preview = path], [targets = path], [inverse = path], [read_back = path])]
 //! async fn name(backend: &B[, args: A[, ctx: &CallContext]]) -> ToolResult<T>
 //! ```
-//! `timeout` is in seconds. The description is the first paragraph of the doc comment, and a
+//! `timeout` is in seconds. `effect = path` names a plain function `fn(&B, &A) -> Effect` that says
+//! which calls do less than the effect stated; the other hooks are async.
+//! The description is the first paragraph of the doc comment, and a
 //! missing one is a compile error; so is a missing effect or permission.
 
 use proc_macro::TokenStream;
@@ -70,7 +72,7 @@ impl Parse for Options {
                         "title" => options.title = Some(input.parse()?),
                         "aggregated" => options.aggregated = Some(input.parse()?),
                         "timeout" => options.timeout = Some(input.parse()?),
-                        "preview" | "targets" | "inverse" | "read_back" => {
+                        "effect" | "preview" | "targets" | "inverse" | "read_back" => {
                             options.hooks.push((key, input.parse()?));
                         }
                         other => {
@@ -163,6 +165,9 @@ fn spec(options: &Options, function: &ItemFn) -> syn::Result<Tokens> {
     if let Some(seconds) = &options.timeout {
         settings.extend(quote!(spec.timeout = ::std::time::Duration::from_secs(#seconds);));
     }
+    if options.hooks.iter().any(|(hook, _)| hook == "effect") {
+        settings.extend(quote!(spec.varies = true;));
+    }
     for flag in &options.flags {
         settings.extend(quote!(spec.#flag = true;));
     }
@@ -216,6 +221,15 @@ fn hooks(options: &Options, backend: &Type) -> Tokens {
     let mut hooks = Tokens::new();
     for (hook, path) in &options.hooks {
         let body = match hook.to_string().as_str() {
+            "effect" => {
+                hooks.extend(quote! {
+                    const HAS_EFFECT: bool = true;
+                    fn effect(backend: &#backend, args: &Self::Args) -> ::homelab_core::tool::Effect {
+                        #path(backend, args)
+                    }
+                });
+                continue;
+            }
             "preview" => quote!(::homelab_core::tool::Preview),
             "targets" => quote!(::std::vec::Vec<::homelab_core::tool::Target>),
             "inverse" => quote!(::std::option::Option<::homelab_core::tool::Inverse>),

@@ -104,16 +104,17 @@ impl Matcher {
             && self.fits_tool(&tool.spec, &tool.aggregated)
     }
 
-    /// Whether tool name and effect fit.
+    /// Whether the tool's name fits, and an effect that a call of it may have.
     pub(crate) fn fits_tool(&self, spec: &ToolSpec, aggregated: &str) -> bool {
-        (self.effects.is_empty() || self.effects.contains(&spec.effect))
+        (self.effects.is_empty() || self.effects.iter().any(|one| spec.may_be(*one)))
             && (self.tools.is_empty() || self.tools.iter().any(|one| fits(one, spec, aggregated)))
     }
 
-    /// Whether caller and instance fit; the tool was looked up by the index.
+    /// Whether caller, instance and the call's own effect fit; the tool was looked up by the index.
     pub(crate) fn fits_caller(&self, sight: &Sight<'_>) -> bool {
         let principal = sight.principal;
-        (self.roles.is_empty() || self.roles.contains(&principal.role))
+        (self.effects.is_empty() || self.effects.contains(&sight.spec.effect))
+            && (self.roles.is_empty() || self.roles.contains(&principal.role))
             && (self.principals.is_empty() || any(&self.principals, &principal.name))
             && (self.servers.is_empty()
                 || any(&self.servers, sight.kind)

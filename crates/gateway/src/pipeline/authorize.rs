@@ -1,14 +1,16 @@
 //! Who may: the look at rules and patterns that hides a tool, and the kill switch.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use homelab_core::call::{INSUFFICIENT_SCOPE, Principal};
 use homelab_core::error::{Code, ToolError, ToolResult};
-use homelab_core::policy::{Decide, Scope, Sight};
+use homelab_core::policy::{Decide, Scope, Sight, Tightening};
 use homelab_core::store::{KILL_SWITCH, Settings};
 use homelab_core::tool::{Effect, ToolSpec};
 
 use super::catalogue::{Entry, Place};
+use super::job::Job;
 
 /// Whether the caller may know of this tool at this instance: by its role or the rules, its key's
 /// patterns, and the bounds that its request set itself.
@@ -19,14 +21,18 @@ pub(super) fn may_see(
     place: &Place,
 ) -> bool {
     let instance = &*place.instance.name;
-    let sight = Sight {
-        principal,
-        spec: entry.spec(),
-        aggregated: &entry.aggregated,
-        kind: entry.kind,
-        instance,
+    let hides = |spec: &ToolSpec| {
+        policy.hides(&Sight {
+            principal,
+            spec,
+            aggregated: &entry.aggregated,
+            kind: entry.kind,
+            instance,
+        })
     };
-    if policy.hides(&sight) {
+    // Where the arguments decide what a call does, it is hidden only if neither kind may be made.
+    let mildest = entry.spec().with_effect(Effect::Read);
+    if hides(&mildest) && (!mildest.varies || hides(entry.spec())) {
         return false;
     }
     let grants = &principal.grants;
@@ -34,16 +40,45 @@ pub(super) fn may_see(
     if grants.allow.is_empty() && grants.deny.is_empty() && tightening.is_none() {
         return true;
     }
-    let names = [
+    let names = names(entry, place);
+    grants.permit(&names)
+        && tightening.is_none_or(|bounds| bounds.permits(&mildest, entry.kind, instance, &names))
+}
+
+/// All names that a tool at an instance goes by in patterns.
+fn names<'a>(entry: &'a Entry, place: &'a Place) -> [&'a str; 5] {
+    [
         entry.spec().name,
         &*entry.aggregated,
         entry.spec().permission,
         &*entry.of_kind,
         &*place.qualified,
-    ];
-    grants.permit(&names)
-        && tightening
-            .is_none_or(|bounds| bounds.permits(entry.spec(), entry.kind, instance, &names))
+    ]
+}
+
+/// Refuses what only a milder call of the same tool may do: the look at the tool before there were
+/// arguments let it pass.
+pub(super) fn may_call(job: &Job) -> ToolResult<()> {
+    if !job.spec.varies {
+        return Ok(());
+    }
+    let principal = &job.context.principal;
+    within_scope(principal, &job.spec)?;
+    let names = names(&job.entry, &job.place);
+    let instance = &*job.place.instance.name;
+    let within =
+        |bounds: &Arc<Tightening>| bounds.permits(&job.spec, job.entry.kind, instance, &names);
+    if principal.tightening.as_ref().is_none_or(within) {
+        return Ok(());
+    }
+    Err(ToolError::new(
+        Code::PermissionDenied,
+        format!(
+            "this call of `{}` is no read, and the request allows reads only",
+            job.spec.name
+        ),
+    )
+    .reason("read_only"))
 }
 
 /// Refuses what the caller's token has no scope for, though its role allows it.

@@ -39,7 +39,7 @@ impl Pipeline {
             _ => return Err(waiting(&asked, &job.listed_name)),
         };
         // The tool's own time begins now, not when somebody was asked.
-        let limit = Instant::now() + job.entry.spec().timeout;
+        let limit = Instant::now() + job.spec.timeout;
         job.context.deadline = Some(job.own_deadline.map_or(limit, |own| own.min(limit)));
         Ok(Some(approval))
     }
@@ -63,7 +63,7 @@ impl Pipeline {
                 kind: entry.kind.to_owned(),
                 instance: instance.to_owned(),
                 tool: entry.spec().name.to_owned(),
-                effect: entry.spec().effect,
+                effect: job.spec.effect,
                 arguments: self.shown(job),
             },
             verdict,
@@ -77,7 +77,7 @@ impl Pipeline {
     /// The arguments as an approver may see them.
     fn shown(&self, job: &Job) -> Value {
         let mut arguments = job.arguments.clone();
-        for path in job.entry.spec().sensitive_args {
+        for path in job.spec.sensitive_args {
             paths::each(&mut arguments, path, &mut |value| *value = MARK.into());
         }
         self.redactor.value(&mut arguments, &[]);
@@ -101,7 +101,7 @@ impl Pipeline {
         preview.impact.iter_mut().for_each(clean);
         for change in &mut preview.changes {
             let is_secret = homelab_core::redact::names_a_secret(&change.field)
-                || job.entry.spec().sensitive_args.contains(&&*change.field);
+                || job.spec.sensitive_args.contains(&&*change.field);
             for text in [&mut change.from, &mut change.to].into_iter().flatten() {
                 if is_secret {
                     MARK.clone_into(text);

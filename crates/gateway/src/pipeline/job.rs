@@ -6,11 +6,11 @@ use homelab_core::approval::Approval;
 use homelab_core::call::CallContext;
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::policy::{Question, Sight, Verdict};
-use homelab_core::tool::{Inverse, Target};
+use homelab_core::tool::{Inverse, Target, ToolSpec};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::authorize::changes;
+use super::authorize::{changes, may_call};
 use super::catalogue::{Entry, Place};
 use super::execute::{Bounds, busy, not_applied};
 use super::record::Open;
@@ -24,6 +24,8 @@ const PAGE_ATTEMPTS: usize = 3;
 /// What is to be done.
 pub(super) struct Job {
     pub(super) entry: Arc<Entry>,
+    /// The tool's specification with the effect that these arguments have.
+    pub(super) spec: ToolSpec,
     pub(super) place: Arc<Place>,
     /// The tool's name where it was called.
     pub(super) listed_name: Arc<str>,
@@ -49,7 +51,7 @@ pub(super) struct Admitted {
 impl Pipeline {
     /// Decides, runs, shapes and records one job.
     pub(super) async fn perform(&self, mut job: Job) -> ToolResult<Answer> {
-        let deadline = job.started + job.entry.spec().timeout;
+        let deadline = job.started + job.spec.timeout;
         let own = job.own_deadline;
         job.context.deadline = Some(own.map_or(deadline, |own| own.min(deadline)));
         // Ends with the call, so that work which a tool left behind stops too.
@@ -62,7 +64,7 @@ impl Pipeline {
 
         let record = self.recorder.open(
             &job.context,
-            &job.entry,
+            (&job.entry, &job.spec),
             &job.place,
             &job.arguments,
             job.started,
@@ -76,7 +78,7 @@ impl Pipeline {
             Ok(approval) => approval,
             Err(error) => return Err(self.stopped(record, error, &job).await),
         };
-        if changes(job.entry.spec()) {
+        if changes(&job.spec) {
             let begun = async {
                 record.intent(&admitted.targets, approval.as_ref()).await?;
                 self.begin(&job, &admitted, approval.as_ref()).await
@@ -129,7 +131,8 @@ impl Pipeline {
 
     /// Kill switch, targets, decision. Reads have no targets: nothing of theirs is protected yet.
     async fn admit(&self, job: &Job) -> ToolResult<Admitted> {
-        let spec = job.entry.spec();
+        let spec = &job.spec;
+        may_call(job)?;
         let server = &job.place.instance.server;
         let mut targets = Vec::new();
         if changes(spec) {
@@ -165,7 +168,7 @@ impl Pipeline {
         self.policy.spend(&question(job, &admitted.targets)).await?;
         if let Some(approval) = approval {
             let run = job.context.request_id.as_str();
-            let limit = job.entry.spec().timeout;
+            let limit = job.spec.timeout;
             self.approvals.begin(approval, run, limit).await?;
         }
         Ok(())
@@ -192,7 +195,7 @@ impl Pipeline {
         let _running = instance.metrics.running();
 
         let mut inverse = None;
-        if changes(job.entry.spec()) {
+        if changes(&job.spec) {
             let hook = async {
                 match instance
                     .server
@@ -204,7 +207,7 @@ impl Pipeline {
             };
             inverse = bounds.hold(hook).await.unwrap_or_else(|error| {
                 // Most often the call will fail for the same reason; if not, it cannot be undone.
-                tracing::debug!(tool.name = job.entry.spec().name, %error, "no inverse");
+                tracing::debug!(tool.name = job.spec.name, %error, "no inverse");
                 None
             });
         }
@@ -223,7 +226,7 @@ impl Pipeline {
         }
         // A smaller page is asked for rather than cut, because only the store can name the cursor
         // that leads to the rows behind it.
-        if job.entry.is_paged && !changes(job.entry.spec()) {
+        if job.entry.is_paged && !changes(&job.spec) {
             for _ in 0..PAGE_ATTEMPTS {
                 let Some(rows) = size::rows_that_fit(&answer, limit) else {
                     break;
@@ -249,7 +252,7 @@ impl Pipeline {
         bounds: &Bounds<'_>,
         arguments: Value,
     ) -> ToolResult<Answer> {
-        let spec = job.entry.spec();
+        let spec = &job.spec;
         let server = &job.place.instance.server;
         // Within the bounds: also a tool that panics before it returns its future is caught.
         let run = async { server.run(job.place.index, arguments, &job.context).await };
@@ -267,7 +270,7 @@ impl Pipeline {
 
     pub(super) fn bounds<'a>(&'a self, job: &'a Job) -> Bounds<'a> {
         Bounds {
-            spec: job.entry.spec(),
+            spec: &job.spec,
             cancel: &job.context.cancel,
             deadline: job.context.deadline.unwrap_or(job.started),
             started: job.started,
@@ -285,7 +288,7 @@ pub(super) fn question<'a>(job: &'a Job, targets: &'a [Target]) -> Question<'a> 
     Question {
         sight: Sight {
             principal: &job.context.principal,
-            spec: job.entry.spec(),
+            spec: &job.spec,
             aggregated: &job.entry.aggregated,
             kind: job.entry.kind,
             instance: &job.place.instance.name,

@@ -36,7 +36,7 @@ use homelab_core::redact::Redactor;
 use homelab_core::render;
 use homelab_core::server::{Endpoint, ListedTool, Registry, Server};
 use homelab_core::store::{AuditSink, Settings, Taints};
-use homelab_core::tool::ToolInfo;
+use homelab_core::tool::{Effect, ToolInfo, ToolSpec};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -47,7 +47,7 @@ use crate::approval::ApprovalService;
 use crate::metrics::Metrics;
 use crate::trail::Trail;
 use authorize::{KillSwitch, changes, within_scope};
-use catalogue::{Catalogues, Place};
+use catalogue::{Catalogues, Entry, Place};
 use instances::Selection;
 use job::Job;
 use record::Recorder;
@@ -212,7 +212,8 @@ impl Pipeline {
                     .await);
             }
         };
-        let within = within_scope(&context.principal, resolved.offer.entry.spec());
+        let mildest = resolved.offer.entry.spec().with_effect(Effect::Read);
+        let within = within_scope(&context.principal, &mildest);
         let prepared = within.and_then(|()| prepare(&resolved, &mut arguments, format));
         let prepared = match prepared {
             Ok(prepared) => prepared,
@@ -225,6 +226,7 @@ impl Pipeline {
 
         let name: Arc<str> = resolved.offer.listed.name.as_str().into();
         let job = |place: Arc<Place>, arguments: Value, context: CallContext, answers: usize| Job {
+            spec: with_own_effect(&resolved.offer.entry, &place, &arguments),
             entry: Arc::clone(&resolved.offer.entry),
             place,
             listed_name: Arc::clone(&name),
@@ -303,10 +305,10 @@ impl Pipeline {
         let span = tracing::info_span!(
             "tool.call",
             request.id = %job.context.request_id,
-            tool.name = job.entry.spec().name,
+            tool.name = job.spec.name,
             server.name = &*job.place.instance.name,
         );
-        if !changes(job.entry.spec()) {
+        if !changes(&job.spec) {
             return self.perform(job).instrument(span).await;
         }
         let this = Arc::clone(self);
@@ -344,6 +346,17 @@ fn prepare(resolved: &Resolved, arguments: &mut Value, format: Format) -> ToolRe
         selection,
         is_sized,
     })
+}
+
+/// The tool's specification with the effect that these arguments have at this instance.
+fn with_own_effect(entry: &Entry, place: &Place, arguments: &Value) -> ToolSpec {
+    let spec = *entry.spec();
+    if !spec.varies {
+        return spec;
+    }
+    let server = &place.instance.server;
+    let effect = server.effect(place.index, arguments.clone());
+    spec.with_effect(effect.unwrap_or(spec.effect))
 }
 
 /// Counts a call that never reached an instance at the first one it might have gone to.

@@ -14,7 +14,7 @@ use homelab_core::clock::Micros;
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::redact::{MARK, Redactor};
 use homelab_core::store::StoreError;
-use homelab_core::tool::{Inverse, Target};
+use homelab_core::tool::{Inverse, Target, ToolSpec};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
@@ -61,15 +61,15 @@ impl Recorder {
     pub(super) fn open(
         &self,
         context: &CallContext,
-        entry: &Entry,
+        (entry, spec): (&Entry, &ToolSpec),
         place: &Arc<Place>,
         arguments: &Value,
         started: Instant,
     ) -> Open<'_> {
-        let mut row = row(context, entry.spec().name, entry.kind, &place.instance.name);
-        row.effect = Some(entry.spec().effect.as_str().into());
-        self.add_arguments(&mut row, entry.spec().sensitive_args, arguments.clone());
-        let durable = changes(entry.spec()) || entry.spec().secret;
+        let mut row = row(context, spec.name, entry.kind, &place.instance.name);
+        row.effect = Some(spec.effect.as_str().into());
+        self.add_arguments(&mut row, spec.sensitive_args, arguments.clone());
+        let durable = changes(spec) || spec.secret;
         Open {
             recorder: self,
             entry: Some(row),

@@ -56,6 +56,8 @@ fn proxmox() -> Vec<ToolInfo> {
         "required": ["name", "disks", "memory"],
         "additionalProperties": false,
     });
+    let mut prune = ToolSpec::destructive("prune_backups", "", "", "proxmox:backup:delete");
+    prune.varies = true;
     vec![
         tool(
             ToolSpec::read("list_vms", "", "", "proxmox:guest:read"),
@@ -75,8 +77,9 @@ fn proxmox() -> Vec<ToolInfo> {
         ),
         tool(
             ToolSpec::write("create_vm", "", "", "proxmox:guest:create"),
-            create,
+            create.clone(),
         ),
+        tool(prune, create),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! What is decided, as a person would expect it from the configuration.
 
 use homelab_core::policy::{Decision, Role};
+use homelab_core::tool::Effect;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -280,6 +281,22 @@ fn a_tool_that_is_always_denied_is_hidden(#[case] mut rule: Value, #[case] hidde
     rule["tools"] = json!(["restart_vm"]);
 
     assert_eq!(rules(one_rule(rule)).hides(&stop(7).sight()), hidden);
+}
+
+#[rstest]
+#[case::as_it_is_stated(Effect::Destructive, json!(["destructive"]), true)]
+#[case::a_dry_run(Effect::Read, json!(["destructive"]), false)]
+#[case::a_dry_run_by_its_own_effect(Effect::Read, json!(["read"]), true)]
+fn a_rule_about_effects_goes_by_what_the_call_does(
+    #[case] effect: Effect,
+    #[case] effects: Value,
+    #[case] denied: bool,
+) {
+    let rules = rules(one_rule(json!({ "decision": "deny", "effects": effects })));
+    let mut call = Call::of("prune_backups", json!({}));
+    call.spec = call.spec.with_effect(effect);
+
+    assert_eq!(rules.hides(&call.sight()), denied);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use homelab_backend::Env;
+use homelab_backend::{Env, Shared};
 use homelab_backend_homelab::kind;
 use homelab_core::call::{CallContext, Confirmer, CredentialKind, Principal, Progress, Transport};
 use homelab_core::clock::{ManualClock, Micros, SeededEntropy};
@@ -233,5 +233,6 @@ fn env(stores: Stores, clock: Arc<ManualClock>) -> Env {
         entropy: Arc::new(entropy),
         redactor: Redactor::default(),
         observer: Arc::new(Silent),
+        shared: Shared::default(),
     }
 }

@@ -1,13 +1,14 @@
 //! `policy test`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use homelab_core::call::{CredentialKind, Principal, Transport};
 use homelab_core::clock::Micros;
 use homelab_core::policy::{Decision, Question, Role, Sight};
-use homelab_core::server::aggregated_name;
-use homelab_core::tool::{Target, ToolInfo};
+use homelab_core::server::{Server, aggregated_name};
+use homelab_core::tool::{Target, ToolInfo, ToolSpec};
 use homelab_gateway::pipeline::normalise;
 use homelab_policy::Explanation;
 use serde_json::{Value, json};
@@ -80,11 +81,12 @@ pub(super) async fn run(args: Args, session: &Session) -> Result<Exit> {
         ];
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let is_granted = principal.grants.permit(&names);
+        let spec = with_own_effect(services, &asked, &arguments);
         let targets = targets(services, &asked, &arguments, &session.output).await?;
         let question = Question {
             sight: Sight {
                 principal: &principal,
-                spec: &asked.info.spec,
+                spec: &spec,
                 aggregated: &asked.aggregated,
                 kind: asked.kind,
                 instance: &asked.instance,
@@ -211,6 +213,23 @@ async fn principal(args: &Args, services: &Services, config: &Config) -> Result<
     Ok(Principal::new(name.clone(), name, kind, role))
 }
 
+/// The server that would be asked, and the tool's number there.
+fn opened(services: &Services, asked: &Asked) -> Option<(Arc<dyn Server>, usize)> {
+    let server = Arc::clone(services.registry.load().instance(&asked.instance)?);
+    let name = asked.info.spec.name;
+    let mut tools = server.tools().iter();
+    let index = tools.position(|info| info.spec.name == name)?;
+    Some((server, index))
+}
+
+/// The tool as this call sees it: its arguments may make it milder.
+fn with_own_effect(services: &Services, asked: &Asked, arguments: &Value) -> ToolSpec {
+    let spec = asked.info.spec;
+    let effect =
+        opened(services, asked).and_then(|(server, index)| server.effect(index, arguments.clone()));
+    spec.with_effect(effect.unwrap_or(spec.effect))
+}
+
 /// What the call would touch, as its server says.
 async fn targets(
     services: &Services,
@@ -218,16 +237,7 @@ async fn targets(
     arguments: &Value,
     output: &Output,
 ) -> Result<Vec<Target>> {
-    let registry = services.registry.load_full();
-    let Some(server) = registry.instance(&asked.instance) else {
-        return Ok(Vec::new());
-    };
-    let name = asked.info.spec.name;
-    let Some(index) = server
-        .tools()
-        .iter()
-        .position(|info| info.spec.name == name)
-    else {
+    let Some((server, index)) = opened(services, asked) else {
         return Ok(Vec::new());
     };
     let Some(finding) = server.targets(index, arguments.clone()) else {

@@ -7,7 +7,7 @@ use homelab_core::BoxFuture;
 use homelab_core::call::CallContext;
 use homelab_core::error::ToolResult;
 use homelab_core::server::{Health, Server};
-use homelab_core::tool::{Inverse, Preview, Ran, Target, ToolInfo, ToolSpec};
+use homelab_core::tool::{Effect, Inverse, Preview, Ran, Target, ToolInfo, ToolSpec};
 use serde_json::{Map, Value, json};
 
 type Run =
@@ -22,6 +22,7 @@ pub(crate) struct FakeTool {
     targets: Option<Hook<Vec<Target>>>,
     inverse: Option<Hook<Option<Inverse>>>,
     preview: Option<Foresight>,
+    effect: Option<fn(&Value) -> Effect>,
 }
 
 impl FakeTool {
@@ -37,6 +38,7 @@ impl FakeTool {
             targets: None,
             inverse: None,
             preview: None,
+            effect: None,
         }
     }
 
@@ -81,6 +83,13 @@ impl FakeTool {
         targets: impl Fn(&Value) -> ToolResult<Vec<Target>> + Send + Sync + 'static,
     ) -> Self {
         self.targets = Some(Arc::new(targets));
+        self
+    }
+
+    /// Its arguments decide what it does.
+    pub(crate) fn does(mut self, effect: fn(&Value) -> Effect) -> Self {
+        self.info.spec.varies = true;
+        self.effect = Some(effect);
         self
     }
 
@@ -169,6 +178,10 @@ impl Server for FakeServer {
     ) -> BoxFuture<'a, ToolResult<Ran<Value>>> {
         self.runs.fetch_add(1, Ordering::SeqCst);
         (self.tools[tool].run)(args, ctx.clone())
+    }
+
+    fn effect(&self, tool: usize, args: Value) -> Option<Effect> {
+        self.tools[tool].effect.map(|effect| effect(&args))
     }
 
     fn preview(&self, tool: usize, args: Value) -> Option<BoxFuture<'_, ToolResult<Preview>>> {
