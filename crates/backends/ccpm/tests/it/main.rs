@@ -1,0 +1,1 @@
+//! The `ccpm` server, embedded and remote.
