@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use homelab_backend::{Backend, Env, Kind};
-use homelab_ccpm::{Ccpm, Identities};
+use homelab_ccpm::{Ccpm, Identities, Settings};
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::secret::SecretRef;
 use homelab_core::server::Health;
@@ -51,6 +51,17 @@ pub struct Config {
     /// Name or id of the agent that every caller is which `agents` does not name. Leave it out where
     /// several agents use this server, each with a key of its own.
     pub agent_id: Option<String>,
+    /// What keys of new tasks begin with: 1 to 10 capital letters and digits.
+    #[schemars(length(min = 1, max = 10))]
+    pub key_prefix: String,
+    /// Whether a completion report has to be accepted before its task is done.
+    pub require_review: bool,
+    /// Remove messages this many days after they were dealt with; never if left out.
+    #[schemars(range(min = 1, max = 36_500))]
+    pub messages_kept_days: Option<u32>,
+    /// Remove context items of sessions this many days after they were written; never if left out.
+    #[schemars(range(min = 1, max = 36_500))]
+    pub contexts_kept_days: Option<u32>,
     /// Address of another service's task API, such as `http://192.0.2.10:8000/api`. With this and
     /// `messaging_api` that service is used instead of our own database.
     pub task_api: Option<String>,
@@ -73,6 +84,10 @@ impl Default for Config {
         Self {
             agents: BTreeMap::new(),
             agent_id: None,
+            key_prefix: "TASK".to_owned(),
+            require_review: true,
+            messages_kept_days: None,
+            contexts_kept_days: None,
             task_api: None,
             messaging_api: None,
             token: None,
@@ -114,15 +129,41 @@ impl Config {
     }
 }
 
-/// Which agent each caller is by this section, and whether it uses our own database: what the REST
-/// routes of our own service need to know. `None` for a section that cannot be used.
-pub fn embedded(section: &serde_json::Value) -> Option<(Identities, bool)> {
+/// What the program needs to know of a section for our own service and its REST routes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embedded {
+    /// Which agent each caller is.
+    pub identities: Identities,
+    /// Whether our own database is used, not another service.
+    pub is_used: bool,
+    /// Settings of the service.
+    pub settings: Settings,
+}
+
+/// Reads that from a section; `None` for one that cannot be used.
+pub fn embedded(section: &serde_json::Value) -> Option<Embedded> {
     let config: Config = serde_json::from_value(section.clone()).ok()?;
-    let is_embedded = config.addresses().ok()?.is_none();
-    Some((
-        Identities::new(config.agents, config.agent_id),
-        is_embedded,
-    ))
+    Team::check(&config).ok()?;
+    Some(Embedded {
+        is_used: config.addresses().ok()?.is_none(),
+        settings: config.settings(),
+        identities: Identities::new(config.agents, config.agent_id),
+    })
+}
+
+impl Config {
+    fn settings(&self) -> Settings {
+        let days = |days: Option<u32>| {
+            days.map(|days| Duration::from_secs(u64::from(days) * 24 * 60 * 60))
+        };
+        Settings {
+            key_prefix: self.key_prefix.clone(),
+            require_review: self.require_review,
+            messages_kept: days(self.messages_kept_days),
+            contexts_kept: days(self.contexts_kept_days),
+            ..Settings::default()
+        }
+    }
 }
 
 impl Backend for Team {
@@ -140,6 +181,16 @@ impl Backend for Team {
 
     fn check(config: &Config) -> ToolResult<()> {
         config.addresses()?;
+        config.settings().check()?;
+        for (key, days) in [
+            ("messages_kept_days", config.messages_kept_days),
+            ("contexts_kept_days", config.contexts_kept_days),
+        ] {
+            if days.is_some_and(|days| !(1..=36_500).contains(&days)) {
+                let message = format!("the setting `{key}` is not 1 to 36500");
+                return Err(ToolError::invalid(key, message));
+            }
+        }
         for (key, value, most) in [
             ("timeout_s", config.timeout_s, 120),
             ("connect_timeout_s", config.connect_timeout_s, 60),
@@ -156,7 +207,7 @@ impl Backend for Team {
         let addresses = config.addresses()?;
         let identities = Identities::new(config.agents, config.agent_id);
         let Some((tasks, messaging)) = addresses else {
-            let service = embedded_service(env).ok_or_else(|| {
+            let service = env.shared.get::<homelab_ccpm::Service>().ok_or_else(|| {
                 ToolError::new(Code::NotConfigured, "there is no database for this server")
                     .hint("set `task_api` and `messaging_api` to use another service")
             })?;
@@ -222,8 +273,4 @@ impl Backend for Team {
             tools::board::ccpm_board,
         ]
     }
-}
-
-fn embedded_service(_env: &Env) -> Option<Arc<dyn Ccpm>> {
-    None
 }

@@ -6,7 +6,7 @@ use super::error::{CcpmError, CcpmResult};
 
 /// A value that is in none of our lists, as it came. Kept in place and cut at 31 bytes, so that
 /// choices stay as small and as easy to copy as they are.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Foreign {
     length: u8,
     bytes: [u8; Self::MOST],
@@ -87,7 +87,7 @@ macro_rules! choice {
         }
     ) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name {
             $($(#[$vmeta])* $variant,)+
             /// A value of another service that is in no list of ours.

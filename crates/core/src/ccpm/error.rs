@@ -88,6 +88,7 @@ struct Inner {
     hint: Option<String>,
     details: Map<String, Value>,
     retryable: bool,
+    cause: Option<String>,
 }
 
 /// A failed operation; boxed, so that `Result`s stay small.
@@ -105,6 +106,7 @@ impl CcpmError {
             hint: None,
             details: Map::new(),
             retryable: matches!(code, CcpmCode::RateLimited | CcpmCode::Unavailable),
+            cause: None,
         }))
     }
 
@@ -153,6 +155,18 @@ impl CcpmError {
     pub fn retryable(mut self, retryable: bool) -> Self {
         self.0.retryable = retryable;
         self
+    }
+
+    /// Adds what is for the log alone.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl fmt::Display) -> Self {
+        self.0.cause = Some(cause.to_string());
+        self
+    }
+
+    /// What is for the log alone; callers never see it.
+    pub fn cause(&self) -> Option<&str> {
+        self.0.cause.as_deref()
     }
 
     /// The code.
@@ -214,13 +228,12 @@ impl From<StoreError> for CcpmError {
             StoreError::Unavailable(_) => {
                 Self::new(CcpmCode::Unavailable, "the database is not available")
                     .hint("try again in a moment")
+                    .caused_by(&error)
             }
-            // The text may quote what is stored, so it goes no further.
-            _ => Self::new(
-                CcpmCode::Internal,
-                "something that is stored cannot be used",
-            )
-            .hint("find the request id in the log"),
+            // The text may quote what is stored, so it goes to the log alone.
+            _ => Self::new(CcpmCode::Internal, "the database refused")
+                .hint("find the request id in the log")
+                .caused_by(&error),
         }
     }
 }

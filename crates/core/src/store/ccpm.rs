@@ -89,7 +89,7 @@ pub struct MessageQuery<'a> {
 }
 
 /// Something or nothing, where "anything" is also a choice.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub enum Wanted<'a, T> {
     /// Does not matter.
     #[default]
@@ -99,6 +99,14 @@ pub enum Wanted<'a, T> {
     /// This one.
     This(&'a T),
 }
+
+impl<T> Clone for Wanted<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Wanted<'_, T> {}
 
 /// Which tasks to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
