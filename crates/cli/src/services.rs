@@ -31,6 +31,7 @@ use crate::environment::Environment;
 use crate::key_files::{self, MasterKeys};
 use crate::pin::Pins;
 use crate::session::Session;
+use crate::teamwork::Teamwork;
 use crate::{policy, servers, target};
 
 /// The program, ready to run calls.
@@ -53,6 +54,8 @@ pub(crate) struct Services {
     pins: Pins,
     /// The servers.
     pub(crate) registry: Arc<ArcSwap<Registry>>,
+    /// Our own agents, messages and tasks.
+    pub(crate) teamwork: Teamwork,
     /// What new servers are given.
     pub(crate) env: Env,
     /// Decides on calls.
@@ -103,6 +106,7 @@ impl Services {
             after: Duration::from_mins(config.audit.checkpoint_minutes.into()),
         };
         let checkpointer = Checkpointer::start(trail.clone(), chain, audit.progress(), due);
+        let teamwork = Teamwork::new(config, &stores, clock.clone(), entropy.clone());
         let env = Env {
             stores: stores.clone(),
             keyring: master.ring.clone(),
@@ -110,7 +114,7 @@ impl Services {
             entropy: entropy.clone(),
             redactor: redactor.clone(),
             observer: metrics.clone(),
-            shared: Shared::default(),
+            shared: Shared::default().with(teamwork.service.clone()),
         };
         let registry = Arc::new(ArcSwap::from_pointee(servers::registry(config, &env)));
         let pins = Pins::start(
@@ -167,6 +171,7 @@ impl Services {
             checkpointer,
             pins,
             registry,
+            teamwork,
             env,
             policy,
             metrics,

@@ -15,6 +15,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
+pub mod ccpm_legacy;
 pub mod demo;
 mod fault;
 mod instrument;

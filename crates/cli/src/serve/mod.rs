@@ -130,6 +130,7 @@ impl Running<'_> {
     /// Follows changes of the configuration and waits for the signal to stop, besides `served`.
     async fn beside<T>(&self, served: impl Future<Output = T>) -> T {
         let reload = Reload::new(self);
+        let _tidy = self.services.teamwork.keep_tidy();
         let housekeeping = async {
             tokio::join!(
                 reload.follow(),
