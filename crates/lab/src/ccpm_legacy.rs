@@ -76,6 +76,7 @@ impl CcpmLegacy {
             .route("/api/sprints", get(|| async { Json(json!([])) }))
             .route("/api/v1/agents", get(agents))
             .route("/api/v1/agents/{id}", get(agent))
+            .route("/api/v1/agents/{id}/heartbeat", post(|| async { StatusCode::NO_CONTENT }))
             .route("/api/v1/agents/{id}/inbox", get(inbox))
             .route("/api/v1/messages", post(send))
             .route("/api/v1/messages/{id}/complete", post(complete))

@@ -1,17 +1,22 @@
 //! The server's handle on the service: who asks, as which agent, and what goes with every answer.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use homelab_backend::Env;
 use homelab_ccpm::{Actor, Call, Ccpm, Identities, other_agent};
 use homelab_core::call::CallContext;
-use homelab_core::ccpm::{Agent, CcpmCode, CcpmError, CcpmResult, Task};
-use homelab_core::clock::Clock;
+use homelab_core::ccpm::{Agent, AgentId, CcpmCode, CcpmError, CcpmResult, Task};
+use homelab_core::clock::{Clock, Micros};
 use homelab_core::error::{Code, ToolError, ToolResult};
 
 use crate::client::Remote;
 use crate::faults;
 use crate::types::Told;
+
+/// How often an agent that calls tools is noted to be there.
+const BEAT: Duration = Duration::from_mins(1);
 
 /// One instance of the server.
 pub(crate) struct Team {
@@ -20,6 +25,8 @@ pub(crate) struct Team {
     remote: Option<Arc<Remote>>,
     identities: Identities,
     pub(crate) clock: Arc<dyn Clock>,
+    /// When agents were last noted to be there.
+    beats: Mutex<HashMap<AgentId, Micros>>,
 }
 
 impl Team {
@@ -33,6 +40,7 @@ impl Team {
             remote: None,
             identities,
             clock: env.clock.clone(),
+            beats: Mutex::default(),
         }
     }
 
@@ -42,6 +50,7 @@ impl Team {
             remote: Some(remote),
             identities,
             clock: env.clock.clone(),
+            beats: Mutex::default(),
         }
     }
 
@@ -58,11 +67,33 @@ impl Team {
             Err(error) if error.status() < 500 && error.status() != 401 => None,
             Err(error) => return Err(self.failed(error)),
         };
+        let call = Call::by(self.identities.actor(principal, own.as_ref()));
+        self.note_presence(&call).await;
         Ok(Asked {
             team: self,
-            call: Call::by(self.identities.actor(principal, own.as_ref())),
+            call,
             name: self.identities.agent_of(principal).to_owned(),
         })
+    }
+
+    /// Who calls tools is there. Not worth failing for.
+    async fn note_presence(&self, call: &Call) {
+        let Some(agent) = &call.actor.agent else {
+            return;
+        };
+        let now = self.clock.now();
+        let last = self.beats().get(agent).copied();
+        if last.is_some_and(|last| last.later(BEAT) > now) {
+            return;
+        }
+        self.beats().insert(agent.clone(), now);
+        if let Err(error) = self.service.heartbeat(call, agent.as_str()).await {
+            tracing::debug!(%error, "an agent's presence was not noted");
+        }
+    }
+
+    fn beats(&self) -> std::sync::MutexGuard<'_, HashMap<AgentId, Micros>> {
+        self.beats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An agent by name or id, without asking twice for what is known.

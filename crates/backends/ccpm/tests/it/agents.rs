@@ -122,6 +122,25 @@ async fn an_administrator_with_an_agent_keeps_both_sets_of_rights(
     assert_eq!(others.expect("another's task")["task"]["status"], "in_progress");
 }
 
+#[rstest]
+#[tokio::test]
+async fn who_calls_tools_is_there_and_who_does_not_goes_offline(
+    #[values(Mode::Embedded, Mode::Remote)] mode: Mode,
+) {
+    let Some(world) = World::open(mode, Engine::Sqlite).await else {
+        return;
+    };
+
+    world.clock.advance_seconds(11 * 60);
+    world.call("builder", "ccpm_check_inbox", json!({})).await;
+    let active = world.call("builder", "ccpm_list_agents", json!({ "status": "active" })).await;
+    let offline = world.call("builder", "ccpm_list_agents", json!({ "status": "offline" })).await;
+
+    assert_eq!(active["items"][0]["name"], "builder");
+    assert_eq!(active["items"].as_array().map(Vec::len), Some(1));
+    assert_eq!(offline["items"].as_array().map(Vec::len), Some(2));
+}
+
 #[tokio::test]
 async fn the_settings_say_who_is_which_agent() {
     let Some(world) = World::open(Mode::Embedded, Engine::Sqlite).await else {

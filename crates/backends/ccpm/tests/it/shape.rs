@@ -123,3 +123,25 @@ fn every_answer_tells_of_unread_messages() {
 fn the_configuration_is_documented() {
     insta::assert_json_snapshot!(kind().config_schema());
 }
+
+/// A rule about a tool holds for the route that does the same.
+#[test]
+fn routes_and_tools_have_the_same_permissions() {
+    let document: Value =
+        serde_json::from_str(include_str!("../../../../gateway/src/rest/ccpm/openapi.json"))
+            .expect("the published document");
+    let catalogue = kind().catalogue();
+    let mut shared = 0;
+    for path in document["paths"].as_object().expect("paths").values() {
+        for (method, operation) in path.as_object().expect("operations") {
+            let tool = operation["x-tool"].as_str().expect("a name");
+            let Some(info) = catalogue.iter().find(|info| info.spec.name == tool) else {
+                continue;
+            };
+            shared += 1;
+            assert_eq!(operation["x-permission"], info.spec.permission, "{tool}");
+            assert_eq!(method == "get", info.spec.effect == Effect::Read, "{tool}");
+        }
+    }
+    assert!(shared >= 16, "only {shared}");
+}

@@ -4,11 +4,10 @@ use homelab_core::ccpm::{
     AgentCreate, AgentFilter, AgentKind, AgentPatch, AgentStatus, CcpmResult, Choice as _,
     InboxFilter, MessagePriority,
 };
-use http::Method;
 
 use super::Asked;
 use super::answer::Reply;
-use super::operations::{CURSOR, Kind, LIMIT, Operation, may, run};
+use super::operations::{CURSOR, Kind, LIMIT, Operation, Verb, may, run};
 
 pub(super) static OPERATIONS: &[Operation] = &[
     Operation::get(
@@ -34,7 +33,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     ])
     .untrusted(),
     Operation::change(
-        ("registerAgent", Method::POST),
+        ("registerAgent", Verb::Post),
         "/api/v1/agents",
         ("ccpm_register_agent", "ccpm:agent:register"),
         (Some("AgentCreate"), "Agent"),
@@ -50,7 +49,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     )
     .untrusted(),
     Operation::change(
-        ("updateAgent", Method::PATCH),
+        ("updateAgent", Verb::Patch),
         "/api/v1/agents/{id}",
         ("ccpm_update_agent", "ccpm:agent:update"),
         (Some("AgentPatch"), "Agent"),
@@ -58,7 +57,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     )
     .versioned(),
     Operation::change(
-        ("heartbeat", Method::POST),
+        ("heartbeat", Verb::Post),
         "/api/v1/agents/{id}/heartbeat",
         ("ccpm_heartbeat", "ccpm:agent:heartbeat"),
         (None, "Agent"),

@@ -3,15 +3,14 @@
 use homelab_core::ccpm::{
     CcpmResult, Choice as _, MessageComplete, MessageCreate, MessageFilter, MessageStatus,
 };
-use http::Method;
 
 use super::Asked;
 use super::answer::Reply;
-use super::operations::{CURSOR, Kind, LIMIT, Operation, may, run};
+use super::operations::{CURSOR, Kind, LIMIT, Operation, Verb, may, run};
 
 pub(super) static OPERATIONS: &[Operation] = &[
     Operation::change(
-        ("sendMessage", Method::POST),
+        ("sendMessage", Verb::Post),
         "/api/v1/messages",
         ("ccpm_send_message", "ccpm:message:send"),
         (Some("MessageCreate"), "MessagePage"),
@@ -44,7 +43,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     )
     .untrusted(),
     Operation::change(
-        ("markRead", Method::POST),
+        ("markRead", Verb::Post),
         "/api/v1/messages/{id}/read",
         ("ccpm_mark_message_read", "ccpm:message:complete"),
         (None, "Message"),
@@ -52,7 +51,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     )
     .untrusted(),
     Operation::change(
-        ("completeMessage", Method::POST),
+        ("completeMessage", Verb::Post),
         "/api/v1/messages/{id}/complete",
         ("ccpm_mark_message_complete", "ccpm:message:complete"),
         (Some("MessageComplete"), "Message"),

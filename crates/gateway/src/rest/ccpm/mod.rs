@@ -22,7 +22,7 @@ use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{MethodFilter, MethodRouter, get};
+use axum::routing::{MethodRouter, get};
 use homelab_ccpm::{Actor, Call, Ccpm, Identities};
 use homelab_core::call::{CallContext, Principal, Progress, Transport};
 use homelab_core::ccpm::{Agent, CcpmCode, CcpmError, CcpmResult};
@@ -67,7 +67,7 @@ pub(crate) fn routes(door: Arc<CcpmDoor>, edge: Arc<Edge>) -> Router {
     for path in paths {
         let mut methods = MethodRouter::new();
         for operation in operations::all().filter(|one| one.path == path) {
-            methods = methods.on(filter(operation), move |state, parameters, request| {
+            methods = methods.on(operation.method.filter(), move |state, parameters, request| {
                 serve(operation, state, parameters, request)
             });
         }
@@ -78,10 +78,6 @@ pub(crate) fn routes(door: Arc<CcpmDoor>, edge: Arc<Edge>) -> Router {
         .with_state(door)
         .route_layer(from_fn_with_state(edge, edge::authenticate))
         .route_layer(from_fn(answer::in_the_contracts_form))
-}
-
-fn filter(operation: &Operation) -> MethodFilter {
-    MethodFilter::try_from(operation.method.clone()).unwrap_or(MethodFilter::GET)
 }
 
 async fn serve(

@@ -1,10 +1,9 @@
 //! The one table of what is served: path, permission, query, body and success of each operation.
 
+use axum::routing::MethodFilter;
 use homelab_core::BoxFuture;
 use homelab_core::ccpm::CcpmResult;
 use homelab_core::tool::{Effect, ToolSpec};
-use http::Method;
-
 use super::answer::Reply;
 use super::{Asked, agents, messages, sessions, sprints, tasks};
 
@@ -13,7 +12,7 @@ pub(super) struct Operation {
     /// Its name in the contract.
     #[cfg_attr(not(test), expect(dead_code, reason = "for the published document"))]
     pub(super) id: &'static str,
-    pub(super) method: Method,
+    pub(super) method: Verb,
     pub(super) path: &'static str,
     /// The tool that does the same, or would: its name, permission and effect decide.
     pub(super) spec: ToolSpec,
@@ -42,7 +41,7 @@ impl Operation {
     ) -> Self {
         Self {
             id,
-            method: Method::GET,
+            method: Verb::Get,
             path,
             spec: ToolSpec::read(tool, "", "", permission),
             query: &[],
@@ -56,7 +55,7 @@ impl Operation {
 
     /// A change.
     pub(super) const fn change(
-        (id, method): (&'static str, Method),
+        (id, method): (&'static str, Verb),
         path: &'static str,
         (tool, permission): (&'static str, &'static str),
         (body, answer): (Option<&'static str>, &'static str),
@@ -100,6 +99,36 @@ impl Operation {
 
     pub(super) fn is_change(&self) -> bool {
         self.spec.effect != Effect::Read
+    }
+}
+
+/// How an operation is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Get,
+    Post,
+    Put,
+    Patch,
+}
+
+impl Verb {
+    pub(super) const fn filter(self) -> MethodFilter {
+        match self {
+            Self::Get => MethodFilter::GET,
+            Self::Post => MethodFilter::POST,
+            Self::Put => MethodFilter::PUT,
+            Self::Patch => MethodFilter::PATCH,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Post => "post",
+            Self::Put => "put",
+            Self::Patch => "patch",
+        }
     }
 }
 

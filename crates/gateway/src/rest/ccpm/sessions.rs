@@ -4,11 +4,10 @@ use homelab_core::ccpm::{
     CcpmResult, Choice as _, ContextFilter, ContextItemCreate, ContextType, SessionComplete,
     SessionFilter, SessionReportCreate, SessionStatus,
 };
-use http::Method;
 
 use super::Asked;
 use super::answer::Reply;
-use super::operations::{CURSOR, Kind, LIMIT, Operation, may, must, run};
+use super::operations::{CURSOR, Kind, LIMIT, Operation, Verb, may, must, run};
 
 /// Context items of a resume unless asked otherwise.
 const MAX_ITEMS: u32 = 50;
@@ -30,7 +29,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     ])
     .untrusted(),
     Operation::change(
-        ("createSessionReport", Method::POST),
+        ("createSessionReport", Verb::Post),
         "/api/v1/session-reports",
         ("ccpm_create_session", "ccpm:session:write"),
         (Some("SessionReportCreate"), "SessionReport"),
@@ -71,7 +70,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     ])
     .untrusted(),
     Operation::change(
-        ("logSessionContext", Method::POST),
+        ("logSessionContext", Verb::Post),
         "/api/v1/session-reports/{id}/contexts",
         ("ccpm_log_session_context", "ccpm:session:write"),
         (Some("ContextItemCreate"), "ContextItem"),
@@ -79,7 +78,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     )
     .creating(),
     Operation::change(
-        ("completeSession", Method::POST),
+        ("completeSession", Verb::Post),
         "/api/v1/session-reports/{id}/complete",
         ("ccpm_complete_session", "ccpm:session:write"),
         (Some("SessionComplete"), "SessionReport"),

@@ -4,11 +4,10 @@ use homelab_core::ccpm::{
     CcpmCode, CcpmError, CcpmResult, Choice as _, SprintCreate, SprintFilter, SprintPatch,
     SprintStatus,
 };
-use http::Method;
 
 use super::Asked;
 use super::answer::Reply;
-use super::operations::{CURSOR, Kind, LIMIT, Operation, may, run};
+use super::operations::{CURSOR, Kind, LIMIT, Operation, Verb, may, run};
 
 pub(super) static OPERATIONS: &[Operation] = &[
     Operation::get(
@@ -25,7 +24,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     ])
     .untrusted(),
     Operation::change(
-        ("createSprint", Method::POST),
+        ("createSprint", Verb::Post),
         "/api/sprints",
         ("ccpm_create_sprint", "ccpm:sprint:write"),
         (Some("SprintCreate"), "Sprint"),
@@ -49,7 +48,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     )
     .untrusted(),
     Operation::change(
-        ("updateSprint", Method::PATCH),
+        ("updateSprint", Verb::Patch),
         "/api/sprints/{id}",
         ("ccpm_update_sprint", "ccpm:sprint:write"),
         (Some("SprintPatch"), "Sprint"),

@@ -4,11 +4,10 @@ use homelab_core::ccpm::{
     CcpmResult, Choice as _, CompletionReportCreate, CompletionReview, TaskCreate, TaskFilter,
     TaskPatch, TaskPriority, TaskSort, TaskStatus, TaskStatusUpdate,
 };
-use http::Method;
 
 use super::Asked;
 use super::answer::Reply;
-use super::operations::{CURSOR, Kind, LIMIT, Operation, may, run};
+use super::operations::{CURSOR, Kind, LIMIT, Operation, Verb, may, run};
 
 pub(super) static OPERATIONS: &[Operation] = &[
     Operation::get(
@@ -32,7 +31,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     ])
     .untrusted(),
     Operation::change(
-        ("createTask", Method::POST),
+        ("createTask", Verb::Post),
         "/api/tasks",
         ("ccpm_create_task", "ccpm:task:create"),
         (Some("TaskCreate"), "Task"),
@@ -48,7 +47,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     )
     .untrusted(),
     Operation::change(
-        ("updateTask", Method::PATCH),
+        ("updateTask", Verb::Patch),
         "/api/tasks/{id}",
         ("ccpm_update_task", "ccpm:task:update"),
         (Some("TaskPatch"), "Task"),
@@ -57,7 +56,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     .versioned()
     .untrusted(),
     Operation::change(
-        ("setTaskStatus", Method::PUT),
+        ("setTaskStatus", Verb::Put),
         "/api/tasks/{id}/status",
         ("ccpm_update_task_status", "ccpm:task:status"),
         (Some("TaskStatusUpdate"), "Task"),
@@ -74,7 +73,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     .with_query(&[LIMIT, CURSOR])
     .untrusted(),
     Operation::change(
-        ("submitCompletionReport", Method::POST),
+        ("submitCompletionReport", Verb::Post),
         "/api/tasks/{id}/completion-report",
         ("ccpm_submit_completion_report", "ccpm:report:submit"),
         (Some("CompletionReportCreate"), "CompletionReport"),
@@ -91,7 +90,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     .with_query(&[LIMIT, CURSOR])
     .untrusted(),
     Operation::change(
-        ("reviewCompletionReport", Method::POST),
+        ("reviewCompletionReport", Verb::Post),
         "/api/tasks/{id}/completion-report/{report_id}/review",
         ("ccpm_review_report", "ccpm:report:review"),
         (Some("CompletionReview"), "CompletionReport"),

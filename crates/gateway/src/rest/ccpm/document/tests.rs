@@ -30,7 +30,7 @@ fn document() -> Value {
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     for operation in operations::all() {
         let path = paths.entry(operation.path).or_default();
-        let method = operation.method.as_str().to_ascii_lowercase();
+        let method = operation.method.as_str().to_owned();
         path.insert(method, described(operation));
     }
     json!({
@@ -103,6 +103,7 @@ fn described(operation: &Operation) -> Value {
     }
     let mut described = json!({
         "operationId": operation.id,
+        "x-tool": operation.spec.name,
         "x-permission": operation.spec.permission,
         "parameters": parameters,
         "responses": responses,
