@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use homelab_backend::{Backend, Env, Kind};
-use homelab_ccpm::{Ccpm, Identities, Settings};
+use homelab_ccpm::{Identities, Settings};
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::secret::SecretRef;
 use homelab_core::server::Health;

@@ -68,10 +68,9 @@ impl Recorder {
         started: Instant,
     ) -> Open<'_> {
         let at = (entry.kind, &*place.instance.name);
-        Open {
-            place: Some(Arc::clone(place)),
-            ..self.open_deed(context, spec, at, arguments, started)
-        }
+        let mut open = self.open_deed(context, spec, at, arguments, started);
+        open.place = Some(Arc::clone(place));
+        open
     }
 
     /// Starts the record of what is done at an instance of a kind other than by calling a tool.

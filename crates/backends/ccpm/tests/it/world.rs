@@ -19,6 +19,7 @@ use homelab_core::keyring::Keyring;
 use homelab_core::observe::Silent;
 use homelab_core::policy::{Grants, Role, RoleDefaults};
 use homelab_core::redact::Redactor;
+use homelab_core::secret::Secret;
 use homelab_core::server::{Registry, Server};
 use homelab_core::store::Stores;
 use homelab_gateway::approval::{ApprovalParts, ApprovalService, Faults};
@@ -232,7 +233,9 @@ pub(crate) fn reason(error: &ToolError) -> &str {
 
 fn postgres() -> Option<Target> {
     let url = Postgres::shared()?.fresh_database().expect("a database");
-    Some(Target::Postgres { url: url.into() })
+    Some(Target::Postgres {
+        url: Secret::new(url),
+    })
 }
 
 pub(crate) fn env(stores: &Stores, clock: &Arc<ManualClock>, service: Arc<Service>) -> Env {
