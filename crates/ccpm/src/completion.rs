@@ -40,7 +40,7 @@ fn parts(report: ReportText) -> CcpmResult<CompletionReportBody> {
                 ..CompletionReportBody::default()
             }
         }
-        ReportText::Parts(body) => body,
+        ReportText::Parts(body) => *body,
     };
     check::text("report.summary", &body.summary, SUMMARY)?;
     check::optional("report.verification", body.verification.as_deref(), LONGEST)?;

@@ -1,7 +1,8 @@
 //! Reading tasks.
 
-use homelab_core::ccpm::rules::synonym;
-use homelab_core::ccpm::rules::{allowed, task_rank};
+use std::collections::BTreeMap;
+
+use homelab_core::ccpm::rules::{allowed, synonym, task_rank};
 use homelab_core::ccpm::{
     Board, BoardColumn, CcpmResult, Choice as _, Listing, Paging, Task, TaskEvent, TaskFilter,
     TaskId, TaskSort, TaskStatus,
@@ -22,7 +23,7 @@ impl Service {
         needed.sort();
         needed.dedup();
         let statuses = if needed.is_empty() {
-            Default::default()
+            BTreeMap::new()
         } else {
             rows.task_statuses(&needed).await?
         };
@@ -162,7 +163,7 @@ impl Service {
                 tasks,
             });
         }
-        let mut open_by_assignee = std::collections::BTreeMap::new();
+        let mut open_by_assignee = BTreeMap::new();
         for (agent, count) in rows.open_by_assignee(of).await? {
             let name = match agent {
                 None => "none".to_owned(),

@@ -45,7 +45,9 @@ impl Service {
         if let Some(kept) = settings.contexts_kept {
             done.purged += work.rows.purge_contexts(work.now.earlier(kept)).await?;
         }
-        work.finish(Done::changed(())).await?;
+        if done.forgotten + done.purged > 0 {
+            work.finish(Done::changed(())).await?;
+        }
         Ok(done)
     }
 

@@ -87,7 +87,7 @@ pub enum ReportText {
     /// Free text; its beginning becomes the summary.
     Text(#[schemars(length(min = 1, max = 65536))] String),
     /// Its parts.
-    Parts(CompletionReportBody),
+    Parts(Box<CompletionReportBody>),
 }
 
 /// Reports that a task is done.

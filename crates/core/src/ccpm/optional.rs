@@ -1,6 +1,11 @@
 //! Shapes that serde has no attribute for.
 
 /// A field that may be absent (leave it), null (clear it) or a value (set it).
+#[expect(
+    clippy::option_option,
+    clippy::ref_option,
+    reason = "absent and null are two things, and serde hands over the field as it is"
+)]
 pub(super) mod clearable {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use homelab_core::ccpm::rules::message_rank;
-use homelab_core::ccpm::{AgentId, Choice, Message, MessageId, MessageStatus};
+use homelab_core::ccpm::{AgentId, Choice, Message, MessageId, MessageStatus, TaskId};
 use homelab_core::clock::Micros;
 use homelab_core::store::{InboxQuery, MessageQuery, MessageRows, Numbered, StoreResult};
 
@@ -21,13 +21,14 @@ const ENTITY: &str = "ccpm_messages";
 const BY_ID: &str = "SELECT body FROM ccpm_messages WHERE id = $1";
 
 /// One status of an inbox behind rank and number `$3`, `$4`. Several statuses are read one by one,
-/// so that each comes in the order of the index.
+/// so that each comes in the order of the index. The `CASE` keeps the index on `until` out of it.
 macro_rules! inbox {
     ($rank:literal) => {
         concat!(
             "SELECT number, body FROM ccpm_messages WHERE to_id = $1 AND status = $2 ",
             $rank,
-            " AND (rank, number) > ($3, $4) AND until > $5 AND created_at >= $6 \
+            " AND (rank, number) > ($3, $4) \
+             AND CASE WHEN until > $5 AND created_at >= $6 THEN TRUE ELSE FALSE END \
              ORDER BY rank, number LIMIT $7"
         )
     };
@@ -36,8 +37,8 @@ macro_rules! inbox {
 const INBOX: &str = inbox!("");
 const INBOX_OF_RANK: &str = inbox!("AND rank = $8");
 
-const UNREAD: &str = "SELECT COUNT(*) AS unread FROM ccpm_messages \
-     WHERE to_id = $1 AND status = 'unread' AND until > $2";
+pub(super) const UNREAD: &str = "SELECT COUNT(*) AS unread FROM ccpm_messages \
+     WHERE to_id = $1 AND status = 'unread' AND (until + 0) > $2";
 
 /// A list that is led by the index of `$3`; the other conditions are looked at row by row.
 macro_rules! list {
@@ -94,26 +95,10 @@ impl MessageRows for Rows {
     }
 
     async fn inbox(&mut self, query: &InboxQuery<'_>) -> StoreResult<Vec<Numbered<Message>>> {
-        let [rank, number] = query.after.unwrap_or([-1, 0]);
         let mut conn = self.conn();
         let mut found = Vec::new();
         for status in query.statuses {
-            let is_open = matches!(status, MessageStatus::Unread | MessageStatus::Read);
-            let mut args: Vec<Arg<'_>> = vec![
-                query.to.as_str().into(),
-                status.as_str().into(),
-                rank.into(),
-                number.into(),
-                if is_open { query.now.0 } else { i64::MIN }.into(),
-                query.since.map_or(i64::MIN, |since| since.0).into(),
-                i64::from(query.limit).into(),
-            ];
-            args.extend(query.rank.map(Arg::from));
-            let sql = if query.rank.is_some() {
-                INBOX_OF_RANK
-            } else {
-                INBOX
-            };
+            let (sql, args) = inbox(query, status);
             found.extend(conn.all(ENTITY, sql, &args, numbered::<Message>).await?);
         }
         found.sort_by_key(|row| (message_rank(row.value.priority), row.number));
@@ -166,7 +151,7 @@ impl MessageRows for Rows {
             message.thread_id.as_str().into(),
             message.from_agent_id.as_str().into(),
             message.to_agent_id.as_str().into(),
-            message.task_id.as_ref().map(|id| id.as_str()).into(),
+            message.task_id.as_ref().map(TaskId::as_str).into(),
             message.status.as_str().into(),
             message_rank(message.priority).into(),
             message.created_at.0.into(),
@@ -179,6 +164,31 @@ impl MessageRows for Rows {
     async fn purge_messages(&mut self, before: Micros) -> StoreResult<u64> {
         self.conn().run(PURGE, &[before.0.into()]).await
     }
+}
+
+/// The statement for one status of an inbox.
+pub(super) fn inbox<'a>(
+    query: &InboxQuery<'a>,
+    status: &'a MessageStatus,
+) -> (&'static str, Vec<Arg<'a>>) {
+    let [rank, number] = query.after.unwrap_or([-1, 0]);
+    // Only what is open runs out.
+    let is_open = matches!(status, MessageStatus::Unread | MessageStatus::Read);
+    let mut args: Vec<Arg<'a>> = vec![
+        query.to.as_str().into(),
+        status.as_str().into(),
+        rank.into(),
+        number.into(),
+        if is_open { query.now.0 } else { i64::MIN }.into(),
+        query.since.map_or(i64::MIN, |since| since.0).into(),
+        i64::from(query.limit).into(),
+    ];
+    args.extend(query.rank.map(Arg::from));
+    let sql = match query.rank {
+        Some(_) => INBOX_OF_RANK,
+        None => INBOX,
+    };
+    (sql, args)
 }
 
 async fn listed(
@@ -198,7 +208,7 @@ async fn listed(
         query.now.0.into(),
         (&from).into(),
         (&to).into(),
-        query.task.map_or("", |task| task.as_str()).into(),
+        query.task.map_or("", TaskId::as_str).into(),
         (&with).into(),
     ];
     conn.all(ENTITY, sql, &args, numbered).await

@@ -6,6 +6,8 @@
 mod agents;
 mod answers;
 mod messages;
+#[cfg(test)]
+mod plans;
 mod reports;
 mod sessions;
 mod sprints;

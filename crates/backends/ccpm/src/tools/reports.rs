@@ -80,7 +80,7 @@ impl From<Report> for ReportText {
     fn from(report: Report) -> Self {
         match report {
             Report::Text(text) => Self::Text(text),
-            Report::Parts(parts) => Self::Parts(CompletionReportBody {
+            Report::Parts(parts) => Self::Parts(Box::new(CompletionReportBody {
                 summary: parts.summary,
                 changes: parts.changes,
                 files: parts.files,
@@ -95,7 +95,7 @@ impl From<Report> for ReportText {
                 follow_ups: parts.follow_ups,
                 known_issues: parts.known_issues,
                 time_spent_minutes: parts.time_spent_minutes,
-            }),
+            })),
         }
     }
 }

@@ -52,10 +52,10 @@ pub struct CcpmDoor {
 }
 
 /// One request that may be served.
-pub(super) struct Asked {
-    pub(super) service: Arc<dyn Ccpm>,
-    pub(super) call: Call,
-    pub(super) input: Input,
+struct Asked {
+    service: Arc<dyn Ccpm>,
+    call: Call,
+    input: Input,
 }
 
 /// The routes, with authentication in front of them; all their errors have the contract's form.
