@@ -157,7 +157,10 @@ mod tests {
 
         assert_eq!(refused.unwrap_err().code(), CcpmCode::Forbidden);
         let admin = admin.unwrap();
-        assert_eq!((admin.is_admin, admin.agent.unwrap().as_str()), (false, "a-9"));
+        assert_eq!(
+            (admin.is_admin, admin.agent.unwrap().as_str()),
+            (false, "a-9")
+        );
     }
 
     #[test]

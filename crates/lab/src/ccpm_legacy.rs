@@ -68,20 +68,32 @@ impl CcpmLegacy {
             ];
         }
         let routes = Router::new()
-            .route("/api/health", get(|| async { Json(json!({ "status": "healthy" })) }))
+            .route(
+                "/api/health",
+                get(|| async { Json(json!({ "status": "healthy" })) }),
+            )
             .route("/api/tasks", get(tasks))
             .route("/api/tasks/{id}", get(task))
             .route("/api/tasks/{id}/status", put(set_status))
-            .route("/api/sprints/active", get(|| async { missing("No active sprint") }))
+            .route(
+                "/api/sprints/active",
+                get(|| async { missing("No active sprint") }),
+            )
             .route("/api/sprints", get(|| async { Json(json!([])) }))
             .route("/api/v1/agents", get(agents))
             .route("/api/v1/agents/{id}", get(agent))
-            .route("/api/v1/agents/{id}/heartbeat", post(|| async { StatusCode::NO_CONTENT }))
+            .route(
+                "/api/v1/agents/{id}/heartbeat",
+                post(|| async { StatusCode::NO_CONTENT }),
+            )
             .route("/api/v1/agents/{id}/inbox", get(inbox))
             .route("/api/v1/messages", post(send))
             .route("/api/v1/messages/{id}/complete", post(complete))
             .route("/api/v1/session-reports", post(begin))
-            .route("/api/v1/session-reports/resume", get(|| async { missing("No reports") }))
+            .route(
+                "/api/v1/session-reports/resume",
+                get(|| async { missing("No reports") }),
+            )
             .route("/api/v1/session-reports/{id}/contexts", post(log))
             .layer(from_fn(with_token))
             .with_state(state.clone());
@@ -120,7 +132,8 @@ impl CcpmLegacy {
     pub fn add_agent(&self, name: &str) {
         let mut kept = self.state.lock();
         let id = kept.agents.len() + 1;
-        kept.agents.push(json!({ "agent_id": id, "agent_name": name }));
+        kept.agents
+            .push(json!({ "agent_id": id, "agent_name": name }));
     }
 }
 
@@ -175,7 +188,9 @@ async fn send(
         let answer = json!({ "detail": [{ "loc": ["body", "to"], "msg": "unknown recipient" }] });
         return (StatusCode::UNPROCESSABLE_ENTITY, Json(answer)).into_response();
     };
-    let from = headers.get("x-agent-id").and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
+    let from = headers
+        .get("x-agent-id")
+        .and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
     let message = json!({
         "msg_id": 100 + kept.messages.len(),
         "sender_id": from,

@@ -107,7 +107,10 @@ impl Ask {
     /// Sends this as JSON.
     pub(crate) fn body(mut self, body: &impl Serialize) -> CcpmResult<Self> {
         let body = serde_json::to_value(body).map_err(|_| {
-            CcpmError::new(CcpmCode::Internal, "the request could not be written as JSON")
+            CcpmError::new(
+                CcpmCode::Internal,
+                "the request could not be written as JSON",
+            )
         })?;
         self.body = Some(body);
         Ok(self)
@@ -144,10 +147,7 @@ impl Answer {
         wire::list(self.body, shape)
     }
 
-    pub(crate) fn done<T>(
-        self,
-        read: impl FnOnce(Value) -> CcpmResult<T>,
-    ) -> CcpmResult<Done<T>> {
+    pub(crate) fn done<T>(self, read: impl FnOnce(Value) -> CcpmResult<T>) -> CcpmResult<Done<T>> {
         Ok(Done {
             value: read(self.body)?,
             created: self.is_created,
@@ -187,7 +187,12 @@ impl Remote {
             let own = call.actor.agent.as_ref();
             return own.map(|id| id.0.clone()).ok_or_else(no_agent);
         }
-        if call.actor.agent.as_ref().is_some_and(|id| id.as_str() == name) {
+        if call
+            .actor
+            .agent
+            .as_ref()
+            .is_some_and(|id| id.as_str() == name)
+        {
             return Ok(name.to_owned());
         }
         Ok(self.find_agent(name).await?.id.0)
@@ -207,7 +212,9 @@ impl Remote {
             return Err(no_agent());
         }
         let agent = actor.agent.as_ref().map(|id| id.as_str());
-        let answer = self.send(&ask, agent, call.idempotency_key.as_deref()).await;
+        let answer = self
+            .send(&ask, agent, call.idempotency_key.as_deref())
+            .await;
         match answer {
             Err(error) if may_without_agent(actor, &error) => {
                 self.send(&ask, None, call.idempotency_key.as_deref()).await
@@ -269,13 +276,9 @@ impl Remote {
             .iter()
             .map(|parameter| parameter as &dyn std::fmt::Display)
             .collect();
-        let mut request = Request::new(
-            ask.operation,
-            ask.method.clone(),
-            ask.template,
-            &parameters,
-        )
-        .header(header::ACCEPT, "application/json");
+        let mut request =
+            Request::new(ask.operation, ask.method.clone(), ask.template, &parameters)
+                .header(header::ACCEPT, "application/json");
         for (name, value) in &ask.query {
             request = request.query(name, value);
         }

@@ -181,11 +181,20 @@ fn unknown(agents: &[Agent], name: &str) -> CcpmError {
     let folded = name.to_lowercase();
     let mut near: Vec<(usize, &str)> = agents
         .iter()
-        .map(|agent| (distance(&agent.name.to_lowercase(), &folded), agent.name.as_str()))
+        .map(|agent| {
+            (
+                distance(&agent.name.to_lowercase(), &folded),
+                agent.name.as_str(),
+            )
+        })
         .filter(|(distance, _)| *distance <= folded.chars().count().max(3) / 2)
         .collect();
     near.sort_unstable();
-    let names: Vec<&str> = near.iter().take(MOST_NAMED).map(|(_, name)| *name).collect();
+    let names: Vec<&str> = near
+        .iter()
+        .take(MOST_NAMED)
+        .map(|(_, name)| *name)
+        .collect();
     let error = CcpmError::new(
         CcpmCode::AgentNotFound,
         format!("there is no agent `{name}`"),
@@ -288,9 +297,16 @@ mod tests {
         clock.advance_seconds(400);
         let found = directory.resolve("builder", &fake).await;
         assert_eq!(found.unwrap().name, "Builder");
-        assert_eq!(directory.warning().as_deref(), Some("agent list is 400 s old"));
+        assert_eq!(
+            directory.warning().as_deref(),
+            Some("agent list is 400 s old")
+        );
         directory.agents(&fake).await.unwrap();
-        assert_eq!(fake.asked.load(Ordering::SeqCst), 2, "it is not asked at once again");
+        assert_eq!(
+            fake.asked.load(Ordering::SeqCst),
+            2,
+            "it is not asked at once again"
+        );
 
         clock.advance_seconds(24 * 3600);
         assert_eq!(directory.agents(&fake).await.unwrap_err().status(), 503);
@@ -301,7 +317,10 @@ mod tests {
         let (directory, fake, clock) = world();
         directory.agents(&fake).await.unwrap();
         clock.advance_seconds(11);
-        fake.agents.lock().unwrap().push(agent("a4", "newcomer", None));
+        fake.agents
+            .lock()
+            .unwrap()
+            .push(agent("a4", "newcomer", None));
 
         let found = directory.resolve("newcomer", &fake).await;
         let unknown = directory.resolve("bulder", &fake).await.unwrap_err();
@@ -315,8 +334,14 @@ mod tests {
     async fn exact_names_come_before_others_and_ambiguity_is_told() {
         let (directory, fake, _) = world();
 
-        assert_eq!(directory.resolve("Scout", &fake).await.unwrap().id.as_str(), "a3");
-        assert_eq!(directory.resolve("ci", &fake).await.unwrap().id.as_str(), "a1");
+        assert_eq!(
+            directory.resolve("Scout", &fake).await.unwrap().id.as_str(),
+            "a3"
+        );
+        assert_eq!(
+            directory.resolve("ci", &fake).await.unwrap().id.as_str(),
+            "a1"
+        );
         let error = directory.resolve("SCOUT", &fake).await.unwrap_err();
         assert_eq!(error.code(), CcpmCode::AgentAmbiguous);
         assert_eq!(error.details()["candidates"], json!(["scout", "Scout"]));

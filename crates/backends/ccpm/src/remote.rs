@@ -51,7 +51,10 @@ impl Ccpm for Remote {
         filter: &AgentFilter,
         page: &Paging,
     ) -> CcpmResult<Listing<Agent>> {
-        let ask = Ask::get(Messaging, "list_agents", "/agents").query(filter).query(page).shared();
+        let ask = Ask::get(Messaging, "list_agents", "/agents")
+            .query(filter)
+            .query(page)
+            .shared();
         match self.ask(call, ask).await {
             Ok(answer) => answer.list(&AGENT),
             // Who knows somebody can still name them while the service is away.
@@ -64,14 +67,18 @@ impl Ccpm for Remote {
                         && filter.kind.is_none_or(|kind| agent.kind == kind)
                 };
                 let rows = usize::try_from(page.rows()?).unwrap_or(usize::MAX);
-                Ok(Listing::whole(kept.iter().filter(fits).take(rows).cloned().collect()))
+                Ok(Listing::whole(
+                    kept.iter().filter(fits).take(rows).cloned().collect(),
+                ))
             }
             Err(error) => Err(error),
         }
     }
 
     async fn register_agent(&self, call: &Call, new: AgentCreate) -> CcpmResult<Done<Agent>> {
-        let ask = Ask::new(Messaging, "register_agent", Method::POST, "/agents").body(&new)?.shared();
+        let ask = Ask::new(Messaging, "register_agent", Method::POST, "/agents")
+            .body(&new)?
+            .shared();
         let done = self.ask(call, ask).await?.done_one(&AGENT);
         self.directory.outdate();
         done
@@ -79,7 +86,9 @@ impl Ccpm for Remote {
 
     async fn agent(&self, call: &Call, agent: &str) -> CcpmResult<Agent> {
         let id = self.agent_id(call, agent).await?;
-        let ask = Ask::get(Messaging, "get_agent", "/agents/{}").at(id).shared();
+        let ask = Ask::get(Messaging, "get_agent", "/agents/{}")
+            .at(id)
+            .shared();
         self.ask(call, ask).await?.one(&AGENT)
     }
 
@@ -137,7 +146,9 @@ impl Ccpm for Remote {
             Recipients::Many(names) => Recipients::Many(self.all_of(call, names).await?),
         };
         let ask = Ask::new(Messaging, "send_message", Method::POST, "/messages").body(&new)?;
-        self.ask(call, ask).await?.done(|body| wire::list(body, &MESSAGE))
+        self.ask(call, ask)
+            .await?
+            .done(|body| wire::list(body, &MESSAGE))
     }
 
     async fn list_messages(
@@ -146,7 +157,9 @@ impl Ccpm for Remote {
         filter: &MessageFilter,
         page: &Paging,
     ) -> CcpmResult<Listing<Message>> {
-        let ask = Ask::get(Messaging, "list_messages", "/messages").query(filter).query(page);
+        let ask = Ask::get(Messaging, "list_messages", "/messages")
+            .query(filter)
+            .query(page);
         self.ask(call, ask).await?.list(&MESSAGE)
     }
 
@@ -209,7 +222,10 @@ impl Ccpm for Remote {
                 name => self.agent_id(call, name).await?,
             });
         }
-        let ask = Ask::get(Tasks, "list_tasks", "/tasks").query(&filter).query(page).shared();
+        let ask = Ask::get(Tasks, "list_tasks", "/tasks")
+            .query(&filter)
+            .query(page)
+            .shared();
         self.ask(call, ask).await?.list(&TASK)
     }
 
@@ -282,7 +298,9 @@ impl Ccpm for Remote {
             ready: Some(true),
             ..TaskFilter::default()
         };
-        let ready = self.list_tasks(call, &filter, &Paging::first(CLAIMS)).await?;
+        let ready = self
+            .list_tasks(call, &filter, &Paging::first(CLAIMS))
+            .await?;
         for task in ready.data {
             // A service that does not know the filter answers with more.
             if task.status != TaskStatus::Todo || task.assignee_id.is_some() {
@@ -357,7 +375,9 @@ impl Ccpm for Remote {
     ) -> CcpmResult<Listing<CompletionReport>> {
         let path = "/tasks/{}/completion-report";
         let ask = Ask::get(Tasks, "list_completion_reports", path).at(task);
-        self.ask(call, ask.query(page).shared()).await?.list(&REPORT)
+        self.ask(call, ask.query(page).shared())
+            .await?
+            .list(&REPORT)
     }
 
     async fn review_completion_report(
@@ -379,7 +399,10 @@ impl Ccpm for Remote {
         filter: &SprintFilter,
         page: &Paging,
     ) -> CcpmResult<Listing<Sprint>> {
-        let ask = Ask::get(Tasks, "list_sprints", "/sprints").query(filter).query(page).shared();
+        let ask = Ask::get(Tasks, "list_sprints", "/sprints")
+            .query(filter)
+            .query(page)
+            .shared();
         self.ask(call, ask).await?.list(&SPRINT)
     }
 
@@ -399,7 +422,9 @@ impl Ccpm for Remote {
     }
 
     async fn sprint(&self, call: &Call, sprint: &str) -> CcpmResult<Sprint> {
-        let ask = Ask::get(Tasks, "get_sprint", "/sprints/{}").at(sprint).shared();
+        let ask = Ask::get(Tasks, "get_sprint", "/sprints/{}")
+            .at(sprint)
+            .shared();
         self.ask(call, ask).await?.one(&SPRINT)
     }
 
@@ -433,7 +458,9 @@ impl Ccpm for Remote {
             filter.agent_id = Some(self.agent_id(call, &name).await?);
         }
         let ask = Ask::get(Messaging, "list_session_reports", "/session-reports");
-        self.ask(call, ask.query(&filter).query(page)).await?.list(&SESSION)
+        self.ask(call, ask.query(&filter).query(page))
+            .await?
+            .list(&SESSION)
     }
 
     async fn create_session_report(
@@ -479,7 +506,9 @@ impl Ccpm for Remote {
     ) -> CcpmResult<Listing<ContextItem>> {
         let path = "/session-reports/{}/contexts";
         let ask = Ask::get(Messaging, "list_session_contexts", path).at(session);
-        self.ask(call, ask.query(filter).query(page)).await?.list(&CONTEXT)
+        self.ask(call, ask.query(filter).query(page))
+            .await?
+            .list(&CONTEXT)
     }
 
     async fn log_session_context(
@@ -545,9 +574,13 @@ fn arranged(sprint: Option<Sprint>, tasks: Vec<Task>, per_column: u32) -> Board 
         if is_open {
             let who = task.assignee_name.clone();
             let who = who.or_else(|| task.assignee_id.as_ref().map(|id| id.0.clone()));
-            *open_by_assignee.entry(who.unwrap_or_else(|| "none".to_owned())).or_default() += 1;
+            *open_by_assignee
+                .entry(who.unwrap_or_else(|| "none".to_owned()))
+                .or_default() += 1;
         }
-        let at = columns.iter().position(|column| column.status == task.status);
+        let at = columns
+            .iter()
+            .position(|column| column.status == task.status);
         let at = at.unwrap_or_else(|| {
             columns.push(BoardColumn {
                 status: task.status,

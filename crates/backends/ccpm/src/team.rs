@@ -30,11 +30,7 @@ pub(crate) struct Team {
 }
 
 impl Team {
-    pub(crate) fn embedded(
-        service: Arc<dyn Ccpm>,
-        identities: Identities,
-        env: &Env,
-    ) -> Self {
+    pub(crate) fn embedded(service: Arc<dyn Ccpm>, identities: Identities, env: &Env) -> Self {
         Self {
             service,
             remote: None,

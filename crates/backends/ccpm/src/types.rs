@@ -200,7 +200,8 @@ impl From<Task> for WholeTask {
             list.iter().map(|one| one.as_str().to_owned()).collect()
         };
         Self {
-            description: Some(std::mem::take(&mut task.description)).filter(|text| !text.is_empty()),
+            description: Some(std::mem::take(&mut task.description))
+                .filter(|text| !text.is_empty()),
             acceptance_criteria: some(std::mem::take(&mut task.acceptance_criteria)),
             reporter_id: task.reporter_id.take().map(|id| id.0),
             parent_id: task.parent_id.take().map(|id| id.0),

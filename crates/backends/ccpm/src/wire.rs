@@ -186,7 +186,10 @@ fn page_of(mut members: Map<String, Value>, rows: usize) -> PageInfo {
 
 fn has_id(members: &Map<String, Value>, shape: &Shape) -> bool {
     let aliases = shape.aliases.iter().filter(|(_, name)| *name == "id");
-    members.contains_key("id") || aliases.into_iter().any(|(alias, _)| members.contains_key(*alias))
+    members.contains_key("id")
+        || aliases
+            .into_iter()
+            .any(|(alias, _)| members.contains_key(*alias))
 }
 
 /// One record in the contract's form.
@@ -208,9 +211,7 @@ pub(crate) fn read<T: DeserializeOwned>(record: Value, shape: &Shape) -> CcpmRes
         normalise(name, value);
     }
     // A time that cannot be read says nothing.
-    members.retain(|name, value| {
-        !name.ends_with("_at") || value.as_str().is_some_and(is_time)
-    });
+    members.retain(|name, value| !name.ends_with("_at") || value.as_str().is_some_and(is_time));
     if let Value::Object(defaults) = (shape.defaults)() {
         for (name, value) in defaults {
             members.entry(name).or_insert(value);
@@ -329,14 +330,21 @@ mod tests {
         assert_eq!(task.created_at.to_rfc3339(), "2026-01-02T03:04:05Z");
         assert_eq!(task.due_at.unwrap().to_rfc3339(), "2026-01-01T00:00:00Z");
         assert_eq!(task.depends_on[0].as_str(), "1");
-        assert_eq!((message.from_agent_name.as_str(), message.body.as_str()), ("a", "hello"));
+        assert_eq!(
+            (message.from_agent_name.as_str(), message.body.as_str()),
+            ("a", "hello")
+        );
         assert_eq!(sprint.starts_on.unwrap().to_string(), "2026-06-01");
         assert_eq!(report.report.summary, "done");
     }
 
     #[test]
     fn what_is_no_record_is_an_error_without_its_values() {
-        for body in [json!("hunter2"), json!({ "secret": "hunter2" }), json!(["hunter2"])] {
+        for body in [
+            json!("hunter2"),
+            json!({ "secret": "hunter2" }),
+            json!(["hunter2"]),
+        ] {
             let error = list::<Task>(body, &TASK).unwrap_err();
 
             assert!(!error.text().contains("hunter2"), "{error}");
@@ -351,8 +359,11 @@ mod tests {
             &AGENT,
         )
         .unwrap();
-        let foreign: Listing<Agent> =
-            list(json!({ "results": rows, "next_cursor": 2, "count": 9 }), &AGENT).unwrap();
+        let foreign: Listing<Agent> = list(
+            json!({ "results": rows, "next_cursor": 2, "count": 9 }),
+            &AGENT,
+        )
+        .unwrap();
 
         assert_eq!(contract.page.next_cursor.as_deref(), Some("x"));
         assert_eq!(foreign.page.next_cursor.as_deref(), Some("2"));

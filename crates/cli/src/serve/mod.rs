@@ -134,13 +134,12 @@ impl Running<'_> {
     /// Follows changes of the configuration and waits for the signal to stop, besides `served`.
     async fn beside<T>(&self, served: impl Future<Output = T>) -> T {
         let reload = Reload::new(self);
-        let _tidy = self.services.teamwork.keep_tidy();
         let housekeeping = async {
             tokio::join!(
                 reload.follow(),
                 self.signals.stop_on_request(&self.shutdown),
                 systemd::keep_alive(&self.session.environment),
-                self.services.ccpm.upkeep_every(UPKEEP),
+                self.services.teamwork.service.upkeep_every(UPKEEP),
             )
         };
         tokio::select! {

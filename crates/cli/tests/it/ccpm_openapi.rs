@@ -47,7 +47,10 @@ fn schemathesis_finds_nothing_that_contradicts_the_description() {
     Agent::register(&home, &server, "worker", "developer");
     // Something to find.
     asker.call("ccpm_create_task", json!({ "title": "Look at me" }));
-    asker.call("ccpm_send_message", json!({ "to": "worker", "subject": "s", "body": "b" }));
+    asker.call(
+        "ccpm_send_message",
+        json!({ "to": "worker", "subject": "s", "body": "b" }),
+    );
     let admin = home.create_key("tester", "admin").key;
     let description = Rest::new(&server, &admin).get("/api/openapi.json");
     let file = home.file("openapi.json", &description.text());
@@ -68,6 +71,10 @@ fn schemathesis_finds_nothing_that_contradicts_the_description() {
     let output = tester.output().expect("it runs");
     let said = String::from_utf8_lossy(&output.stdout);
 
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     server.stop();
 }

@@ -9,7 +9,10 @@ use crate::ccpm_support::Agent;
 use crate::clients_support::{Gateway, Home};
 
 fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("no text: {value}"))
+        .to_owned()
 }
 
 /// What B has when its session ends.
@@ -41,11 +44,17 @@ fn before_the_restart(asker: &mut Agent, worker: &mut Agent) -> Left {
 
     let inbox = worker.call("ccpm_check_inbox", json!({}));
     let message = &inbox["items"][0];
-    assert_eq!((&message["from"], &message["task_id"]), (&json!("asker"), &json!(task)));
+    assert_eq!(
+        (&message["from"], &message["task_id"]),
+        (&json!("asker"), &json!(task))
+    );
     let marked = inbox["untrusted_fields"].as_array().expect("marks");
     assert!(marked.contains(&json!("items.body")), "{inbox}");
     // Having read what another agent wrote does not stop the work among agents.
-    worker.call("ccpm_update_task_status", json!({ "id": task, "status": "in_progress" }));
+    worker.call(
+        "ccpm_update_task_status",
+        json!({ "id": task, "status": "in_progress" }),
+    );
     for (kind, key, value) in [
         ("finding", "size", json!({ "millimetres": 120 })),
         ("blocker", "delivery", json!("the part comes on Friday")),
@@ -101,7 +110,10 @@ fn after_the_restart(asker: &mut Agent, worker: &mut Agent, left: &Left) {
     let done = asker.call("ccpm_get_task", json!({ "task_id": left.task }));
     assert_eq!(done["task"]["status"], "done");
     let foreign = asker.fail("ccpm_check_inbox", json!({ "agent_id": "worker" }));
-    assert_eq!((&foreign["code"], &foreign["reason"]), (&json!("permission_denied"), &json!("other_agent")));
+    assert_eq!(
+        (&foreign["code"], &foreign["reason"]),
+        (&json!("permission_denied"), &json!("other_agent"))
+    );
 }
 
 fn agents(home: &Home, server: &Gateway) -> (Agent, Agent) {
@@ -124,7 +136,10 @@ fn embedded(home: &Home) {
     after_the_restart(&mut asker, &mut worker, &left);
 
     let log = home.succeed(&["audit", "export"]);
-    assert!(log.contains("ccpm_submit_completion_report"), "it is in the audit");
+    assert!(
+        log.contains("ccpm_submit_completion_report"),
+        "it is in the audit"
+    );
     server.stop();
     home.succeed(&["audit", "verify"]);
 }
@@ -149,7 +164,10 @@ fn remote(service: &Home) {
     let port = there.port;
     let home = Home::new()
         .setting("CCPM_TASK_API", format!("http://127.0.0.1:{port}/api"))
-        .setting("CCPM_MESSAGING_API", format!("http://127.0.0.1:{port}/api/v1"))
+        .setting(
+            "CCPM_MESSAGING_API",
+            format!("http://127.0.0.1:{port}/api/v1"),
+        )
         .setting("CCPM_TOKEN", token);
     let here = home.serve(&[]);
     let (mut asker, mut worker) = agents(&home, &here);
@@ -166,7 +184,10 @@ fn remote(service: &Home) {
     // What is done from afar is in the audit of both.
     for home in [&home, service] {
         let log = home.succeed(&["audit", "export"]);
-        assert!(log.contains("ccpm_submit_completion_report"), "it is in the audit");
+        assert!(
+            log.contains("ccpm_submit_completion_report"),
+            "it is in the audit"
+        );
     }
     here.stop();
     there.stop();

@@ -39,7 +39,12 @@ impl Agent {
     pub(crate) fn fail(&mut self, tool: &str, arguments: Value) -> Value {
         let answer = self.client.post(tool, &arguments).expect("an answer");
         let message = answer.message().expect("a message");
-        assert_eq!(message["result"]["isError"], true, "{tool}: {}", answer.text());
+        assert_eq!(
+            message["result"]["isError"],
+            true,
+            "{tool}: {}",
+            answer.text()
+        );
         let blocks = message["result"]["content"].as_array().expect("content");
         let envelope = blocks
             .iter()
@@ -71,7 +76,11 @@ impl<'a> Rest<'a> {
         body: Option<&Value>,
     ) -> Response {
         let mut all = vec![("Authorization", self.bearer.as_str())];
-        let named = |name: &str| headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+        let named = |name: &str| {
+            headers
+                .iter()
+                .any(|(known, _)| known.eq_ignore_ascii_case(name))
+        };
         if body.is_some() && !named("content-type") {
             all.push(("Content-Type", "application/json"));
         }
@@ -93,7 +102,9 @@ impl<'a> Rest<'a> {
 
 /// Status and code of an error in the contract's form.
 pub(crate) fn error(answer: &Response) -> (u16, String) {
-    let body = answer.message().unwrap_or_else(|| panic!("no JSON: {}", answer.text()));
+    let body = answer
+        .message()
+        .unwrap_or_else(|| panic!("no JSON: {}", answer.text()));
     let error = &body["error"];
     for member in ["code", "message", "request_id"] {
         assert!(error[member].is_string(), "{member}: {body}");

@@ -86,8 +86,9 @@ const CORS_REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
      x-mcp-readonly, x-mcp-tools, x-mcp-toolsets",
 );
 /// What pages may read, beyond what browsers always let them.
-const CORS_RESPONSE_HEADERS: HeaderValue =
-    HeaderValue::from_static("etag, idempotency-replayed, mcp-session-id, www-authenticate, x-request-id");
+const CORS_RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static(
+    "etag, idempotency-replayed, mcp-session-id, www-authenticate, x-request-id",
+);
 
 /// What the layers here need.
 pub(crate) struct Edge {

@@ -64,14 +64,22 @@ fn markdown(board: &Board) -> String {
         Some(sprint) => format!("# {}", one_line(&sprint.name)),
         None => "# Tasks without a sprint".to_owned(),
     });
-    if let Some(goal) = board.sprint.as_ref().and_then(|sprint| sprint.goal.as_ref()) {
+    if let Some(goal) = board
+        .sprint
+        .as_ref()
+        .and_then(|sprint| sprint.goal.as_ref())
+    {
         lines.push(format!("\n{}", one_line(goal)));
     }
     for column in &board.columns {
         if column.count == 0 {
             continue;
         }
-        lines.push(format!("\n## {} ({})", column.status.as_str(), column.count));
+        lines.push(format!(
+            "\n## {} ({})",
+            column.status.as_str(),
+            column.count
+        ));
         for task in &column.tasks {
             let who = task.assignee_name.as_deref().unwrap_or("nobody");
             lines.push(format!(

@@ -73,11 +73,7 @@ pub(crate) struct SentTo {
 }
 
 /// Send a message to another agent by name, to several, or to all; all of them get it or none.
-#[tool(
-    write,
-    permission = "ccpm:message:send",
-    title = "Send a message"
-)]
+#[tool(write, permission = "ccpm:message:send", title = "Send a message")]
 pub(crate) async fn ccpm_send_message(
     team: &Team,
     args: SendMessage,

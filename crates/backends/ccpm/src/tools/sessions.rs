@@ -43,11 +43,7 @@ pub(crate) struct OneSession {
 }
 
 /// Begin a session: log what matters with `ccpm_log_session_context`, end it with `ccpm_complete_session`.
-#[tool(
-    write,
-    permission = "ccpm:session:write",
-    title = "Begin a session"
-)]
+#[tool(write, permission = "ccpm:session:write", title = "Begin a session")]
 pub(crate) async fn ccpm_create_session(
     team: &Team,
     args: CreateSession,

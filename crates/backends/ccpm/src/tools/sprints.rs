@@ -117,11 +117,7 @@ fn day(field: &str, text: Option<String>) -> ToolResult<Option<Day>> {
 }
 
 /// Plan a sprint; begin it with `ccpm_start_sprint`.
-#[tool(
-    write,
-    permission = "ccpm:sprint:write",
-    title = "Plan a sprint"
-)]
+#[tool(write, permission = "ccpm:sprint:write", title = "Plan a sprint")]
 pub(crate) async fn ccpm_create_sprint(
     team: &Team,
     args: CreateSprint,
@@ -183,11 +179,7 @@ pub(crate) struct CompleteSprint {
 }
 
 /// End the active sprint; what is not done moves to another sprint or to the backlog.
-#[tool(
-    write,
-    permission = "ccpm:sprint:write",
-    title = "Complete a sprint"
-)]
+#[tool(write, permission = "ccpm:sprint:write", title = "Complete a sprint")]
 pub(crate) async fn ccpm_complete_sprint(
     team: &Team,
     args: CompleteSprint,

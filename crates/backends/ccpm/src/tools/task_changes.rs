@@ -1,11 +1,11 @@
 //! Making, taking and changing tasks.
 
 use homelab_core::call::CallContext;
+use homelab_core::ccpm::rules::{Review, allowed};
 use homelab_core::ccpm::{
     Choice as _, SprintId, TaskCreate, TaskId, TaskKind, TaskPatch, TaskPriority, TaskStatus,
     TaskStatusUpdate,
 };
-use homelab_core::ccpm::rules::{Review, allowed};
 use homelab_core::clock::Micros;
 use homelab_core::error::ToolResult;
 use homelab_core::tool::{Inverse, Target, tool};
@@ -82,8 +82,8 @@ async fn target(team: &Team, task: &str) -> ToolResult<Vec<Target>> {
 
 async fn undo_status(team: &Team, args: &UpdateStatus) -> ToolResult<Option<Inverse>> {
     let task = team.task_now(&args.id).await?;
-    let back = args.status != task.status
-        && allowed(args.status, Review::Optional).contains(&task.status);
+    let back =
+        args.status != task.status && allowed(args.status, Review::Optional).contains(&task.status);
     Ok(back.then(|| Inverse {
         tool: "ccpm_update_task_status".to_owned(),
         arguments: json!({
@@ -136,11 +136,7 @@ pub(crate) struct CreateTask {
 }
 
 /// Make a task: in `todo` if it is in a sprint or has somebody to do it, else in `backlog`.
-#[tool(
-    write,
-    permission = "ccpm:task:create",
-    title = "Create a task"
-)]
+#[tool(write, permission = "ccpm:task:create", title = "Create a task")]
 pub(crate) async fn ccpm_create_task(
     team: &Team,
     args: CreateTask,

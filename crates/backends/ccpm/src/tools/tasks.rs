@@ -109,7 +109,10 @@ pub(crate) async fn ccpm_list_tasks(
         asked.must_be_agent()?;
     }
     let page = page(args.limit, args.cursor);
-    let tasks = asked.service().list_tasks(&asked.call, &filter, &page).await;
+    let tasks = asked
+        .service()
+        .list_tasks(&asked.call, &filter, &page)
+        .await;
     asked
         .tell(tasks.map(|tasks| Rows::of(tasks, TaskRow::from)))
         .await

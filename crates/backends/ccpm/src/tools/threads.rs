@@ -93,11 +93,7 @@ pub(crate) struct Replied {
 }
 
 /// Answer a message in its thread; the message itself stays open until you complete it.
-#[tool(
-    write,
-    permission = "ccpm:message:send",
-    title = "Reply to a message"
-)]
+#[tool(write, permission = "ccpm:message:send", title = "Reply to a message")]
 pub(crate) async fn ccpm_reply_message(
     team: &Team,
     args: ReplyMessage,
@@ -134,9 +130,12 @@ pub(crate) async fn ccpm_reply_message(
     let done = asked.service().send_message(&call, new).await;
     let done = asked.ok(done)?;
     let replayed = done.replayed;
-    let first = done.value.data.into_iter().next().ok_or_else(|| {
-        crate::team::invalid("msg_id", "the service did not say what it sent")
-    });
+    let first = done
+        .value
+        .data
+        .into_iter()
+        .next()
+        .ok_or_else(|| crate::team::invalid("msg_id", "the service did not say what it sent"));
     asked
         .tell(first.map(|message| Replied {
             message: sent(message),

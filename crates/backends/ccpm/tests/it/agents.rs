@@ -18,22 +18,37 @@ async fn agents_are_registered_once_and_listed(
     };
 
     let again = world
-        .call("scout", "ccpm_register_agent", json!({ "name": "SCOUT", "type": "monitoring" }))
+        .call(
+            "scout",
+            "ccpm_register_agent",
+            json!({ "name": "SCOUT", "type": "monitoring" }),
+        )
         .await;
     let other_type = world
-        .fail("scout", "ccpm_register_agent", json!({ "name": "scout", "type": "human" }))
+        .fail(
+            "scout",
+            "ccpm_register_agent",
+            json!({ "name": "scout", "type": "human" }),
+        )
         .await;
     let first = world
         .call("scout", "ccpm_list_agents", json!({ "limit": 2 }))
         .await;
     let rest = world
-        .call("scout", "ccpm_list_agents", json!({ "cursor": first["next_cursor"] }))
+        .call(
+            "scout",
+            "ccpm_list_agents",
+            json!({ "cursor": first["next_cursor"] }),
+        )
         .await;
     let people = world
         .call("scout", "ccpm_list_agents", json!({ "type": "human" }))
         .await;
 
-    assert_eq!((&again["created"], &again["agent"]["name"]), (&json!(false), &json!("scout")));
+    assert_eq!(
+        (&again["created"], &again["agent"]["name"]),
+        (&json!(false), &json!("scout"))
+    );
     assert_eq!(again["unread_messages"], 0);
     assert_eq!(other_type.code(), Code::Conflict);
     let names = |list: &serde_json::Value| -> Vec<String> {
@@ -56,7 +71,10 @@ async fn who_is_no_agent_is_told_how_to_become_one(
 
     for (tool, arguments) in [
         ("ccpm_check_inbox", json!({})),
-        ("ccpm_send_message", json!({ "to": "boss", "subject": "s", "body": "b" })),
+        (
+            "ccpm_send_message",
+            json!({ "to": "boss", "subject": "s", "body": "b" }),
+        ),
         ("ccpm_create_session", json!({})),
         ("ccpm_claim_next_task", json!({})),
         ("ccpm_get_resume_context", json!({})),
@@ -64,7 +82,11 @@ async fn who_is_no_agent_is_told_how_to_become_one(
     ] {
         let error = world.fail("stranger", tool, arguments).await;
 
-        assert_eq!((error.code(), reason(&error)), (Code::PermissionDenied, "no_agent"), "{tool}");
+        assert_eq!(
+            (error.code(), reason(&error)),
+            (Code::PermissionDenied, "no_agent"),
+            "{tool}"
+        );
         let hint = error.envelope().hint.as_deref().unwrap_or_default();
         assert!(hint.contains("ccpm_register_agent"), "{hint}");
     }
@@ -109,17 +131,30 @@ async fn an_administrator_with_an_agent_keeps_both_sets_of_rights(
     let Some(world) = World::open(mode, Engine::Sqlite).await else {
         return;
     };
-    let task = world.task("builder", json!({ "assignee": "builder" })).await;
+    let task = world
+        .task("builder", json!({ "assignee": "builder" }))
+        .await;
 
     let own = world
-        .admin("boss", "ccpm_send_message", json!({ "to": "scout", "subject": "s", "body": "b" }))
+        .admin(
+            "boss",
+            "ccpm_send_message",
+            json!({ "to": "scout", "subject": "s", "body": "b" }),
+        )
         .await;
     let others = world
-        .admin("boss", "ccpm_update_task_status", json!({ "id": task, "status": "in_progress" }))
+        .admin(
+            "boss",
+            "ccpm_update_task_status",
+            json!({ "id": task, "status": "in_progress" }),
+        )
         .await;
 
     assert_eq!(own.expect("its own message")["messages"][0]["to"], "scout");
-    assert_eq!(others.expect("another's task")["task"]["status"], "in_progress");
+    assert_eq!(
+        others.expect("another's task")["task"]["status"],
+        "in_progress"
+    );
 }
 
 #[rstest]
@@ -133,8 +168,16 @@ async fn who_calls_tools_is_there_and_who_does_not_goes_offline(
 
     world.clock.advance_seconds(11 * 60);
     world.call("builder", "ccpm_check_inbox", json!({})).await;
-    let active = world.call("builder", "ccpm_list_agents", json!({ "status": "active" })).await;
-    let offline = world.call("builder", "ccpm_list_agents", json!({ "status": "offline" })).await;
+    let active = world
+        .call("builder", "ccpm_list_agents", json!({ "status": "active" }))
+        .await;
+    let offline = world
+        .call(
+            "builder",
+            "ccpm_list_agents",
+            json!({ "status": "offline" }),
+        )
+        .await;
 
     assert_eq!(active["items"][0]["name"], "builder");
     assert_eq!(active["items"].as_array().map(Vec::len), Some(1));
@@ -149,7 +192,11 @@ async fn the_settings_say_who_is_which_agent() {
     let settings = json!({ "agents": { "ci": "builder" }, "agent_id": "scout" });
     let server = homelab_backend_ccpm::kind().open("ccpm", settings, &world.env);
     world
-        .call("boss", "ccpm_send_message", json!({ "to": "builder", "subject": "s", "body": "b" }))
+        .call(
+            "boss",
+            "ccpm_send_message",
+            json!({ "to": "builder", "subject": "s", "body": "b" }),
+        )
         .await;
 
     let run = async |who: &str| {

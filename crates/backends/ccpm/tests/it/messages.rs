@@ -31,7 +31,9 @@ async fn a_message_is_sent_by_name_read_answered_and_completed(
     arguments["task_id"] = "TASK-1".into();
 
     let sent = world.call("boss", "ccpm_send_message", arguments).await;
-    world.call("scout", "ccpm_send_message", message("builder")).await;
+    world
+        .call("scout", "ccpm_send_message", message("builder"))
+        .await;
     let inbox = world.call("builder", "ccpm_check_inbox", json!({})).await;
     let reply = world
         .call(
@@ -65,13 +67,22 @@ async fn a_message_is_sent_by_name_read_answered_and_completed(
     assert_eq!(sent["messages"][0]["to"], "builder");
     assert_eq!(inbox["unread_messages"], 2);
     let first = &inbox["items"][0];
-    assert_eq!((&first["from"], &first["priority"]), (&json!("boss"), &json!("urgent")));
-    assert_eq!((&first["task_id"], &first["status"]), (&json!(task), &json!("unread")));
+    assert_eq!(
+        (&first["from"], &first["priority"]),
+        (&json!("boss"), &json!("urgent"))
+    );
+    assert_eq!(
+        (&first["task_id"], &first["status"]),
+        (&json!(task), &json!("unread"))
+    );
     assert_eq!(reply["message"]["to"], "boss");
     assert_eq!(done["message"]["status"], "completed");
     assert_eq!(done["unread_messages"], 1);
     assert_eq!(again["message"], done["message"]);
-    assert_eq!((other.code(), reason(&other)), (Code::Conflict, "already_completed"));
+    assert_eq!(
+        (other.code(), reason(&other)),
+        (Code::Conflict, "already_completed")
+    );
     let bodies: Vec<String> = thread["items"]
         .as_array()
         .expect("items")
@@ -92,18 +103,32 @@ async fn a_list_gets_it_as_a_whole_or_nobody_does(
     };
 
     let refused = world
-        .fail("boss", "ccpm_send_message", message(json!(["builder", "scuot"])))
+        .fail(
+            "boss",
+            "ccpm_send_message",
+            message(json!(["builder", "scuot"])),
+        )
         .await;
     let nothing = world.call("builder", "ccpm_check_inbox", json!({})).await;
     let sent = world
-        .call("boss", "ccpm_send_message", message(json!(["builder", "Scout"])))
+        .call(
+            "boss",
+            "ccpm_send_message",
+            message(json!(["builder", "Scout"])),
+        )
         .await;
 
-    assert_eq!((refused.code(), reason(&refused)), (Code::NotFound, "agent_not_found"));
+    assert_eq!(
+        (refused.code(), reason(&refused)),
+        (Code::NotFound, "agent_not_found")
+    );
     assert!(refused.envelope().message.contains("scuot"), "{refused}");
     assert_eq!(nothing["items"], json!([]));
     assert_eq!(sent["messages"].as_array().map(Vec::len), Some(2));
-    assert_eq!(sent["messages"][0]["thread_id"], sent["messages"][1]["thread_id"]);
+    assert_eq!(
+        sent["messages"][0]["thread_id"],
+        sent["messages"][1]["thread_id"]
+    );
 }
 
 #[rstest]
@@ -126,10 +151,16 @@ async fn all_are_written_to_with_a_permission_of_its_own(
         .run_in(&narrow, "ccpm_send_message", message("@all"))
         .await
         .expect_err("it is denied");
-    let sent = world.call("boss", "ccpm_send_message", message("@all")).await;
+    let sent = world
+        .call("boss", "ccpm_send_message", message("@all"))
+        .await;
 
     assert_eq!(refused.code(), Code::PermissionDenied);
-    assert_eq!(sent["messages"].as_array().map(Vec::len), Some(2), "not to itself");
+    assert_eq!(
+        sent["messages"].as_array().map(Vec::len),
+        Some(2),
+        "not to itself"
+    );
 }
 
 #[rstest]
@@ -143,13 +174,20 @@ async fn sent_twice_with_one_key_it_is_one_message(
     let mut arguments = message("builder");
     arguments["idempotency_key"] = "fan-2026-06-01".into();
 
-    let first = world.call("boss", "ccpm_send_message", arguments.clone()).await;
-    let second = world.call("boss", "ccpm_send_message", arguments.clone()).await;
+    let first = world
+        .call("boss", "ccpm_send_message", arguments.clone())
+        .await;
+    let second = world
+        .call("boss", "ccpm_send_message", arguments.clone())
+        .await;
     arguments["body"] = "Something else.".into();
     let other = world.fail("boss", "ccpm_send_message", arguments).await;
     let inbox = world.call("builder", "ccpm_check_inbox", json!({})).await;
 
-    assert_eq!((&first["replayed"], &second["replayed"]), (&json!(false), &json!(true)));
+    assert_eq!(
+        (&first["replayed"], &second["replayed"]),
+        (&json!(false), &json!(true))
+    );
     assert_eq!(first["messages"], second["messages"]);
     assert_eq!(reason(&other), "idempotency_conflict");
     assert_eq!(inbox["items"].as_array().map(Vec::len), Some(1));
@@ -170,7 +208,9 @@ async fn a_long_body_is_shown_in_part_and_paged_by_urgency(
         world.call("boss", "ccpm_send_message", arguments).await;
     }
 
-    let first = world.call("builder", "ccpm_check_inbox", json!({ "limit": 2 })).await;
+    let first = world
+        .call("builder", "ccpm_check_inbox", json!({ "limit": 2 }))
+        .await;
     let rest = world
         .call(
             "builder",
@@ -178,7 +218,9 @@ async fn a_long_body_is_shown_in_part_and_paged_by_urgency(
             json!({ "cursor": first["next_cursor"], "full_body": true }),
         )
         .await;
-    let low = world.call("builder", "ccpm_check_inbox", json!({ "priority": "low" })).await;
+    let low = world
+        .call("builder", "ccpm_check_inbox", json!({ "priority": "low" }))
+        .await;
 
     assert_eq!(first["items"][0]["priority"], "high");
     assert_eq!(text(&first["items"][0]["body"]).chars().count(), 501);
@@ -212,7 +254,10 @@ async fn waiting_ends_with_the_message_and_reports_progress(
     assert_eq!(waited["message"]["body"], "It is loud.");
     assert_eq!(waited["timed_out"], false);
     assert!(*reports.lock().expect("a counter") >= 1);
-    assert_eq!((nobody.get("message"), &nobody["timed_out"]), (None, &json!(true)));
+    assert_eq!(
+        (nobody.get("message"), &nobody["timed_out"]),
+        (None, &json!(true))
+    );
 }
 
 #[rstest]

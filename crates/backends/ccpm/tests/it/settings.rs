@@ -43,6 +43,11 @@ fn variables_of_other_servers_are_known() {
 
     assert_eq!(
         names,
-        ["CCPM_TASK_API", "CCPM_MESSAGING_API", "CCPM_AGENT_ID", "CCPM_TOKEN"]
+        [
+            "CCPM_TASK_API",
+            "CCPM_MESSAGING_API",
+            "CCPM_AGENT_ID",
+            "CCPM_TOKEN"
+        ]
     );
 }

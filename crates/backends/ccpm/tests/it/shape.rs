@@ -60,7 +60,11 @@ fn every_tool_keeps_the_rules() {
 
 #[test]
 fn the_tools_are_those_that_were_promised() {
-    let names: Vec<&str> = kind().catalogue().iter().map(|info| info.spec.name).collect();
+    let names: Vec<&str> = kind()
+        .catalogue()
+        .iter()
+        .map(|info| info.spec.name)
+        .collect();
 
     assert_eq!(names, TOOLS);
 }
@@ -114,7 +118,11 @@ fn every_answer_tells_of_unread_messages() {
     for info in kind().catalogue() {
         let properties = &info.output_schema["properties"];
 
-        assert!(properties.get("unread_messages").is_some(), "{}", info.spec.name);
+        assert!(
+            properties.get("unread_messages").is_some(),
+            "{}",
+            info.spec.name
+        );
         assert!(info.spec.effect <= Effect::Write, "{}", info.spec.name);
     }
 }
@@ -127,9 +135,10 @@ fn the_configuration_is_documented() {
 /// A rule about a tool holds for the route that does the same.
 #[test]
 fn routes_and_tools_have_the_same_permissions() {
-    let document: Value =
-        serde_json::from_str(include_str!("../../../../gateway/src/rest/ccpm/openapi.json"))
-            .expect("the published document");
+    let document: Value = serde_json::from_str(include_str!(
+        "../../../../gateway/src/rest/ccpm/openapi.json"
+    ))
+    .expect("the published document");
     let catalogue = kind().catalogue();
     let mut shared = 0;
     for path in document["paths"].as_object().expect("paths").values() {

@@ -27,15 +27,29 @@ async fn a_task_goes_from_its_making_to_its_accepted_report(
         )
         .await;
 
-    let shown = world.call("scout", "ccpm_get_task", json!({ "task_id": "TASK-1" })).await;
+    let shown = world
+        .call("scout", "ccpm_get_task", json!({ "task_id": "TASK-1" }))
+        .await;
     let too_early = world
-        .fail("builder", "ccpm_submit_completion_report", json!({ "id": task, "report": "x" }))
+        .fail(
+            "builder",
+            "ccpm_submit_completion_report",
+            json!({ "id": task, "report": "x" }),
+        )
         .await;
     let illegal = world
-        .fail("builder", "ccpm_update_task_status", json!({ "id": task, "status": "done" }))
+        .fail(
+            "builder",
+            "ccpm_update_task_status",
+            json!({ "id": task, "status": "done" }),
+        )
         .await;
     let foreign = world
-        .fail("scout", "ccpm_update_task_status", json!({ "id": task, "status": "in_progress" }))
+        .fail(
+            "scout",
+            "ccpm_update_task_status",
+            json!({ "id": task, "status": "in_progress" }),
+        )
         .await;
     world.to("builder", &task, "in_progress").await;
     let report = world
@@ -49,20 +63,39 @@ async fn a_task_goes_from_its_making_to_its_accepted_report(
         )
         .await;
     let own = world
-        .fail("builder", "ccpm_review_report", json!({ "task_id": task, "decision": "accept" }))
+        .fail(
+            "builder",
+            "ccpm_review_report",
+            json!({ "task_id": task, "decision": "accept" }),
+        )
         .await;
     let accepted = world
-        .call("boss", "ccpm_review_report", json!({ "task_id": task, "decision": "accept" }))
+        .call(
+            "boss",
+            "ccpm_review_report",
+            json!({ "task_id": task, "decision": "accept" }),
+        )
         .await;
-    let done = world.call("boss", "ccpm_get_task", json!({ "task_id": task })).await;
+    let done = world
+        .call("boss", "ccpm_get_task", json!({ "task_id": task }))
+        .await;
 
     let shown = &shown["task"];
-    assert_eq!((&shown["id"], &shown["key"]), (&json!(task), &json!("TASK-1")));
-    assert_eq!((&shown["assignee"], &shown["status"]), (&json!("builder"), &json!("todo")));
+    assert_eq!(
+        (&shown["id"], &shown["key"]),
+        (&json!(task), &json!("TASK-1"))
+    );
+    assert_eq!(
+        (&shown["assignee"], &shown["status"]),
+        (&json!("builder"), &json!("todo"))
+    );
     assert_eq!(shown["acceptance_criteria"][0]["text"], "quiet");
     assert_eq!(shown["due_at"], "2026-07-01T00:00:00Z");
     assert_eq!(too_early.code(), Code::Conflict);
-    assert_eq!((illegal.code(), reason(&illegal)), (Code::Conflict, "illegal_transition"));
+    assert_eq!(
+        (illegal.code(), reason(&illegal)),
+        (Code::Conflict, "illegal_transition")
+    );
     assert_eq!(foreign.code(), Code::PermissionDenied);
     assert_eq!(report["report"]["report"]["tests"]["passed"], 3);
     assert_eq!(own.code(), Code::PermissionDenied);
@@ -81,15 +114,24 @@ async fn a_rejected_report_sends_the_task_and_a_message_back(
     let task = world.task("boss", json!({ "assignee": "builder" })).await;
     world.to("builder", &task, "in_progress").await;
     world
-        .call("builder", "ccpm_submit_completion_report", json!({ "id": task, "report": "Done!" }))
+        .call(
+            "builder",
+            "ccpm_submit_completion_report",
+            json!({ "id": task, "report": "Done!" }),
+        )
         .await;
 
     let arguments = json!({ "task_id": task, "decision": "reject", "note": "It is still loud." });
     world.call("boss", "ccpm_review_report", arguments).await;
     let inbox = world.call("builder", "ccpm_check_inbox", json!({})).await;
-    let shown = world.call("builder", "ccpm_get_task", json!({ "task_id": task })).await;
+    let shown = world
+        .call("builder", "ccpm_get_task", json!({ "task_id": task }))
+        .await;
 
-    assert!(text(&inbox["items"][0]["body"]).contains("still loud"), "{inbox}");
+    assert!(
+        text(&inbox["items"][0]["body"]).contains("still loud"),
+        "{inbox}"
+    );
     assert_eq!(shown["task"]["status"], "in_progress");
 }
 
@@ -134,8 +176,15 @@ async fn tasks_are_listed_by_status_assignee_text_and_readiness(
     let Some(world) = World::open(mode, Engine::Sqlite).await else {
         return;
     };
-    let base = world.task("boss", json!({ "title": "base", "assignee": "me" })).await;
-    world.task("boss", json!({ "title": "top", "depends_on": ["TASK-1"], "assignee": "scout" })).await;
+    let base = world
+        .task("boss", json!({ "title": "base", "assignee": "me" }))
+        .await;
+    world
+        .task(
+            "boss",
+            json!({ "title": "top", "depends_on": ["TASK-1"], "assignee": "scout" }),
+        )
+        .await;
     world.task("boss", json!({ "title": "loose" })).await;
 
     let titles = async |arguments: Value| -> Vec<String> {
@@ -146,19 +195,38 @@ async fn tasks_are_listed_by_status_assignee_text_and_readiness(
     assert_eq!(titles(json!({ "assignee": "me" })).await, ["base"]);
     assert_eq!(titles(json!({ "assignee": "SCOUT" })).await, ["top"]);
     assert_eq!(titles(json!({ "assignee": "none" })).await, ["loose"]);
-    assert_eq!(titles(json!({ "status": ["todo", "done"] })).await, ["base", "top"]);
+    assert_eq!(
+        titles(json!({ "status": ["todo", "done"] })).await,
+        ["base", "top"]
+    );
     assert_eq!(titles(json!({ "status": "backlog" })).await, ["loose"]);
     assert_eq!(titles(json!({ "ready": false })).await, ["top"]);
     assert_eq!(titles(json!({ "q": "OO" })).await, ["loose"]);
-    assert_eq!(titles(json!({ "sprint_id": "none", "limit": 2 })).await.len(), 2);
+    assert_eq!(
+        titles(json!({ "sprint_id": "none", "limit": 2 }))
+            .await
+            .len(),
+        2
+    );
     let blocked = world
-        .fail("scout", "ccpm_update_task_status", json!({ "id": "TASK-2", "status": "in_progress" }))
+        .fail(
+            "scout",
+            "ccpm_update_task_status",
+            json!({ "id": "TASK-2", "status": "in_progress" }),
+        )
         .await;
     assert_eq!(blocked.code(), Code::Conflict);
     let cycle = world
-        .fail("boss", "ccpm_update_task", json!({ "id": base, "depends_on": ["TASK-2"] }))
+        .fail(
+            "boss",
+            "ccpm_update_task",
+            json!({ "id": base, "depends_on": ["TASK-2"] }),
+        )
         .await;
-    assert!(matches!(cycle.code(), Code::InvalidArgument | Code::Conflict), "{cycle}");
+    assert!(
+        matches!(cycle.code(), Code::InvalidArgument | Code::Conflict),
+        "{cycle}"
+    );
 }
 
 #[rstest]
@@ -175,10 +243,19 @@ async fn a_change_of_a_task_can_be_undone_and_minds_its_version(
     let undo = inverse(&world, "ccpm_update_task", &change).await;
     let changed = world.call("boss", "ccpm_update_task", change).await;
     let stale = world
-        .fail("boss", "ccpm_update_task", json!({ "id": task, "title": "z", "expected_version": 1 }))
+        .fail(
+            "boss",
+            "ccpm_update_task",
+            json!({ "id": task, "title": "z", "expected_version": 1 }),
+        )
         .await;
     let undone = world.call("boss", &undo.tool, undo.arguments).await;
-    let back = inverse(&world, "ccpm_update_task_status", &json!({ "id": task, "status": "todo" })).await;
+    let back = inverse(
+        &world,
+        "ccpm_update_task_status",
+        &json!({ "id": task, "status": "todo" }),
+    )
+    .await;
 
     assert_eq!(changed["task"]["assignee"], "scout");
     assert_eq!(reason(&stale), "version_conflict");
@@ -189,9 +266,18 @@ async fn a_change_of_a_task_can_be_undone_and_minds_its_version(
 }
 
 async fn inverse(world: &World, tool: &str, arguments: &Value) -> Inverse {
-    let index = world.server.tools().iter().position(|info| info.spec.name == tool);
-    let inverse = world.server.inverse(index.expect("a tool"), arguments.clone());
-    let inverse = inverse.expect("a hook").await.expect("it can be worked out");
+    let index = world
+        .server
+        .tools()
+        .iter()
+        .position(|info| info.spec.name == tool);
+    let inverse = world
+        .server
+        .inverse(index.expect("a tool"), arguments.clone());
+    let inverse = inverse
+        .expect("a hook")
+        .await
+        .expect("it can be worked out");
     inverse.expect("it can be undone")
 }
 
@@ -204,7 +290,9 @@ async fn a_sprint_begins_shows_its_board_and_ends(
     let Some(world) = World::open(mode, engine).await else {
         return;
     };
-    let none = world.call("boss", "ccpm_get_active_sprint", json!({})).await;
+    let none = world
+        .call("boss", "ccpm_get_active_sprint", json!({}))
+        .await;
     let made = world
         .call(
             "boss",
@@ -212,21 +300,38 @@ async fn a_sprint_begins_shows_its_board_and_ends(
             json!({ "name": "June", "goal": "quiet", "starts_on": "2026-06-01", "ends_on": "2026-06-14" }),
         )
         .await;
-    let second = world.call("boss", "ccpm_create_sprint", json!({ "name": "July" })).await;
+    let second = world
+        .call("boss", "ccpm_create_sprint", json!({ "name": "July" }))
+        .await;
     let sprint = text(&made["sprint"]["id"]);
 
-    world.call("boss", "ccpm_start_sprint", json!({ "sprint_id": sprint })).await;
+    world
+        .call("boss", "ccpm_start_sprint", json!({ "sprint_id": sprint }))
+        .await;
     let two = world
-        .fail("boss", "ccpm_start_sprint", json!({ "sprint_id": second["sprint"]["id"] }))
+        .fail(
+            "boss",
+            "ccpm_start_sprint",
+            json!({ "sprint_id": second["sprint"]["id"] }),
+        )
         .await;
     let task = world
-        .task("boss", json!({ "sprint_id": "active", "assignee": "builder" }))
+        .task(
+            "boss",
+            json!({ "sprint_id": "active", "assignee": "builder" }),
+        )
         .await;
-    world.task("boss", json!({ "sprint_id": sprint, "title": "Dust" })).await;
+    world
+        .task("boss", json!({ "sprint_id": sprint, "title": "Dust" }))
+        .await;
     world.to("builder", &task, "in_progress").await;
-    let active = world.call("boss", "ccpm_get_active_sprint", json!({})).await;
+    let active = world
+        .call("boss", "ccpm_get_active_sprint", json!({}))
+        .await;
     let board = world.call("boss", "ccpm_board", json!({})).await;
-    let markdown = world.call("boss", "ccpm_board", json!({ "markdown": true })).await;
+    let markdown = world
+        .call("boss", "ccpm_board", json!({ "markdown": true }))
+        .await;
     let ended = world
         .call(
             "boss",
@@ -235,11 +340,24 @@ async fn a_sprint_begins_shows_its_board_and_ends(
         )
         .await;
     let moved = world
-        .call("boss", "ccpm_list_tasks", json!({ "sprint_id": second["sprint"]["id"] }))
+        .call(
+            "boss",
+            "ccpm_list_tasks",
+            json!({ "sprint_id": second["sprint"]["id"] }),
+        )
         .await;
-    let list = world.call("boss", "ccpm_list_sprints", json!({ "status": "completed" })).await;
+    let list = world
+        .call(
+            "boss",
+            "ccpm_list_sprints",
+            json!({ "status": "completed" }),
+        )
+        .await;
 
-    assert_eq!((&none["is_active"], none.get("active")), (&json!(false), None));
+    assert_eq!(
+        (&none["is_active"], none.get("active")),
+        (&json!(false), None)
+    );
     assert_eq!(made["sprint"]["starts_on"], "2026-06-01");
     assert_eq!(two.code(), Code::Conflict);
     assert_eq!(active["active"]["task_counts"]["in_progress"], 1);
@@ -247,10 +365,18 @@ async fn a_sprint_begins_shows_its_board_and_ends(
         .as_array()
         .expect("columns")
         .iter()
-        .map(|column| (text(&column["status"]), column["count"].as_u64().expect("a count")))
+        .map(|column| {
+            (
+                text(&column["status"]),
+                column["count"].as_u64().expect("a count"),
+            )
+        })
         .filter(|(_, count)| *count > 0)
         .collect();
-    assert_eq!(counts, [("todo".to_owned(), 1), ("in_progress".to_owned(), 1)]);
+    assert_eq!(
+        counts,
+        [("todo".to_owned(), 1), ("in_progress".to_owned(), 1)]
+    );
     assert_eq!(board["open_by_assignee"]["builder"], 1);
     assert!(text(&markdown["markdown"]).contains("- **TASK-1** Fix the fan (medium, builder)"));
     assert_eq!(ended["sprint"]["status"], "completed");
@@ -267,14 +393,23 @@ async fn what_is_not_there_is_told_with_the_next_step(
         return;
     };
 
-    let task = world.fail("boss", "ccpm_get_task", json!({ "task_id": "TASK-99" })).await;
+    let task = world
+        .fail("boss", "ccpm_get_task", json!({ "task_id": "TASK-99" }))
+        .await;
     let agent = world
-        .fail("boss", "ccpm_create_task", json!({ "title": "t", "assignee": "bilder" }))
+        .fail(
+            "boss",
+            "ccpm_create_task",
+            json!({ "title": "t", "assignee": "bilder" }),
+        )
         .await;
     let sprint = world.fail("boss", "ccpm_board", json!({})).await;
 
     assert_eq!(task.code(), Code::NotFound);
-    assert_eq!((agent.code(), reason(&agent)), (Code::NotFound, "agent_not_found"));
+    assert_eq!(
+        (agent.code(), reason(&agent)),
+        (Code::NotFound, "agent_not_found")
+    );
     let told = agent.to_string();
     assert!(told.contains("builder"), "{told}");
     assert_eq!(sprint.code(), Code::NotFound);

@@ -224,7 +224,8 @@ pub(crate) fn context(who: &str, role: Role) -> CallContext {
 
 pub(crate) fn text(value: &Value) -> String {
     let text = value.as_str();
-    text.unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+    text.unwrap_or_else(|| panic!("no text: {value}"))
+        .to_owned()
 }
 
 pub(crate) fn reason(error: &ToolError) -> &str {

@@ -27,8 +27,18 @@ pub(super) static OPERATIONS: &[Operation] = &[
     .with_query(&[
         LIMIT,
         CURSOR,
-        may("status", Kind::Choice { of: AgentStatus::NAMES }),
-        may("type", Kind::Choice { of: AgentKind::NAMES }),
+        may(
+            "status",
+            Kind::Choice {
+                of: AgentStatus::NAMES,
+            },
+        ),
+        may(
+            "type",
+            Kind::Choice {
+                of: AgentKind::NAMES,
+            },
+        ),
         may("name", Kind::Text),
     ])
     .untrusted(),
@@ -75,7 +85,12 @@ pub(super) static OPERATIONS: &[Operation] = &[
         CURSOR,
         may("include_read", Kind::Flag),
         may("include_completed", Kind::Flag),
-        may("priority", Kind::Choice { of: MessagePriority::NAMES }),
+        may(
+            "priority",
+            Kind::Choice {
+                of: MessagePriority::NAMES,
+            },
+        ),
         may("since", Kind::Time),
         may("mark_read", Kind::Flag),
     ])

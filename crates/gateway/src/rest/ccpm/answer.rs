@@ -38,7 +38,10 @@ impl Reply {
     /// Something that was read.
     pub(super) fn read(value: &impl Serialize) -> CcpmResult<Self> {
         let body = serde_json::to_value(value).map_err(|_| {
-            CcpmError::new(CcpmCode::Internal, "the answer could not be written as JSON")
+            CcpmError::new(
+                CcpmCode::Internal,
+                "the answer could not be written as JSON",
+            )
         })?;
         Ok(Self {
             body,

@@ -92,9 +92,7 @@ impl Input {
     /// A text in the query that must be there.
     pub(super) fn text(&self, name: &str) -> CcpmResult<&str> {
         let text = self.query.get(name).and_then(Value::as_str);
-        text.ok_or_else(|| {
-            CcpmError::invalid(name, format!("`{name}` is missing in the query"))
-        })
+        text.ok_or_else(|| CcpmError::invalid(name, format!("`{name}` is missing in the query")))
     }
 
     /// Which page.
@@ -180,14 +178,18 @@ async fn json(headers: &HeaderMap, content: axum::body::Body) -> CcpmResult<Valu
         )
         .hint("send it with `Content-Type: application/json`"));
     }
-    let body = body::read(content, MAX_BODY).await.map_err(|unread| match unread {
-        Unread::TooLarge(limit) => CcpmError::new(
-            CcpmCode::PayloadTooLarge,
-            format!("the body is larger than {limit} bytes"),
-        ),
-        Unread::TooSlow => CcpmError::new(CcpmCode::BadRequest, "the body did not come in time"),
-        Unread::Broken => CcpmError::new(CcpmCode::BadRequest, "the body could not be read"),
-    })?;
+    let body = body::read(content, MAX_BODY)
+        .await
+        .map_err(|unread| match unread {
+            Unread::TooLarge(limit) => CcpmError::new(
+                CcpmCode::PayloadTooLarge,
+                format!("the body is larger than {limit} bytes"),
+            ),
+            Unread::TooSlow => {
+                CcpmError::new(CcpmCode::BadRequest, "the body did not come in time")
+            }
+            Unread::Broken => CcpmError::new(CcpmCode::BadRequest, "the body could not be read"),
+        })?;
     let value = serde_json::from_slice(&body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         CcpmError::new(
@@ -197,7 +199,10 @@ async fn json(headers: &HeaderMap, content: axum::body::Body) -> CcpmResult<Valu
     })?;
     match value {
         value @ Value::Object(_) => Ok(value),
-        _ => Err(CcpmError::new(CcpmCode::BadRequest, "the body is no JSON object")),
+        _ => Err(CcpmError::new(
+            CcpmCode::BadRequest,
+            "the body is no JSON object",
+        )),
     }
 }
 
@@ -224,7 +229,9 @@ fn version(headers: &HeaderMap) -> CcpmResult<Option<i64>> {
     if tag == "*" {
         return Ok(None);
     }
-    let number = tag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let number = tag
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
     let number = number.and_then(|number| number.parse().ok());
     number.map(Some).ok_or_else(|| {
         CcpmError::new(CcpmCode::BadRequest, "`If-Match` holds no version")

@@ -30,7 +30,12 @@ pub(super) static OPERATIONS: &[Operation] = &[
         may("thread_id", Kind::Id),
         may("from", Kind::Text),
         may("to", Kind::Text),
-        may("status", Kind::Choice { of: MessageStatus::NAMES }),
+        may(
+            "status",
+            Kind::Choice {
+                of: MessageStatus::NAMES,
+            },
+        ),
         may("task_id", Kind::Id),
     ])
     .untrusted(),

@@ -67,9 +67,10 @@ pub(crate) fn routes(door: Arc<CcpmDoor>, edge: Arc<Edge>) -> Router {
     for path in paths {
         let mut methods = MethodRouter::new();
         for operation in operations::all().filter(|one| one.path == path) {
-            methods = methods.on(operation.method.filter(), move |state, parameters, request| {
-                serve(operation, state, parameters, request)
-            });
+            methods = methods.on(
+                operation.method.filter(),
+                move |state, parameters, request| serve(operation, state, parameters, request),
+            );
         }
         router = router.route(path, methods.fallback(answer::wrong_method));
     }
@@ -121,7 +122,9 @@ async fn pass(
     };
     let work = async {
         let result = async {
-            let actor = door.actor(&context.principal, input.agent.as_deref()).await?;
+            let actor = door
+                .actor(&context.principal, input.agent.as_deref())
+                .await?;
             let call = Call {
                 actor,
                 idempotency_key: input.idempotency_key.clone(),

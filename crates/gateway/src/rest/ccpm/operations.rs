@@ -1,11 +1,11 @@
 //! The one table of what is served: path, permission, query, body and success of each operation.
 
+use super::answer::Reply;
+use super::{Asked, agents, messages, sessions, sprints, tasks};
 use axum::routing::MethodFilter;
 use homelab_core::BoxFuture;
 use homelab_core::ccpm::CcpmResult;
 use homelab_core::tool::{Effect, ToolSpec};
-use super::answer::Reply;
-use super::{Asked, agents, messages, sessions, sprints, tasks};
 
 /// One operation of the contract.
 pub(super) struct Operation {
@@ -25,7 +25,6 @@ pub(super) struct Operation {
     /// Statuses of success.
     pub(super) success: &'static [u16],
     /// Takes `If-Match`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the published document"))]
     pub(super) is_versioned: bool,
     pub(super) run: fn(Asked) -> BoxFuture<'static, CcpmResult<Reply>>,
 }
@@ -159,12 +158,18 @@ pub(super) enum Kind {
     },
     /// One of these.
     Choice {
-        #[cfg_attr(not(test), expect(dead_code, reason = "the service says which are known"))]
+        #[cfg_attr(
+            not(test),
+            expect(dead_code, reason = "the service says which are known")
+        )]
         of: &'static [&'static str],
     },
     /// Several of these, separated by commas.
     Choices {
-        #[cfg_attr(not(test), expect(dead_code, reason = "the service says which are known"))]
+        #[cfg_attr(
+            not(test),
+            expect(dead_code, reason = "the service says which are known")
+        )]
         of: &'static [&'static str],
     },
 }

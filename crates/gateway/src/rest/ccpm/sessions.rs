@@ -24,7 +24,12 @@ pub(super) static OPERATIONS: &[Operation] = &[
         LIMIT,
         CURSOR,
         may("agent_id", Kind::Text),
-        may("status", Kind::Choice { of: SessionStatus::NAMES }),
+        may(
+            "status",
+            Kind::Choice {
+                of: SessionStatus::NAMES,
+            },
+        ),
         may("since", Kind::Time),
     ])
     .untrusted(),
@@ -66,7 +71,12 @@ pub(super) static OPERATIONS: &[Operation] = &[
     .with_query(&[
         LIMIT,
         CURSOR,
-        may("context_type", Kind::Choice { of: ContextType::NAMES }),
+        may(
+            "context_type",
+            Kind::Choice {
+                of: ContextType::NAMES,
+            },
+        ),
     ])
     .untrusted(),
     Operation::change(
@@ -89,7 +99,9 @@ pub(super) static OPERATIONS: &[Operation] = &[
 async fn list(asked: Asked) -> CcpmResult<Reply> {
     let filter: SessionFilter = asked.input.filter()?;
     let page = asked.input.page()?;
-    let sessions = asked.service.list_session_reports(&asked.call, &filter, &page);
+    let sessions = asked
+        .service
+        .list_session_reports(&asked.call, &filter, &page);
     Reply::read(&sessions.await?)
 }
 
@@ -107,7 +119,9 @@ async fn resume(asked: Asked) -> CcpmResult<Reply> {
 }
 
 async fn show(asked: Asked) -> CcpmResult<Reply> {
-    let session = asked.service.session_report(&asked.call, asked.input.path("id"));
+    let session = asked
+        .service
+        .session_report(&asked.call, asked.input.path("id"));
     Reply::read(&session.await?)
 }
 

@@ -20,7 +20,12 @@ pub(super) static OPERATIONS: &[Operation] = &[
     .with_query(&[
         LIMIT,
         CURSOR,
-        may("status", Kind::Choice { of: SprintStatus::NAMES }),
+        may(
+            "status",
+            Kind::Choice {
+                of: SprintStatus::NAMES,
+            },
+        ),
     ])
     .untrusted(),
     Operation::change(

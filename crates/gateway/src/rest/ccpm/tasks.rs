@@ -21,13 +21,28 @@ pub(super) static OPERATIONS: &[Operation] = &[
         LIMIT,
         CURSOR,
         may("sprint_id", Kind::Text),
-        may("status", Kind::Choices { of: TaskStatus::NAMES }),
+        may(
+            "status",
+            Kind::Choices {
+                of: TaskStatus::NAMES,
+            },
+        ),
         may("assignee", Kind::Text),
-        may("priority", Kind::Choice { of: TaskPriority::NAMES }),
+        may(
+            "priority",
+            Kind::Choice {
+                of: TaskPriority::NAMES,
+            },
+        ),
         may("label", Kind::Text),
         may("q", Kind::Text),
         may("ready", Kind::Flag),
-        may("sort", Kind::Choice { of: TaskSort::NAMES }),
+        may(
+            "sort",
+            Kind::Choice {
+                of: TaskSort::NAMES,
+            },
+        ),
     ])
     .untrusted(),
     Operation::change(
@@ -148,7 +163,9 @@ async fn submit_report(mut asked: Asked) -> CcpmResult<Reply> {
 async fn reports(asked: Asked) -> CcpmResult<Reply> {
     let page = asked.input.page()?;
     let id = asked.input.path("id");
-    let reports = asked.service.list_completion_reports(&asked.call, id, &page);
+    let reports = asked
+        .service
+        .list_completion_reports(&asked.call, id, &page);
     Reply::read(&reports.await?)
 }
 

@@ -7,8 +7,8 @@ use homelab_core::ccpm::{
     Agent, AgentCreate, AgentPatch, CcpmCode, Choice as _, CompletionReport,
     CompletionReportCreate, CompletionReview, ContextItem, ContextItemCreate, Message,
     MessageComplete, MessageCreate, PageInfo, ResumeContext, SessionComplete, SessionReport,
-    SessionReportCreate, Sprint, SprintCreate, SprintPatch, Task, TaskCreate, TaskEvent,
-    TaskPatch, TaskStatusUpdate,
+    SessionReportCreate, Sprint, SprintCreate, SprintPatch, Task, TaskCreate, TaskEvent, TaskPatch,
+    TaskStatusUpdate,
 };
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -87,7 +87,10 @@ fn described(operation: &Operation) -> Value {
     }
     let of_changes = OF_CHANGES.iter().filter(|_| operation.is_change());
     for status in ALWAYS.iter().chain(of_changes) {
-        responses.insert(status.to_string(), reference("responses", &format!("E{status}")));
+        responses.insert(
+            status.to_string(),
+            reference("responses", &format!("E{status}")),
+        );
     }
     if operation.id == "getHealth" {
         let schema = json!({ "oneOf": [
@@ -131,7 +134,9 @@ fn query_parameter(name: &Name) -> Value {
             "type": "integer", "minimum": 1, "maximum": most, "default": 50,
         }),
         Kind::Choice { of } => json!({ "type": "string", "enum": of }),
-        Kind::Choices { of } => json!({ "type": "array", "items": { "type": "string", "enum": of } }),
+        Kind::Choices { of } => {
+            json!({ "type": "array", "items": { "type": "string", "enum": of } })
+        }
     };
     let mut parameter = json!({
         "name": name.name, "in": "query", "required": name.is_required, "schema": schema,
@@ -180,16 +185,25 @@ fn parameters() -> Value {
 
 fn responses() -> Value {
     let all = [
-        (400, "Malformed, or a value that is not allowed (`details.field`)"),
+        (
+            400,
+            "Malformed, or a value that is not allowed (`details.field`)",
+        ),
         (401, "No token, or a bad one"),
         (403, "The token may not do this, or not for this agent"),
         (404, "There is no such thing"),
         (405, "Not with this method"),
-        (409, "The state, the version, or the idempotency key does not fit"),
+        (
+            409,
+            "The state, the version, or the idempotency key does not fit",
+        ),
         (413, "The body is over 256 KiB, or what is kept is too much"),
         (415, "The body is not said to be JSON"),
         (422, "A transition that is not legal"),
-        (429, "Too many requests; `Retry-After` says when to come back"),
+        (
+            429,
+            "Too many requests; `Retry-After` says when to come back",
+        ),
         (503, "The storage cannot be reached; try again"),
     ];
     all.iter()
@@ -220,17 +234,43 @@ fn schemas() -> Map<String, Value> {
         ($($of:ty),* $(,)?) => { $( subschema::<$of>(&mut generator); )* };
     }
     add!(
-        Health, Agent, AgentCreate, AgentPatch, Message, MessageCreate, MessageComplete, Task,
-        TaskCreate, TaskPatch, TaskStatusUpdate, TaskEvent, CompletionReport,
-        CompletionReportCreate, CompletionReview, Sprint, SprintCreate, SprintPatch,
-        SessionReport, SessionReportCreate, SessionComplete, ContextItem, ContextItemCreate,
-        ResumeContext, PageInfo,
+        Health,
+        Agent,
+        AgentCreate,
+        AgentPatch,
+        Message,
+        MessageCreate,
+        MessageComplete,
+        Task,
+        TaskCreate,
+        TaskPatch,
+        TaskStatusUpdate,
+        TaskEvent,
+        CompletionReport,
+        CompletionReportCreate,
+        CompletionReview,
+        Sprint,
+        SprintCreate,
+        SprintPatch,
+        SessionReport,
+        SessionReportCreate,
+        SessionComplete,
+        ContextItem,
+        ContextItemCreate,
+        ResumeContext,
+        PageInfo,
     );
     for (name, schema) in generator.take_definitions(true) {
         schemas.insert(name, schema);
     }
     for row in [
-        "Agent", "Message", "Task", "TaskEvent", "CompletionReport", "Sprint", "SessionReport",
+        "Agent",
+        "Message",
+        "Task",
+        "TaskEvent",
+        "CompletionReport",
+        "Sprint",
+        "SessionReport",
         "ContextItem",
     ] {
         let page = json!({
@@ -307,7 +347,14 @@ fn the_document_says_what_is_served() {
     let made = document();
 
     for part in ["paths", "components"] {
-        let keys = |value: &Value| value[part].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        let keys = |value: &Value| {
+            value[part]
+                .as_object()
+                .unwrap()
+                .keys()
+                .cloned()
+                .collect::<Vec<_>>()
+        };
         assert_eq!(keys(&published), keys(&made), "{part}");
     }
     assert!(
