@@ -310,7 +310,8 @@ impl Remote {
 }
 
 fn may_without_agent(actor: &Actor, error: &CcpmError) -> bool {
-    actor.is_admin && actor.agent.is_some() && error.status() == 403
+    let is_anothers = error.status() == 409 && error.details().contains_key("assignee");
+    actor.is_admin && actor.agent.is_some() && (error.status() == 403 || is_anothers)
 }
 
 fn no_agent() -> CcpmError {

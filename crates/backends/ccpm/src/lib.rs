@@ -26,6 +26,7 @@ use serde::Deserialize;
 mod client;
 mod directory;
 mod faults;
+mod made;
 mod remote;
 mod team;
 mod tools;

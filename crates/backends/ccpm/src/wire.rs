@@ -122,18 +122,24 @@ pub(crate) const EVENT: Shape = Shape {
 /// One record, bare or under a name.
 pub(crate) fn one<T: DeserializeOwned>(body: Value, shape: &Shape) -> CcpmResult<T> {
     let body = match body {
-        Value::Object(mut members) if !has_id(&members, shape) => {
-            let found = SINGLES
-                .iter()
-                .find(|name| members.get(**name).is_some_and(Value::is_object));
-            match found.and_then(|name| members.remove(*name)) {
-                Some(inner) => inner,
-                None => Value::Object(members),
-            }
-        }
+        Value::Object(members) => single(members, shape).unwrap_or_else(Value::Object),
         body => body,
     };
     read(body, shape)
+}
+
+/// The record itself, or the one under a name; the members as they were if there is neither.
+fn single(mut members: Map<String, Value>, shape: &Shape) -> Result<Value, Map<String, Value>> {
+    if has_id(&members, shape) {
+        return Ok(Value::Object(members));
+    }
+    let found = SINGLES
+        .iter()
+        .find(|name| members.get(**name).is_some_and(Value::is_object));
+    match found.and_then(|name| members.remove(*name)) {
+        Some(inner) => Ok(inner),
+        None => Err(members),
+    }
 }
 
 /// A list, bare or under a name; it may also be a single record.
@@ -146,8 +152,10 @@ pub(crate) fn list<T: DeserializeOwned>(body: Value, shape: &Shape) -> CcpmResul
                 .find(|name| members.get(**name).is_some_and(Value::is_array));
             match found.and_then(|name| members.remove(*name)) {
                 Some(Value::Array(rows)) => (rows, members),
-                _ if has_id(&members, shape) => (vec![Value::Object(members)], Map::new()),
-                _ => return Err(unreadable("it holds no list")),
+                _ => match single(members, shape) {
+                    Ok(row) => (vec![row], Map::new()),
+                    Err(_) => return Err(unreadable("it holds no list")),
+                },
             }
         }
         _ => return Err(unreadable("it is neither a list nor an object")),
@@ -295,6 +303,7 @@ mod tests {
     #[case::items(json!({ "items": [{ "agent_id": 7, "agent_name": "scout" }] }))]
     #[case::named(json!({ "agents": [{ "id": "7", "name": "scout", "type": null }], "total": 1 }))]
     #[case::single(json!({ "id": "7", "name": "scout" }))]
+    #[case::named_single(json!({ "agent": { "id": "7", "name": "scout" } }))]
     fn a_list_is_read_in_many_forms(#[case] body: Value) {
         let agents: Listing<Agent> = list(body, &AGENT).unwrap();
 

@@ -96,7 +96,7 @@ async fn a_task_goes_from_its_making_to_its_accepted_report(
         (illegal.code(), reason(&illegal)),
         (Code::Conflict, "illegal_transition")
     );
-    assert_eq!(foreign.code(), Code::PermissionDenied);
+    assert_eq!(foreign.code(), Code::Conflict, "it is the builder's");
     assert_eq!(report["report"]["report"]["tests"]["passed"], 3);
     assert_eq!(own.code(), Code::PermissionDenied);
     assert_eq!(accepted["report"]["review_status"], "accepted");
