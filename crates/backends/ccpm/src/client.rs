@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use homelab_backend::Env;
 use homelab_ccpm::{Actor, Call, Done};
-use homelab_core::ccpm::{Agent, CcpmCode, CcpmError, CcpmResult, Listing};
+use homelab_core::ccpm::{Agent, AgentId, CcpmCode, CcpmError, CcpmResult, Listing};
 use homelab_core::id::uuid_v7;
 use homelab_core::secret::{Secret, SecretRef};
 use homelab_upstream::{Client, Method, Request, header};
@@ -84,8 +84,8 @@ impl Ask {
     }
 
     /// Fills the next `{}` of the path.
-    pub(crate) fn at(mut self, parameter: impl ToString) -> Self {
-        self.parameters.push(parameter.to_string());
+    pub(crate) fn at(mut self, parameter: impl Into<String>) -> Self {
+        self.parameters.push(parameter.into());
         self
     }
 
@@ -211,7 +211,7 @@ impl Remote {
             // The token may be anybody's, and its rights are not the caller's.
             return Err(no_agent());
         }
-        let agent = actor.agent.as_ref().map(|id| id.as_str());
+        let agent = actor.agent.as_ref().map(AgentId::as_str);
         let answer = self
             .send(&ask, agent, call.idempotency_key.as_deref())
             .await;
@@ -293,12 +293,11 @@ impl Remote {
         }
         if !ask.is_read() {
             let own;
-            let key = match key {
-                Some(key) => key,
-                None => {
-                    own = uuid_v7(&*self.env.clock, &*self.env.entropy);
-                    &own
-                }
+            let key = if let Some(key) = key {
+                key
+            } else {
+                own = uuid_v7(&*self.env.clock, &*self.env.entropy);
+                &own
             };
             request = request.header(KEY.clone(), key).idempotent();
         }

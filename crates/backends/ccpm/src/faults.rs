@@ -1,7 +1,7 @@
 //! Errors, from what another service answers to what a tool tells.
 
-use homelab_core::ccpm::{CcpmCode, CcpmError, Choice as _};
-use homelab_core::error::{Code, ToolError};
+use homelab_core::ccpm::{CcpmCode, CcpmError, CcpmResult, Choice as _};
+use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::render::printable;
 use homelab_upstream::{Response, UpstreamError};
 use serde_json::{Map, Value};
@@ -12,6 +12,11 @@ const LONGEST: usize = 400;
 const UPSTREAM_STATUS: &str = "upstream_status";
 const TOOL_CODE: &str = "tool_code";
 const REASON: &str = "reason";
+
+/// The result of an operation as a tool tells it.
+pub(crate) fn ok<T>(result: CcpmResult<T>) -> ToolResult<T> {
+    result.map_err(told)
+}
 
 /// The error of an operation as a tool tells it.
 pub(crate) fn told(error: CcpmError) -> ToolError {
@@ -72,16 +77,15 @@ pub(crate) fn refused(response: Response) -> CcpmError {
     let in_form = serde_json::from_slice::<Value>(&response.body)
         .ok()
         .and_then(|body| in_contract(&body));
-    let error = match in_form {
-        Some(error) => error,
-        None => {
-            // The client knows where other services put their text, and cleans it.
-            let text = match response.checked() {
-                Ok(_) => "the answer is no success".to_owned(),
-                Err(error) => ToolError::from(error).envelope().message.clone(),
-            };
-            CcpmError::new(code_of(status), text).retryable(matches!(status, 429 | 502..=504))
-        }
+    let error = if let Some(error) = in_form {
+        error
+    } else {
+        // The client knows where other services put their text, and cleans it.
+        let text = match response.checked() {
+            Ok(_) => "the answer is no success".to_owned(),
+            Err(error) => ToolError::from(error).envelope().message.clone(),
+        };
+        CcpmError::new(code_of(status), text).retryable(matches!(status, 429 | 502..=504))
     };
     let mut error = error.with_status(status).detail(UPSTREAM_STATUS, status);
     if let Some(seconds) = retry_after {
@@ -117,7 +121,6 @@ fn in_contract(body: &Value) -> Option<CcpmError> {
 
 fn code_of(status: u16) -> CcpmCode {
     match status {
-        400 => CcpmCode::BadRequest,
         401 => CcpmCode::Unauthorized,
         403 => CcpmCode::Forbidden,
         404 | 410 => CcpmCode::NotFound,

@@ -61,7 +61,7 @@ impl Team {
         let own = match own {
             Ok(agent) => Some(agent),
             Err(error) if error.status() < 500 && error.status() != 401 => None,
-            Err(error) => return Err(self.failed(error)),
+            Err(error) => return Err(faults::told(error)),
         };
         let call = Call::by(self.identities.actor(principal, own.as_ref()));
         self.note_presence(&call).await;
@@ -103,12 +103,7 @@ impl Team {
     /// A task as it is now, for hooks that know no caller.
     pub(crate) async fn task_now(&self, task: &str) -> ToolResult<Task> {
         let found = self.service.task(&system(), task).await;
-        found.map_err(|error| self.failed(error))
-    }
-
-    /// The error as tools tell it.
-    pub(crate) fn failed(&self, error: CcpmError) -> ToolError {
-        faults::told(error)
+        found.map_err(faults::told)
     }
 }
 
@@ -168,11 +163,11 @@ impl Asked<'_> {
         }
         let own = self.must_be_agent()?;
         let agent = self.team.find(named).await;
-        let agent = agent.map_err(|error| self.team.failed(error))?;
+        let agent = agent.map_err(faults::told)?;
         if agent.id.as_str() == own {
             return Ok(own.to_owned());
         }
-        Err(self.team.failed(other_agent(&agent.name)))
+        Err(faults::told(other_agent(&agent.name)))
     }
 
     /// The same call under a key of the caller's.
@@ -185,16 +180,12 @@ impl Asked<'_> {
 
     /// The value with what goes with every answer, or the error.
     pub(crate) async fn tell<T>(&self, result: CcpmResult<T>) -> ToolResult<Told<T>> {
-        let value = result.map_err(|error| self.team.failed(error))?;
+        let value = result.map_err(faults::told)?;
         Ok(Told {
             value,
             unread_messages: self.unread().await,
             warnings: self.warnings(),
         })
-    }
-
-    pub(crate) fn ok<T>(&self, result: CcpmResult<T>) -> ToolResult<T> {
-        result.map_err(|error| self.team.failed(error))
     }
 
     /// Not worth failing for.

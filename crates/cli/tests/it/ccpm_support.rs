@@ -30,12 +30,14 @@ impl Agent {
     }
 
     /// A call that must succeed.
+    #[expect(clippy::needless_pass_by_value, reason = "reads best with json!")]
     pub(crate) fn call(&mut self, tool: &str, arguments: Value) -> Value {
         let result = self.client.success(tool, &arguments);
         result.unwrap_or_else(|error| panic!("{tool}: {error}"))
     }
 
     /// The error of a call that must fail.
+    #[expect(clippy::needless_pass_by_value, reason = "reads best with json!")]
     pub(crate) fn fail(&mut self, tool: &str, arguments: Value) -> Value {
         let answer = self.client.post(tool, &arguments).expect("an answer");
         let message = answer.message().expect("a message");

@@ -1,7 +1,7 @@
 //! Who is there.
 
 use homelab_core::call::CallContext;
-use homelab_core::ccpm::{AgentCreate, AgentFilter, AgentKind, AgentStatus};
+use homelab_core::ccpm::{AgentCreate, AgentFilter, AgentKind, AgentStatus, Metadata};
 use homelab_core::error::ToolResult;
 use homelab_core::tool::tool;
 use schemars::JsonSchema;
@@ -106,7 +106,7 @@ pub(crate) async fn ccpm_register_agent(
         kind: args.kind,
         description: args.description,
         capabilities: args.capabilities,
-        metadata: Default::default(),
+        metadata: Metadata::new(),
     };
     let done = asked.service().register_agent(&asked.call, new).await;
     // It may be the caller's own from now on.

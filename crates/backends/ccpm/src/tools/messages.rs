@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use homelab_core::call::CallContext;
 use homelab_core::ccpm::{
-    InboxFilter, MessageComplete, MessageCreate, MessageId, MessageKind, MessagePriority, Outcome,
-    Recipients, TaskId,
+    InboxFilter, MessageComplete, MessageCreate, MessageId, MessageKind, MessagePriority, Metadata,
+    Outcome, Recipients, TaskId,
 };
 use homelab_core::error::ToolResult;
 use homelab_core::tool::tool;
@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::page;
+use crate::faults::ok;
 use crate::team::Team;
 use crate::types::{MessageRow, Rows, Told};
 
@@ -99,7 +100,7 @@ pub(crate) async fn ccpm_send_message(
         reply_to_id: args.reply_to_id.map(MessageId::new),
         task_id,
         expires_at,
-        metadata: Default::default(),
+        metadata: Metadata::new(),
     };
     let call = asked.with_key(args.idempotency_key);
     let done = asked.service().send_message(&call, new).await;
@@ -127,7 +128,7 @@ pub(super) async fn task_id(asked: &crate::team::Asked<'_>, task: &str) -> ToolR
         return Ok(id);
     }
     let found = asked.service().task(&asked.call, task).await;
-    Ok(asked.ok(found)?.id)
+    Ok(ok(found)?.id)
 }
 
 /// Which messages.

@@ -2,14 +2,15 @@
 
 use homelab_core::call::CallContext;
 use homelab_core::ccpm::{
-    CompletionReportBody, CompletionReportCreate, CompletionReview, Decision, Paging, ReportText,
-    ReviewStatus, TaskStatus, TestCounts,
+    CompletionReportBody, CompletionReportCreate, CompletionReview, Decision, Metadata, Paging,
+    ReportText, ReviewStatus, TaskStatus, TestCounts,
 };
 use homelab_core::error::ToolResult;
 use homelab_core::tool::tool;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::faults::ok;
 use crate::team::{Team, invalid};
 use crate::types::{ReportRow, Told};
 
@@ -89,7 +90,7 @@ impl From<Report> for ReportText {
                     passed: tests.passed,
                     failed: tests.failed,
                     skipped: tests.skipped,
-                    more: Default::default(),
+                    more: Metadata::new(),
                 }),
                 verification: parts.verification,
                 follow_ups: parts.follow_ups,
@@ -194,21 +195,19 @@ pub(crate) async fn ccpm_review_report(
     ctx: &CallContext,
 ) -> ToolResult<Told<OneReport>> {
     let asked = team.asked(ctx).await?;
-    let report = match args.report_id {
-        Some(report) => report,
-        None => {
-            let reports = asked
-                .service()
-                .list_completion_reports(&asked.call, &args.task_id, &Paging::first(200))
-                .await;
-            let pending = asked
-                .ok(reports)?
-                .data
-                .into_iter()
-                .rfind(|report| report.review_status == ReviewStatus::Pending)
-                .ok_or_else(|| invalid("task_id", "no report of this task waits for a review"));
-            asked.ok(pending)?.id.0
-        }
+    let report = if let Some(report) = args.report_id {
+        report
+    } else {
+        let reports = asked
+            .service()
+            .list_completion_reports(&asked.call, &args.task_id, &Paging::first(200))
+            .await;
+        let pending = ok(reports)?
+            .data
+            .into_iter()
+            .rfind(|report| report.review_status == ReviewStatus::Pending)
+            .ok_or_else(|| invalid("task_id", "no report of this task waits for a review"));
+        ok(pending)?.id.0
     };
     let review = CompletionReview {
         decision: args.decision,

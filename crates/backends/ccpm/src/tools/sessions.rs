@@ -2,7 +2,7 @@
 
 use homelab_core::call::CallContext;
 use homelab_core::ccpm::{
-    ContextItemCreate, ContextType, Importance, SessionComplete, SessionMetrics,
+    ContextItemCreate, ContextType, Importance, Metadata, SessionComplete, SessionMetrics,
     SessionReportCreate, SessionStatus, TriggerType,
 };
 use homelab_core::error::ToolResult;
@@ -61,7 +61,7 @@ pub(crate) async fn ccpm_create_session(
         trigger_type: args.trigger_type,
         summary: args.summary,
         task_ids,
-        metadata: Default::default(),
+        metadata: Metadata::new(),
     };
     let done = asked
         .service()

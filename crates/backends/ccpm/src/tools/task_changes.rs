@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::messages::task_id;
+use crate::faults::ok;
 use crate::team::{Asked, Team, invalid};
 use crate::types::{OneTask, Told, WholeTask};
 
@@ -187,11 +188,11 @@ async fn sprint_id(asked: &Asked<'_>, sprint: Option<String>) -> ToolResult<Opti
     match sprint.as_deref() {
         None => Ok(None),
         Some("active") => {
-            let active = asked.ok(asked.service().active_sprint(&asked.call).await)?;
+            let active = ok(asked.service().active_sprint(&asked.call).await)?;
             let active = active.ok_or_else(|| {
                 invalid("sprint_id", "no sprint is active").hint("see `ccpm_list_sprints`")
             });
-            Ok(Some(asked.ok(active)?.id))
+            Ok(Some(ok(active)?.id))
         }
         Some(id) => Ok(Some(SprintId::new(id))),
     }

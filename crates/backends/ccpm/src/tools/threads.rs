@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use homelab_core::call::CallContext;
-use homelab_core::ccpm::{MessageCreate, MessageFilter, MessageId, MessagePriority, Recipients};
+use homelab_core::ccpm::{
+    MessageCreate, MessageFilter, MessageId, MessagePriority, Metadata, Recipients,
+};
 use homelab_core::error::ToolResult;
 use homelab_core::tool::tool;
 use schemars::JsonSchema;
@@ -12,6 +14,7 @@ use tokio::time::Instant;
 
 use super::messages::{SentTo, sent};
 use super::page;
+use crate::faults::ok;
 use crate::team::Team;
 use crate::types::{MessageRow, Rows, Told};
 
@@ -102,7 +105,7 @@ pub(crate) async fn ccpm_reply_message(
     let asked = team.asked(ctx).await?;
     let own = asked.must_be_agent()?;
     let found = asked.service().message(&asked.call, &args.msg_id).await;
-    let original = asked.ok(found)?;
+    let original = ok(found)?;
     // Whoever adds to a message of its own writes to the same recipient again.
     let to = if original.from_agent_id.as_str() == own {
         original.to_agent_id
@@ -124,11 +127,11 @@ pub(crate) async fn ccpm_reply_message(
         reply_to_id: Some(original.id),
         task_id: original.task_id,
         expires_at: None,
-        metadata: Default::default(),
+        metadata: Metadata::new(),
     };
     let call = asked.with_key(args.idempotency_key);
     let done = asked.service().send_message(&call, new).await;
-    let done = asked.ok(done)?;
+    let done = ok(done)?;
     let replayed = done.replayed;
     let first = done
         .value
@@ -192,7 +195,7 @@ pub(crate) async fn ccpm_wait_for_message(
             found = asked.service().wait_for_message(&asked.call, &own, step) => found,
             () = ctx.cancel.cancelled() => Ok(None),
         };
-        let message = asked.ok(found)?;
+        let message = ok(found)?;
         let is_over = left <= STEP || ctx.cancel.is_cancelled();
         if message.is_some() || is_over {
             let waited = Waited {

@@ -168,6 +168,7 @@ impl World {
     }
 
     /// A new task of this title; its id.
+    #[expect(clippy::needless_pass_by_value, reason = "reads best with json!")]
     pub(crate) async fn task(&self, who: &str, more: Value) -> String {
         let mut arguments = json!({ "title": "Fix the fan" });
         for (name, value) in more.as_object().expect("an object") {
@@ -259,6 +260,43 @@ async fn serve(
     service: Arc<Service>,
 ) -> (Value, JoinHandle<()>) {
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+    let (row, secret) = generate(
+        NewKey {
+            name: "gateway-2".to_owned(),
+            kind: CredentialKind::Agent,
+            role: Role::Admin,
+            grants: Grants::default(),
+            expires_at: None,
+        },
+        &**clock,
+        &*entropy,
+    );
+    stores.keys.insert(row).await.expect("a new key");
+    let shutdown = CancellationToken::new();
+    let app = router(door(stores, clock, service, &shutdown));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("a bound port");
+    let running = tokio::spawn(async move {
+        listen::serve(vec![listener], app, None, Limits::default(), shutdown)
+            .await
+            .expect("it serves");
+    });
+    let settings = json!({
+        "task_api": format!("http://{address}/api"),
+        "messaging_api": format!("http://{address}/api/v1"),
+        "token": secret.expose(),
+    });
+    (settings, running)
+}
+
+/// What the program puts together, around this service.
+fn door(
+    stores: &Stores,
+    clock: &Arc<ManualClock>,
+    service: Arc<Service>,
+    shutdown: &CancellationToken,
+) -> HttpParts {
+    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let metrics = Metrics::new(Build {
         version: "0",
         commit: "",
@@ -296,20 +334,7 @@ async fn serve(
         metrics: metrics.clone(),
         options: PipelineOptions::default(),
     });
-    let (row, secret) = generate(
-        NewKey {
-            name: "gateway-2".to_owned(),
-            kind: CredentialKind::Agent,
-            role: Role::Admin,
-            grants: Grants::default(),
-            expires_at: None,
-        },
-        &**clock,
-        &*entropy,
-    );
-    stores.keys.insert(row).await.expect("a new key");
-    let shutdown = CancellationToken::new();
-    let app = router(HttpParts {
+    HttpParts {
         handler: Arc::new(HandlerParts {
             caller: dispatcher.clone() as Arc<dyn Caller>,
             metrics: metrics.clone(),
@@ -338,20 +363,7 @@ async fn serve(
         }),
         ready: Arc::new(AlwaysReady),
         options: HttpOptions::default(),
-    });
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("a bound port");
-    let running = tokio::spawn(async move {
-        listen::serve(vec![listener], app, None, Limits::default(), shutdown)
-            .await
-            .expect("it serves");
-    });
-    let settings = json!({
-        "task_api": format!("http://{address}/api"),
-        "messaging_api": format!("http://{address}/api/v1"),
-        "token": secret.expose(),
-    });
-    (settings, running)
+    }
 }
 
 struct AlwaysReady;
