@@ -14,6 +14,7 @@ mod bus;
 mod check;
 mod completion;
 mod facade;
+mod identity;
 mod inbox;
 mod messages;
 mod resolve;
@@ -29,5 +30,6 @@ mod work;
 
 pub use api::{Actor, Call, Ccpm, Done, Health};
 pub use bus::Change;
+pub use identity::{ADMIN, BROADCAST, Identities, KIND, other_agent};
 pub use service::{Parts, Service, Settings};
 pub use upkeep::Upkeep;

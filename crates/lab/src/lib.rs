@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 mod calendar;
+pub mod ccpm_legacy;
 mod contract;
 pub mod demo;
 pub mod docker;

@@ -139,7 +139,7 @@ impl Running<'_> {
                 reload.follow(),
                 self.signals.stop_on_request(&self.shutdown),
                 systemd::keep_alive(&self.session.environment),
-                self.services.ccpm.upkeep_every(UPKEEP),
+                self.services.teamwork.service.upkeep_every(UPKEEP),
             )
         };
         tokio::select! {

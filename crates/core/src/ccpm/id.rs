@@ -20,7 +20,7 @@ macro_rules! ids {
             JsonSchema,
         )]
         #[serde(transparent)]
-        #[schemars(inline)]
+        #[schemars(inline, extend("format" = "uuid"))]
         pub struct $name(pub String);
 
         impl $name {
