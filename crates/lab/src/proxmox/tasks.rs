@@ -148,8 +148,9 @@ impl State {
     /// The task of the call's path, if the caller may have it.
     fn task(&self, call: &Call, privilege: &'static str) -> Result<usize, Failure> {
         let upid = call.path.get("upid");
-        if !upid.starts_with("UPID:") {
-            return Err(Failure::parameter("upid", "unable to parse worker upid"));
+        if !upid.starts_with("UPID:") || upid.split(':').count() != 9 {
+            let text = format!("unable to parse worker upid '{upid}'");
+            return Err(Failure::died(text).outside_the_contract());
         }
         let known = |task: &Task| task.upid == upid && task.node == call.node();
         let Some(index) = self.tasks.iter().position(known) else {

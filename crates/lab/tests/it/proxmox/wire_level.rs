@@ -53,7 +53,10 @@ async fn wrong_parameters_are_named_one_by_one_and_noted() {
         (400, "Parameter verification failed.")
     );
     let errors = answer.json()["errors"].take();
-    assert_eq!(errors["newid"], "value must have a minimum value of 100");
+    assert_eq!(
+        errors["newid"],
+        "invalid format - value does not look like a valid VM ID\n"
+    );
     assert_eq!(
         errors["full"],
         "type check ('boolean') failed - got 'perhaps'"
