@@ -11,6 +11,7 @@ use crate::config::Config;
 const ALL: &[fn() -> Kind] = &[
     homelab_backend_homelab::kind,
     homelab_backend_ccpm::kind,
+    homelab_backend_whisper::kind,
     homelab_backend_proxmox::kind,
 ];
 
