@@ -15,7 +15,7 @@ use crate::call::Call;
 use crate::config::Login;
 
 /// A ticket lives two hours; after this it is renewed before it is used.
-const RENEW_AFTER: Duration = Duration::from_secs(90 * 60);
+const RENEW_AFTER: Duration = Duration::from_mins(90);
 /// A refused login is not repeated for so long: those who waited for it get its answer, and no
 /// account is locked by our haste.
 const REFUSED_FOR: Duration = Duration::from_secs(5);
@@ -143,19 +143,18 @@ impl Session {
             Some(ticket) => login(api, user, &ticket).await.ok(),
             None => None,
         };
-        let ticket = match renewed {
-            Some(ticket) => ticket,
-            None => {
-                let password = api.env.secret(password).await?;
-                match login(api, user, &password).await {
-                    Ok(ticket) => ticket,
-                    Err(error) => {
-                        if error.code() == Code::UpstreamUnauthorized {
-                            self.refused = Some((now, error.clone()));
-                        }
-                        self.ticket = None;
-                        return Err(error);
+        let ticket = if let Some(ticket) = renewed {
+            ticket
+        } else {
+            let password = api.env.secret(password).await?;
+            match login(api, user, &password).await {
+                Ok(ticket) => ticket,
+                Err(error) => {
+                    if error.code() == Code::UpstreamUnauthorized {
+                        self.refused = Some((now, error.clone()));
                     }
+                    self.ticket = None;
+                    return Err(error);
                 }
             }
         };

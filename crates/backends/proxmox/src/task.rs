@@ -290,13 +290,12 @@ impl Proxmox {
         upid: Option<Upid>,
         wait_s: Option<u64>,
     ) -> ToolResult<Option<TaskReport>> {
-        match upid {
-            Some(upid) => self.follow(ctx, &upid, wait_s).await?.succeeded().map(Some),
-            None => {
-                self.forget_guests();
-                Ok(None)
-            }
-        }
+        let Some(upid) = upid else {
+            self.forget_guests();
+            return Ok(None);
+        };
+        let report = self.follow(ctx, &upid, wait_s).await?;
+        report.succeeded().map(Some)
     }
 }
 

@@ -80,7 +80,8 @@ pub(crate) struct ClusterMember {
 /// A row of `GET /nodes`.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Node {
-    pub(crate) node: String,
+    #[serde(rename = "node")]
+    pub(crate) name: String,
     #[serde(default, deserialize_with = "lenient::text")]
     pub(crate) status: Option<String>,
     #[serde(default, deserialize_with = "lenient::float")]

@@ -92,7 +92,7 @@ pub(crate) async fn list_nodes(proxmox: &Proxmox, args: ListNodes) -> ToolResult
 
 fn row(addresses: &BTreeMap<&str, &str>, node: Node) -> NodeRow {
     NodeRow {
-        ip: addresses.get(node.node.as_str()).map(|ip| (*ip).to_owned()),
+        ip: addresses.get(node.name.as_str()).map(|ip| (*ip).to_owned()),
         status: node.status,
         cpus: node.maxcpu,
         cpu_percent: load_percent(node.cpu),
@@ -101,7 +101,7 @@ fn row(addresses: &BTreeMap<&str, &str>, node: Node) -> NodeRow {
         memory_percent: percent(node.mem, node.maxmem),
         uptime_s: node.uptime,
         fingerprint: node.ssl_fingerprint,
-        node: node.node,
+        node: node.name,
     }
 }
 
@@ -180,12 +180,12 @@ pub(crate) async fn get_node_status(
 async fn one_of_all(proxmox: &Proxmox, node: Node) -> NodeDetail {
     let state = node.status.clone().unwrap_or_else(|| "unknown".to_owned());
     let problem = |problem: String| NodeDetail {
-        node: node.node.clone(),
+        node: node.name.clone(),
         status: state.clone(),
         problem: Some(problem),
         ..NodeDetail::default()
     };
-    let Ok(name) = node.node.parse::<NodeName>() else {
+    let Ok(name) = node.name.parse::<NodeName>() else {
         return problem("its name cannot be read".to_owned());
     };
     if state == "offline" {
