@@ -16,6 +16,11 @@ use serde_json::json;
 use crate::compare::verdict;
 use crate::say;
 
+const PRIORITIES: [&str; 4] = ["low", "normal", "high", "urgent"];
+const STATUSES: [&str; 3] = ["todo", "in_progress", "done"];
+const READ_STATES: [&str; 2] = ["unread", "completed"];
+const TASK_PRIORITIES: [&str; 4] = ["low", "medium", "high", "critical"];
+
 /// Messages, to ten agents, of which half is not yet dealt with.
 const MESSAGES: usize = 100_000;
 /// Tasks, of which a third is done.
@@ -72,8 +77,8 @@ async fn fill(store: &dyn Store) -> anyhow::Result<()> {
             "id": format!("m{number}"), "thread_id": format!("m{number}"),
             "from_agent_id": format!("a{}", number % 7), "to_agent_id": format!("a{}", number % 10),
             "subject": "a subject of some words", "body": "a body of some more words ".repeat(10),
-            "type": "message", "priority": ["low", "normal", "high", "urgent"][number % 4],
-            "status": ["unread", "completed"][number / 10 % 2], "created_at": "2026-01-02T03:04:05Z"
+            "type": "message", "priority": PRIORITIES[number % 4],
+            "status": READ_STATES[number / 10 % 2], "created_at": "2026-01-02T03:04:05Z"
         }))?;
         rows.save_message(&message).await?;
     }
@@ -82,8 +87,8 @@ async fn fill(store: &dyn Store) -> anyhow::Result<()> {
             "id": format!("t{number}"), "key": format!("TASK-{number}"),
             "title": format!("a task with number {number}"),
             "description": "what is to be done ".repeat(20),
-            "status": ["todo", "in_progress", "done"][number % 3],
-            "priority": ["low", "medium", "high", "critical"][number % 4],
+            "status": STATUSES[number % 3],
+            "priority": TASK_PRIORITIES[number % 4],
             "assignee_id": format!("a{}", number % 10), "labels": ["one", "two"],
             "depends_on": [format!("t{}", number.saturating_sub(1))]
         }))?;
