@@ -15,18 +15,32 @@
 use std::collections::BTreeMap;
 use std::io;
 
+mod calendar;
+mod contract;
 pub mod demo;
 mod fault;
+mod hash;
 mod instrument;
+mod listen;
 mod log;
 pub mod oidc;
+pub mod ollama;
+pub mod pbs;
+pub mod proxmox;
+mod retention;
+mod rights;
 mod services;
+mod shared;
+mod tls;
+pub mod traefik;
 mod upstream;
+mod worker;
 
 pub use fault::{Fault, Faults};
 pub use instrument::{Action, Instrument, Profile};
 pub use log::{Recorded, RequestLog};
 pub use services::{Behaviour, Services};
+pub use tls::Identity;
 pub use upstream::Upstream;
 
 use upstream::ClosedPort;
