@@ -11,8 +11,8 @@ use crate::auth::{Auth, Proof};
 use crate::call::Call;
 use crate::config::{Config, Login};
 use crate::explain::Who;
-use crate::ids::Upid;
 use crate::types::Answer;
+use crate::upid::Upid;
 
 pub(crate) struct Api {
     pub(crate) env: Env,

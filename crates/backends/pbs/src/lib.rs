@@ -35,6 +35,7 @@ mod task;
 mod tools;
 mod types;
 mod units;
+mod upid;
 mod walk;
 
 use client::Pbs;

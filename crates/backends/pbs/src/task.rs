@@ -11,10 +11,10 @@ use tokio::time::Instant;
 
 use crate::call::Call;
 use crate::client::Pbs;
-use crate::ids::Upid;
 use crate::known::known;
 use crate::types::{Answer, LogLine, TaskStatus};
 use crate::units::timestamp;
+use crate::upid::Upid;
 
 /// Longest wait between two looks at a running task.
 const LONGEST_POLL: Duration = Duration::from_secs(5);

@@ -12,9 +12,10 @@ use super::jobs::JobKind;
 use super::prune_plan::Keep;
 use crate::call::Call;
 use crate::client::Pbs;
-use crate::ids::{JobId, Namespace, Upid};
+use crate::ids::{JobId, Namespace};
 use crate::task::TaskReport;
 use crate::types::{Job, TaskRow};
+use crate::upid::Upid;
 use crate::walk::Place;
 
 /// Tasks that are looked through for the one that was started.

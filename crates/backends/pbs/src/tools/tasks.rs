@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
 use crate::client::Pbs;
-use crate::ids::{Datastore, Upid};
+use crate::ids::Datastore;
 use crate::page::{newest_first, page};
 use crate::task::{LOG_LINES, TaskReport};
 use crate::types::TaskRow;
 use crate::units::timestamp;
+use crate::upid::Upid;
 
 /// Rows that the server is asked for; beyond them a filter helps.
 const ASKED: u32 = 500;
