@@ -5,3 +5,4 @@ mod peers;
 mod postgres;
 mod process;
 mod skip;
+mod sshd;
