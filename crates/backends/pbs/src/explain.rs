@@ -66,10 +66,10 @@ impl Who {
                         .reason("refused_by_server")
                         .hint("the message is the server's own; its task log or journal may say more")
                     }
-                    None => error,
+                    None => telling(&error, text),
                 }
             }
-            _ => error,
+            _ => telling(&error, text),
         }
     }
 
@@ -198,6 +198,16 @@ fn said(body: &str, redactor: &Redactor) -> String {
         Some((end, _)) => line.get(..end).unwrap_or_default().to_owned() + "…",
         None => line,
     }
+}
+
+/// The error with what the server says: the HTTP client does not look for plain text in an answer
+/// that claims to be JSON.
+fn telling(error: &ToolError, text: &str) -> ToolError {
+    let mut envelope = error.envelope().clone();
+    if !text.is_empty() && envelope.message.ends_with(')') {
+        envelope.message = format!("{}: {text}", envelope.message);
+    }
+    envelope.into()
 }
 
 /// The first quoted name, as in `parameter verification failed - 'ns': …`.

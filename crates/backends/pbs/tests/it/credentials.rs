@@ -148,7 +148,7 @@ async fn a_ticket_that_was_revoked_is_fetched_anew() {
 async fn a_ticket_is_renewed_by_itself_before_it_ends() {
     let world = World::configured(password(ROOT_PASSWORD)).await;
     world.call("list_remotes", json!({})).await;
-    world.clock.advance(Duration::from_mins(100));
+    world.clock.advance_seconds(6000);
 
     world.call("list_remotes", json!({})).await;
 
@@ -169,7 +169,7 @@ async fn a_wrong_password_is_not_tried_again_at_once() {
 
     let first = world.fail("list_remotes", json!({})).await;
     let second = world.fail("list_remotes", json!({})).await;
-    world.clock.advance(Duration::from_secs(10));
+    world.clock.advance_seconds(10);
     world.fail("list_remotes", json!({})).await;
 
     assert_eq!(

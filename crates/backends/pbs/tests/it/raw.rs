@@ -30,7 +30,7 @@ async fn peer(answers: Vec<(&'static str, u16, String)>) -> String {
                     (*status, body.clone())
                 });
             let answer = format!(
-                "HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                "HTTP/1.1 {status} \r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
                 body.len()
             );
             drop(socket.write_all(answer.as_bytes()).await);
@@ -144,6 +144,26 @@ async fn a_secret_that_comes_back_in_an_error_is_not_repeated() {
         !message.contains("tell-nobody") && !message.contains('\u{1b}'),
         "{message}"
     );
+}
+
+#[tokio::test]
+async fn plain_text_is_read_whatever_type_and_status_it_comes_with() {
+    for status in [400, 500, 503, 507] {
+        let url = peer(vec![(
+            "/remote",
+            status,
+            "proxy is out of paper".to_owned(),
+        )])
+        .await;
+
+        let error = Asked::token(url)
+            .await
+            .fail("list_remotes", json!({}))
+            .await;
+
+        let message = &error.envelope().message;
+        assert!(message.ends_with(": proxy is out of paper"), "{message}");
+    }
 }
 
 #[tokio::test]

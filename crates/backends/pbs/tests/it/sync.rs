@@ -2,6 +2,7 @@
 
 use homelab_core::error::Code;
 use homelab_core::tool::Effect;
+use homelab_lab::Fault;
 use homelab_lab::pbs::{Outcome, Release, SnapshotSeed};
 use serde_json::{Value, json};
 
@@ -115,6 +116,10 @@ async fn adding_is_mild_and_removing_is_not() {
 async fn a_remote_that_does_not_answer_fails_the_task() {
     let world = world().await;
     world.pbs.set_reachable("offsite", false);
+    world
+        .pbs
+        .faults()
+        .always("/api2/json/config/remote/offsite/scan", Fault::Status(503));
 
     let plan = world.preview("sync_to_remote", push(&json!({}))).await;
     let error = world.fail("sync_to_remote", push(&json!({}))).await;

@@ -213,7 +213,7 @@ async fn a_running_task_is_stopped_and_an_ended_one_is_not() {
 async fn tasks_are_listed_newest_first_and_filtered() {
     let world = World::lab().await;
     world.call("run_gc", json!({ "datastore": "main" })).await;
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance_seconds(60);
     world.pbs.next_task(Outcome::Error("bad luck".into()));
     world.fail(VERIFY, args()).await;
 

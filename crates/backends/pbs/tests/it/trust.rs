@@ -51,7 +51,11 @@ async fn without_a_fingerprint_its_own_certificate_is_refused_with_the_setting_t
         (error.code(), reason(&error)),
         (Code::UpstreamUnreachable, "tls_self_signed")
     );
-    assert!(hint(&error).contains("servers.pbs.tls"), "{}", hint(&error));
+    assert!(
+        hint(&error).contains("in `[servers.pbs]`"),
+        "{}",
+        hint(&error)
+    );
     assert_eq!(world.pbs.log().lines(), [""; 0]);
 }
 
