@@ -52,7 +52,8 @@ impl Who {
                     Some(known) => known.error(format!("`{instance}` refuses: {text}")),
                     None if text.contains("parameter verification") => self.parameter(text),
                     None if status == 404 => {
-                        let message = format!("`{instance}` does not know this call (404): {text}");
+                        let message =
+                            format!("`{instance}` does not know this call (404){}", behind(text));
                         ToolError::new(Code::UpstreamRejected, message)
                         .reason("not_supported")
                         .hint(format!(
@@ -61,7 +62,7 @@ impl Who {
                         ))
                     }
                     None if status == 400 => {
-                        let message = format!("`{instance}` refuses (400): {text}");
+                        let message = format!("`{instance}` refuses (400){}", behind(text));
                         ToolError::new(Code::UpstreamRejected, message)
                         .reason("refused_by_server")
                         .hint("the message is the server's own; its task log or journal may say more")
@@ -93,11 +94,7 @@ impl Who {
     /// 401.
     pub(crate) fn not_accepted(&self, detail: &str) -> ToolError {
         let (instance, name, section) = (&self.instance, &self.name, &self.section);
-        let behind = if detail.is_empty() {
-            String::new()
-        } else {
-            format!(": {detail}")
-        };
+        let behind = behind(detail);
         if self.is_token {
             let message = format!("`{instance}` does not accept the API token `{name}`{behind}");
             return ToolError::new(Code::UpstreamUnauthorized, message)
@@ -120,11 +117,7 @@ impl Who {
     fn not_allowed(&self, detail: &str, call: &Call) -> ToolError {
         let name = &self.name;
         let (path, role) = needed(call);
-        let behind = if detail.is_empty() {
-            String::new()
-        } else {
-            format!(": {detail}")
-        };
+        let behind = behind(detail);
         let both = if self.is_token {
             " A token never has more rights than its user, and none of its own at first."
         } else {
@@ -138,6 +131,15 @@ impl Who {
         .hint(format!(
             "`proxmox-backup-manager acl update {path} {role} --auth-id '{name}'`.{both} A new right takes some seconds to count."
         ))
+    }
+}
+
+/// What the server says, behind what we say.
+fn behind(text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!(": {text}")
     }
 }
 

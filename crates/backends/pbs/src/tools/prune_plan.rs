@@ -228,11 +228,15 @@ impl Pbs {
         let rows = self
             .namespaces(&place.store, &place.ns, Some(max_depth))
             .await?;
-        let places = rows.iter().filter_map(|row| {
-            Some(Place {
-                store: place.store.clone(),
-                ns: row.ns.parse::<Namespace>().ok()?,
-            })
+        // The namespace itself is among them, or not.
+        let mut all = BTreeSet::from([place.ns.clone()]);
+        all.extend(
+            rows.iter()
+                .filter_map(|row| row.ns.parse::<Namespace>().ok()),
+        );
+        let places = all.into_iter().map(|ns| Place {
+            store: place.store.clone(),
+            ns,
         });
         Ok(places.collect())
     }
