@@ -6,9 +6,11 @@
 //! unexpected. [`Fault`] makes them fail on purpose, and each keeps a log of what it was asked.
 //!
 //! # Adding an upstream
-//! 1. One module named after the backend: its state, its routes (an [`axum::Router`] under
-//!    [`Upstream::serve`], which brings log and faults), its faults beyond the common ones. Write the
-//!    contract from the vendor's documentation; vendors' schemas are not copied here.
+//! 1. One module named after the backend: its state, its contract (a table of routes with the
+//!    parameters each takes), its answers in the product's dialect, its faults beyond the common
+//!    ones, and `demo()`. It serves an [`axum::Router`] under [`Upstream::serve`], which brings log
+//!    and faults. Write the contract from the vendor's documentation; vendors' schemas are not copied
+//!    here.
 //! 2. A field in [`Lab`], started in [`Lab::start`].
 //! 3. Demo data in [`demo`] that points at it.
 
@@ -16,8 +18,10 @@ use std::collections::BTreeMap;
 use std::io;
 
 mod calendar;
+pub mod ccpm_legacy;
 mod contract;
 pub mod demo;
+pub mod docker;
 mod fault;
 mod hash;
 mod instrument;
@@ -26,6 +30,7 @@ mod log;
 pub mod oidc;
 pub mod ollama;
 pub mod pbs;
+pub mod portainer;
 pub mod proxmox;
 mod retention;
 mod rights;

@@ -109,6 +109,10 @@ fn answer(
     let Some(path) = uri.path().strip_prefix(BASE) else {
         return Err(missing());
     };
+    let armed = |(of, _): &(String, Failure)| path.starts_with(of.as_str());
+    if let Some(index) = state.refusals.iter().position(armed) {
+        return Err(state.refusals.remove(index).1);
+    }
     let (route, path_args) = match find(TABLES, method.as_str(), path) {
         Found::Route(route, args) if state.release >= route.run.since => (route, args),
         _ => {

@@ -168,6 +168,12 @@ impl Pbs {
         self.state.lock().refusal_delay = delay;
     }
 
+    /// Refuses the next call whose path below `/api2/json` begins with this, in plain text.
+    pub fn refuse_next(&self, path: &str, status: u16, text: &str) {
+        let refusal = (path.to_owned(), reply::Failure::new(status, text));
+        self.state.lock().refusals.push(refusal);
+    }
+
     /// How long tasks run from now on; for one look at their status by default.
     pub fn set_pace(&self, pace: Pace) {
         self.state.lock().pace = pace;

@@ -33,6 +33,8 @@ pub(super) struct State {
     pub(super) serial: u64,
     pub(super) refusal_delay: Duration,
     pub(super) fingerprint: String,
+    /// Refusals of the next calls, by the beginning of their paths.
+    pub(super) refusals: Vec<(String, Failure)>,
 }
 
 /// A datastore.
@@ -143,6 +145,7 @@ impl State {
             serial: 0,
             refusal_delay: Duration::ZERO,
             fingerprint,
+            refusals: Vec::new(),
         }
     }
 

@@ -21,6 +21,7 @@ pub(super) struct Task {
     id: String,
     user: String,
     pid: u64,
+    pstart: u64,
     start: i64,
     end: Option<(i64, String)>,
     log: Vec<String>,
@@ -43,11 +44,11 @@ impl State {
     ) -> String {
         self.serial += 1;
         let pid = 0x1000 + self.serial;
+        let pstart = 0x00A0_0000 + self.serial;
         let start = self.now();
         let escaped = escaped(id);
         let upid = format!(
-            "UPID:{NODE}:{pid:08X}:{:08X}:{:08X}:{start:08X}:{kind}:{escaped}:{who}:",
-            0x00A0_0000 + self.serial,
+            "UPID:{NODE}:{pid:08X}:{pstart:08X}:{:08X}:{start:08X}:{kind}:{escaped}:{who}:",
             self.serial
         );
         let outcome = if self.outcomes.is_empty() {
@@ -61,6 +62,7 @@ impl State {
             id: id.to_owned(),
             user: who.to_owned(),
             pid,
+            pstart,
             start,
             end: None,
             log: vec![format!("starting task {upid}")],
@@ -183,7 +185,7 @@ pub(super) fn status(state: &mut State, call: &Call) -> Answer {
         "upid": task.upid,
         "node": NODE,
         "pid": task.pid,
-        "pstart": 0x00A0_0000_u64 + task.pid,
+        "pstart": task.pstart,
         "starttime": task.start,
         "type": task.kind,
         "id": task.id,
@@ -279,7 +281,7 @@ pub(super) fn list(state: &mut State, call: &Call) -> Answer {
             "upid": task.upid,
             "node": NODE,
             "pid": task.pid,
-            "pstart": 0x00A0_0000_u64 + task.pid,
+            "pstart": task.pstart,
             "starttime": task.start,
             "worker_type": task.kind,
             "worker_id": task.id,

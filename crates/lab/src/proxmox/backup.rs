@@ -26,6 +26,8 @@ struct Plan {
     notes: Option<String>,
     protected: bool,
     retention: Option<Keep>,
+    /// Why the storage cannot be used.
+    unusable: Option<String>,
     cluster: String,
 }
 
@@ -65,6 +67,9 @@ pub(super) fn vzdump(state: &mut State, call: &Call) -> Answer {
         .collect();
     let node = plan.node.clone();
     let work: Work = Box::new(move |state| {
+        if let Some(text) = plan.unusable {
+            return Err(text);
+        }
         let mut log = Vec::new();
         for (vmid, lock) in here.into_iter().zip(locks) {
             lock.map_err(|text| {
@@ -133,28 +138,29 @@ pub(super) fn list(text: &str) -> Result<Vec<u32>, Failure> {
 
 fn plan(state: &State, call: &Call) -> Result<Plan, Failure> {
     let storage = call.text("storage").unwrap_or("local").to_owned();
-    let Some(place) = state.storages.get(&storage) else {
-        let text = format!("storage '{storage}' does not exist");
-        return Err(Failure::parameter("storage", text));
-    };
-    if !state.holds(&storage, call.node(), "backup") {
-        let text = format!(
-            "could not get storage information for '{storage}': can't use storage type '{}' for backup",
-            place.kind
-        );
-        return Err(Failure::died(text));
-    }
     let on = format!("/storage/{storage}");
     state
         .access
         .need_any(&call.who, &on, &["Datastore.AllocateSpace"])?;
+    // What is wrong with the storage shows in the task.
+    let place = state.storages.get(&storage);
+    let unusable = match place {
+        None => Some(format!("storage '{storage}' does not exist")),
+        Some(place) if !state.holds(&storage, call.node(), "backup") => Some(format!(
+            "can't use storage type '{}' for backup",
+            place.kind
+        )),
+        Some(_) => None,
+    };
+    let unusable =
+        unusable.map(|why| format!("could not get storage information for '{storage}': {why}"));
     let asked = call.text("prune-backups");
     let keep = |text: &str| {
         let wrong = || Failure::parameter("prune-backups", "invalid format");
         Keep::parse(text).ok_or_else(|| wrong().outside_the_contract())
     };
     // Old backups go by the storage's retention unless that is forbidden.
-    let retention = match (asked, &place.retention) {
+    let retention = match (asked, place.and_then(|place| place.retention.as_ref())) {
         (Some(asked), _) => Some(keep(asked)?),
         (None, Some(usual)) if call.flag("remove").unwrap_or(true) => Some(keep(usual)?),
         (None, _) => None,
@@ -166,6 +172,7 @@ fn plan(state: &State, call: &Call) -> Result<Plan, Failure> {
         notes: call.text("notes-template").map(str::to_owned),
         protected: call.is_set("protected"),
         retention,
+        unusable,
         cluster: state.cluster.clone(),
     })
 }

@@ -110,6 +110,10 @@ fn answer(
     let Some(path) = uri.path().strip_prefix(BASE) else {
         return Err(outside(Failure::new(404, "no such file")));
     };
+    let armed = |(of, _): &(String, Failure)| path.starts_with(of.as_str());
+    if let Some(index) = state.refusals.iter().position(armed) {
+        return Err(state.refusals.remove(index).1);
+    }
     if body.len() > MAX_BODY {
         return Err(outside(Failure::new(501, "for data too large")));
     }
@@ -133,7 +137,7 @@ fn answer(
     reachable(state, at, path_args.get("node"))?;
     let problems = contract::check(&params, &args);
     if !problems.is_empty() {
-        return Err(outside(Failure::parameters(texts(problems))));
+        return Err(outside(Failure::parameters(texts(&problems))));
     }
     let call = Call {
         who,
@@ -271,19 +275,37 @@ fn reachable(state: &State, at: &str, node: &str) -> Result<(), Failure> {
     }
 }
 
-fn texts(problems: Vec<Problem>) -> Map<String, Value> {
-    let text = |trouble: &Trouble| match trouble {
+fn texts(problems: &[Problem]) -> Map<String, Value> {
+    let text = |problem: &Problem| match &problem.trouble {
         Trouble::Unknown => {
             "property is not defined in schema and the schema does not allow additional properties"
                 .to_owned()
         }
         Trouble::Missing => "property is missing and it is not optional".to_owned(),
-        Trouble::Mistyped(kind, value) => wrong_type(*kind, value),
+        Trouble::Mistyped(kind, value) => {
+            wrong_form(&problem.name, value).unwrap_or_else(|| wrong_type(*kind, value))
+        }
     };
-    problems
-        .into_iter()
-        .map(|problem| (problem.name, Value::from(text(&problem.trouble))))
-        .collect()
+    let texts = problems
+        .iter()
+        .map(|problem| (problem.name.clone(), Value::from(text(problem))));
+    texts.collect()
+}
+
+/// What it says of names and numbers that have a form of their own.
+fn wrong_form(name: &str, value: &Value) -> Option<String> {
+    let text = match name {
+        "vmid" | "newid" => "value does not look like a valid VM ID".to_owned(),
+        "name" | "hostname" => "value does not look like a valid DNS name".to_owned(),
+        "snapname" | "snapshot" => {
+            format!(
+                "invalid configuration ID '{}'",
+                value.as_str().unwrap_or_default()
+            )
+        }
+        _ => return None,
+    };
+    Some(format!("invalid format - {text}\n"))
 }
 
 fn wrong_type(kind: Kind, value: &Value) -> String {

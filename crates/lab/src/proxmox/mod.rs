@@ -10,6 +10,7 @@ mod backup;
 mod cluster;
 mod contract;
 mod demo;
+mod downloads;
 mod entry;
 mod guests;
 mod jobs;
@@ -273,6 +274,13 @@ impl Proxmox {
     }
 
     // The rest.
+
+    /// Refuses the next call whose path below `/api2/json` begins with this, in the product's own
+    /// way: the text stands where its release puts it.
+    pub fn refuse_next(&self, path: &str, status: u16, text: &str) {
+        let refusal = (path.to_owned(), reply::Failure::new(status, text));
+        self.state.lock().refusals.push(refusal);
+    }
 
     /// Sends some numbers as text from now on, as older releases do.
     pub fn send_numbers_as_text(&self) {

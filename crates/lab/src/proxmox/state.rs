@@ -35,6 +35,8 @@ pub(super) struct State {
     pub(super) serial: u64,
     pub(super) refusal_delay: Duration,
     pub(super) numbers_as_text: bool,
+    /// Refusals of the next calls, by the beginning of their paths.
+    pub(super) refusals: Vec<(String, Failure)>,
 }
 
 pub(super) struct Node {
@@ -75,6 +77,7 @@ impl State {
             serial: 0,
             refusal_delay: Duration::ZERO,
             numbers_as_text: false,
+            refusals: Vec::new(),
         }
     }
 

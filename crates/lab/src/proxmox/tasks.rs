@@ -19,8 +19,10 @@ pub(super) struct Task {
     pub(super) node: String,
     pub(super) kind: &'static str,
     id: String,
+    /// User or token.
     user: String,
     pid: u64,
+    pstart: u64,
     start: i64,
     end: Option<(i64, String)>,
     log: Vec<String>,
@@ -47,14 +49,13 @@ impl State {
     pub(super) fn start(&mut self, job: Job<'_>, work: Work) -> Answer {
         self.serial += 1;
         let pid = 0x1000 + self.serial;
+        let pstart = 0x00A0_0000 + self.serial * 0x111;
         let start = self.now();
         let who = &job.call.who;
         let id = job.id.replace(':', "\\x3a");
         let upid = format!(
-            "UPID:{}:{pid:08X}:{:08X}:{start:08X}:{}:{id}:{who}:",
-            job.node,
-            0x00A0_0000 + self.serial * 0x111,
-            job.kind
+            "UPID:{}:{pid:08X}:{pstart:08X}:{start:08X}:{}:{id}:{who}:",
+            job.node, job.kind
         );
         if let Some((vmid, lock)) = job.lock
             && let Some(guest) = self.guests.get_mut(&vmid)
@@ -73,6 +74,7 @@ impl State {
             id: job.id,
             user: who.clone(),
             pid,
+            pstart,
             start,
             end: None,
             log: vec![format!("INFO: starting task {upid}")],
@@ -146,8 +148,9 @@ impl State {
     /// The task of the call's path, if the caller may have it.
     fn task(&self, call: &Call, privilege: &'static str) -> Result<usize, Failure> {
         let upid = call.path.get("upid");
-        if !upid.starts_with("UPID:") {
-            return Err(Failure::parameter("upid", "unable to parse worker upid"));
+        if !upid.starts_with("UPID:") || upid.split(':').count() != 9 {
+            let text = format!("unable to parse worker upid '{upid}'");
+            return Err(Failure::died(text).outside_the_contract());
         }
         let known = |task: &Task| task.upid == upid && task.node == call.node();
         let Some(index) = self.tasks.iter().position(known) else {
@@ -163,16 +166,23 @@ impl State {
 
 impl Task {
     fn row(&self) -> Value {
+        let (user, token) = match self.user.split_once('!') {
+            Some((user, token)) => (user, Some(token)),
+            None => (self.user.as_str(), None),
+        };
         let mut row = json!({
             "upid": self.upid,
             "node": self.node,
             "pid": self.pid,
-            "pstart": 0x00A0_0000_u64 + self.pid,
+            "pstart": self.pstart,
             "starttime": self.start,
             "type": self.kind,
             "id": self.id,
-            "user": self.user,
+            "user": user,
         });
+        if let Some(token) = token {
+            row["tokenid"] = json!(token);
+        }
         if let Some((end, exit)) = &self.end {
             row["endtime"] = json!(end);
             row["status"] = json!(exit);

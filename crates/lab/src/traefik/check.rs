@@ -46,6 +46,14 @@ impl State {
             if let Some(kind) = kind_of(service) {
                 row["type"] = json!(kind);
             }
+            if protocol == Protocol::Http {
+                let usual = json!({
+                    "strategy": "wrr",
+                    "passHostHeader": true,
+                    "responseForwarding": { "flushInterval": "100ms" },
+                });
+                set_usual(&mut row, "loadBalancer", &usual);
+            }
             self.set_health(protocol, &mut row);
             row
         });
@@ -59,6 +67,8 @@ impl State {
                 |router| full_list(router, "middlewares"),
                 name,
             );
+            let usual = json!({ "burst": 1, "period": "1s" });
+            set_usual(&mut row, "rateLimit", &usual);
             if let Some(kind) = kind_of(middleware) {
                 row["type"] = json!(kind);
             }
@@ -72,14 +82,13 @@ impl State {
         }
     }
 
-    /// The state of a service's servers, where it is looked at.
+    /// The state of the servers of a service that is used. One without a health check is always up.
     fn set_health(&self, protocol: Protocol, service: &mut Value) {
         let balancer = &service["loadBalancer"];
-        if protocol == Protocol::Udp
-            || (protocol == Protocol::Http && balancer.get("healthCheck").is_none())
-        {
+        if protocol == Protocol::Udp || service.get("usedBy").is_none() {
             return;
         }
+        let checked = balancer.get("healthCheck").is_some();
         let key = if protocol == Protocol::Http {
             "url"
         } else {
@@ -88,7 +97,7 @@ impl State {
         let servers = balancer["servers"].as_array().cloned().unwrap_or_default();
         let mut states = json!({});
         for url in servers.iter().filter_map(|server| server[key].as_str()) {
-            let down = self.down.iter().any(|down| down == url);
+            let down = checked && self.down.iter().any(|down| down == url);
             states[url] = json!(if down { "DOWN" } else { "UP" });
         }
         if !servers.is_empty() {
@@ -150,57 +159,29 @@ fn kind_of(object: &Value) -> Option<String> {
 fn told_router(protocol: Protocol, name: &str, router: &Value, all: &Objects) -> Value {
     let mut row = named(name, router);
     let rule = router["rule"].as_str().unwrap_or_default();
-    let mut errors = Vec::new();
-    if let Some(error) = wrong_rule(protocol, rule) {
-        errors.push(error);
-    }
+    let mut errors: Vec<String> = wrong_rule(protocol, rule).into_iter().collect();
     match full(&row, "service") {
         Some(service) if !all.services.contains_key(&service) => {
             errors.push(format!("the service \"{service}\" does not exist"));
         }
         Some(_) => {}
-        None => errors.push("the service is missing on the router".to_owned()),
+        None => errors.extend([
+            "router has no service and no child routers".to_owned(),
+            "router must have either a service or child routers".to_owned(),
+        ]),
     }
-    for middleware in full_list(&row, "middlewares") {
-        if !all.middlewares.contains_key(&middleware) {
-            errors.push(format!("middleware \"{middleware}\" does not exist"));
-        }
-    }
-    let usual: Vec<&str> = ENTRY_POINTS
+    let middlewares = full_list(&row, "middlewares");
+    for middleware in middlewares
         .iter()
-        .filter(|(.., usual)| *usual)
-        .map(|(name, ..)| *name)
-        .collect();
-    if row["entryPoints"].as_array().is_none_or(Vec::is_empty) {
-        row["entryPoints"] = json!(usual);
+        .filter(|one| !all.middlewares.contains_key(*one))
+    {
+        errors.push(format!("middleware \"{middleware}\" does not exist"));
     }
-    let wanted = row["entryPoints"].as_array().cloned().unwrap_or_default();
-    let known = |name: &&Value| ENTRY_POINTS.iter().any(|(known, ..)| *name == known);
-    for missing in wanted.iter().filter(|name| !known(name)) {
-        errors.push(format!(
-            "EntryPoint doesn't exist: {}",
-            missing.as_str().unwrap_or_default()
-        ));
+    if !middlewares.is_empty() {
+        row["middlewares"] = json!(middlewares);
     }
-    row["using"] = wanted.iter().filter(known).cloned().collect();
-    if row.get("priority").is_none_or(|priority| *priority == 0) {
-        row["priority"] = match rule {
-            "HostSNI(`*`)" => json!(-1),
-            rule => json!(rule.len()),
-        };
-    }
-    row["priorityStr"] = json!(row["priority"].to_string());
-    if protocol == Protocol::Http {
-        row["observability"] = json!({
-            "accessLogs": true, "metrics": true, "tracing": true, "traceVerbosity": "minimal",
-        });
-        if row
-            .get("tls")
-            .is_some_and(|tls| tls.is_object() && tls.get("options").is_none())
-        {
-            row["tls"]["options"] = json!("default");
-        }
-    }
+    let using = entry_points(protocol, &mut row, &mut errors);
+    set_defaults(protocol, rule, using, &mut row);
     row["status"] = json!(if errors.is_empty() {
         "enabled"
     } else {
@@ -210,6 +191,76 @@ fn told_router(protocol: Protocol, name: &str, router: &Value, all: &Objects) ->
         row["error"] = json!(errors);
     }
     row
+}
+
+/// Where a router listens; whether that is anywhere.
+fn entry_points(protocol: Protocol, row: &mut Value, errors: &mut Vec<String>) -> bool {
+    // None of the entry points is for datagrams.
+    let known = |name: &Value| {
+        protocol != Protocol::Udp && ENTRY_POINTS.iter().any(|(known, ..)| name == known)
+    };
+    if protocol != Protocol::Udp && row["entryPoints"].as_array().is_none_or(Vec::is_empty) {
+        let usual = ENTRY_POINTS.iter().filter(|(.., usual)| *usual);
+        row["entryPoints"] = usual.map(|(name, ..)| json!(name)).collect();
+    }
+    let wanted = row["entryPoints"].as_array().cloned().unwrap_or_default();
+    let missing = wanted.iter().filter(|name| !known(name));
+    errors.extend(missing.map(|name| format!("entryPoint {name} doesn't exist")));
+    let using: Vec<Value> = wanted.into_iter().filter(|name| known(name)).collect();
+    if using.is_empty() {
+        errors.push("no valid entryPoint for this router".to_owned());
+        return false;
+    }
+    row["using"] = using.into();
+    true
+}
+
+fn set_defaults(protocol: Protocol, rule: &str, using: bool, row: &mut Value) {
+    if row["entryPoints"].is_null()
+        && let Some(fields) = row.as_object_mut()
+    {
+        fields.remove("entryPoints");
+    }
+    let unset = row.get("priority").is_none_or(|priority| *priority == 0);
+    if protocol != Protocol::Udp {
+        if unset && using {
+            row["priority"] = match rule {
+                "HostSNI(`*`)" => json!(-1),
+                rule => json!(rule.len()),
+            };
+        }
+        let text = row
+            .get("priority")
+            .map_or_else(|| "0".to_owned(), Value::to_string);
+        row["priorityStr"] = json!(text);
+    }
+    if protocol == Protocol::Http {
+        row["observability"] = json!({
+            "accessLogs": true, "metrics": true, "tracing": true, "traceVerbosity": "minimal",
+        });
+    }
+    let (field, usual) = match protocol {
+        Protocol::Http => ("options", json!("default")),
+        _ => ("passthrough", json!(false)),
+    };
+    if row
+        .get("tls")
+        .is_some_and(|tls| tls.is_object() && tls.get(field).is_none())
+    {
+        row["tls"][field] = usual;
+    }
+}
+
+/// Sets what is not said where it has a usual value.
+fn set_usual(object: &mut Value, part: &str, usual: &Value) {
+    let Some(part) = object.get_mut(part).filter(|part| part.is_object()) else {
+        return;
+    };
+    for (name, value) in usual.as_object().into_iter().flatten() {
+        if part.get(name).is_none() {
+            part[name] = value.clone();
+        }
+    }
 }
 
 /// What is wrong with a rule: a function that there is not, or parentheses that do not match.

@@ -61,7 +61,8 @@ async fn entry(
 }
 
 pub(super) fn ping(_: &State, _: &Map<String, Value>, _: &PathArgs) -> Response<Body> {
-    "OK".into_response()
+    // Without saying what it is.
+    Response::new(Body::from("OK"))
 }
 
 pub(super) fn version(state: &State, _: &Map<String, Value>, _: &PathArgs) -> Response<Body> {
@@ -185,15 +186,24 @@ pub(super) fn list(
     rows.retain(|row| {
         text("status").is_none_or(|status| row["status"] == status)
             && text("search").is_none_or(|part| {
-                ["name", "rule", "service"]
+                ["name", "rule"]
                     .iter()
                     .any(|field| contains(&row[*field], part))
             })
-            && text("serviceName").is_none_or(|name| row["service"] == name)
+            && text("serviceName").is_none_or(|name| {
+                let service = row["service"].as_str().unwrap_or_default();
+                let by = row["provider"].as_str().unwrap_or_default();
+                service == name || format!("{service}@{by}") == name
+            })
             && text("middlewareName").is_none_or(|name| lists(row, name))
     });
     if let Some(field) = text("sortBy") {
-        rows.sort_by_key(|row| row[field].to_string());
+        rows.sort_by_cached_key(|row| {
+            match row[field].as_number().and_then(serde_json::Number::as_i128) {
+                Some(number) => (number, String::new()),
+                None => (0, row[field].to_string()),
+            }
+        });
     }
     if text("direction") == Some("desc") {
         rows.reverse();
@@ -212,7 +222,8 @@ fn paged(rows: &[Value], args: &Map<String, Value>) -> Response<Body> {
             None => {}
             Some((_, Some(n))) => *into = usize::try_from(n).unwrap_or(usize::MAX),
             Some((given, None)) => {
-                return error(400, &format!("invalid request: {name}: {given}"));
+                let number = given.as_i64().unwrap_or_default();
+                return error(400, &format!("invalid request: {name}: {number}"));
             }
         }
     }

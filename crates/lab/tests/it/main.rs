@@ -3,9 +3,11 @@
 #![cfg(test)]
 
 mod demo;
+mod docker;
 mod instrument;
 mod ollama;
 mod pbs;
+mod portainer;
 mod proxmox;
 mod services;
 mod traefik;

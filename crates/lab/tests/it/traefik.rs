@@ -14,7 +14,7 @@ async fn recorded() -> Traefik {
     proxy.add_router(
         http,
         "app@file",
-        json!({"entryPoints": ["websecure"], "middlewares": ["auth@file", "limit@file"], "service": "app", "rule": "Host(`app.lab.test`)", "priority": 20, "tls": {}}),
+        json!({"entryPoints": ["websecure"], "middlewares": ["auth", "limit@file"], "service": "app", "rule": "Host(`app.lab.test`)", "priority": 20, "tls": {}}),
     );
     proxy.add_router(
         http,
@@ -321,4 +321,42 @@ async fn the_demo_has_something_to_find() {
     assert_eq!(disabled.as_array().unwrap().len(), 1);
     assert_eq!(certificates[0]["commonName"], "old.lab.example");
     assert!(wiki["serverStatus"].to_string().contains("DOWN"));
+}
+
+#[tokio::test]
+async fn what_is_not_said_has_its_usual_value() {
+    let proxy = recorded().await;
+    let http = Protocol::Http;
+    let servers = json!({"loadBalancer": {"servers": [{"url": "http://192.0.2.80"}]}});
+    proxy.add_service(http, "plain@docker", servers);
+    let router =
+        json!({"rule": "Host(`p.lab.test`)", "service": "plain", "middlewares": ["limit@file"]});
+    proxy.add_router(http, "plain@docker", router);
+    let nowhere =
+        json!({"rule": "Host(`q.lab.test`)", "service": "plain", "entryPoints": ["nowhere"]});
+    proxy.add_router(http, "nowhere@docker", nowhere);
+    proxy.set_server("http://192.0.2.80", false);
+
+    let plain = get(&proxy, "/api/http/services/plain@docker").await.json();
+    let limit = get(&proxy, "/api/http/middlewares/limit@file").await.json();
+    let nowhere = self::router(&proxy, "nowhere@docker").await;
+    let app = self::router(&proxy, "app@file").await;
+
+    assert_eq!(plain["loadBalancer"]["passHostHeader"], true);
+    // Nobody looks, so it is taken to be up.
+    assert_eq!(plain["serverStatus"], json!({"http://192.0.2.80": "UP"}));
+    assert_eq!(
+        limit["rateLimit"],
+        json!({"average": 10, "burst": 1, "period": "1s"})
+    );
+    assert_eq!(app["middlewares"], json!(["auth@file", "limit@file"]));
+    assert_eq!(
+        nowhere["error"],
+        json!([
+            "entryPoint \"nowhere\" doesn't exist",
+            "no valid entryPoint for this router"
+        ])
+    );
+    assert!(nowhere.get("priority").is_none());
+    assert_eq!(nowhere["priorityStr"], "0");
 }

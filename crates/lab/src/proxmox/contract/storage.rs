@@ -1,7 +1,9 @@
 //! Storages and what lies on them.
 
-use super::{Kind, Param, Perm, Route, Run, VMID, delete, get, optional, post, put, required};
-use crate::proxmox::{backup, storage};
+use super::{
+    Kind, Param, Perm, Route, Run, VMID, delete, get, optional, post, put, required, since_9,
+};
+use crate::proxmox::{backup, downloads, storage};
 
 const SEES: Perm = Perm::Any(
     "/storage/{storage}",
@@ -100,9 +102,38 @@ pub(super) static TABLE: &[Route<Run>] = &[
             optional("compression", Kind::Text),
             optional("verify-certificates", Kind::Boolean),
         ],
-        storage::download,
+        downloads::download,
     ),
-    get("/nodes/{node}/aplinfo", Perm::User, &[], storage::templates),
+    since_9(post(
+        "/nodes/{node}/storage/{storage}/oci-registry-pull",
+        TEMPLATES,
+        &[
+            required("reference", Kind::Text),
+            optional("filename", Kind::Text),
+        ],
+        downloads::pull_image,
+    )),
+    since_9(get(
+        "/nodes/{node}/query-oci-repo-tags",
+        Perm::Any("/nodes/{node}", &["Sys.AccessNetwork"]),
+        &[required("reference", Kind::Text)],
+        downloads::image_tags,
+    )),
+    get(
+        "/nodes/{node}/query-url-metadata",
+        Perm::Any("/nodes/{node}", &["Sys.AccessNetwork"]),
+        &[
+            required("url", Kind::Text),
+            optional("verify-certificates", Kind::Boolean),
+        ],
+        downloads::url_metadata,
+    ),
+    get(
+        "/nodes/{node}/aplinfo",
+        Perm::User,
+        &[],
+        downloads::templates,
+    ),
     post(
         "/nodes/{node}/aplinfo",
         TEMPLATES,
@@ -110,6 +141,6 @@ pub(super) static TABLE: &[Route<Run>] = &[
             required("storage", Kind::Text),
             required("template", Kind::Text),
         ],
-        storage::download,
+        downloads::download,
     ),
 ];

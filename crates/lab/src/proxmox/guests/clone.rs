@@ -20,11 +20,10 @@ pub(in crate::proxmox) fn clone(state: &mut State, call: &Call) -> Answer {
     unlocked(&guest)?;
     let node = call.text("target").unwrap_or(&guest.node).to_owned();
     state.target(&node)?;
-    if let Some(there) = state.guests.get(&new) {
+    if state.guests.contains_key(&new) {
         let text = format!(
-            "unable to create {} {new}: config file already exists on node '{}'",
-            guest.kind.short(),
-            there.node
+            "unable to create {} {new}: config file already exists",
+            guest.kind.short()
         );
         return Err(Failure::died(text));
     }

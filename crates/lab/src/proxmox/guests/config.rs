@@ -96,9 +96,12 @@ fn changes(state: &mut State, call: &Call) -> Result<(Guest, Map<String, Value>)
         .text("digest")
         .is_some_and(|digest| digest != guest.digest())
     {
-        return Err(Failure::died(
-            "detected modified configuration - file changed by other user? Try again.",
-        ));
+        return Err(Failure::died(match guest.kind {
+            GuestKind::Qemu => "checksum mismatch (file change by other user?)",
+            GuestKind::Lxc => {
+                "detected modified configuration - file changed by other user? Try again."
+            }
+        }));
     }
     root_only(call, &call.args)?;
     let mut changes: Map<String, Value> = call

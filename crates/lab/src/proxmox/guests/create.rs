@@ -140,6 +140,7 @@ fn may_create(state: &State, call: &Call, vmid: u32, restores: bool) -> Result<(
     }
 }
 
+/// Refuses a number that is taken, unless what has it may be replaced.
 fn free_place(
     state: &State,
     call: &Call,
@@ -150,19 +151,29 @@ fn free_place(
     let Some(there) = state.guests.get(&vmid) else {
         return Ok(());
     };
-    if !call.is_set("force") || there.kind != kind || there.node != call.node() {
-        let text = format!(
-            "{what} {} {vmid} already exists on node '{}'",
+    let forced = match kind {
+        GuestKind::Qemu => call.is_set("force"),
+        GuestKind::Lxc => call.is_set("force") && call.is_set("restore"),
+    };
+    if !forced || there.kind != kind || there.node != call.node() {
+        let exists = format!(
+            "{} {vmid} already exists on node '{}'",
             there.kind.short(),
             there.node
         );
-        return Err(Failure::died(text));
+        return Err(Failure::died(match kind {
+            GuestKind::Qemu => format!("{what} {exists}"),
+            GuestKind::Lxc => exists,
+        }));
     }
     if there.is_set("protection") {
         return Err(Failure::died(format!("{what} protection mode enabled")));
     }
     if there.running {
-        return Err(Failure::died(format!("{what} guest is running")));
+        return Err(Failure::died(match kind {
+            GuestKind::Qemu => format!("{what} vm is running"),
+            GuestKind::Lxc => "can't overwrite running container".to_owned(),
+        }));
     }
     unlocked(there)
 }

@@ -109,6 +109,10 @@ pub(in crate::proxmox) fn stop(state: &mut State, call: &Call) -> Answer {
 
 /// `POST …/status/shutdown`.
 pub(in crate::proxmox) fn shutdown(state: &mut State, call: &Call) -> Answer {
+    let guest = state.guest_now(call)?;
+    if guest.kind == GuestKind::Qemu && !guest.running {
+        return Err(Failure::died(format!("VM {} not running", guest.vmid)));
+    }
     begin(state, call, ("qmshutdown", "vzshutdown"), Step::Stop)
 }
 

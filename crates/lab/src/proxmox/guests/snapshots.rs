@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Guest, Snapshot, locked, unlocked};
+use super::{Guest, Snapshot, locked};
 use crate::proxmox::entry::Call;
 use crate::proxmox::reply::{Answer, Failure, data, nothing};
 use crate::proxmox::state::State;
@@ -117,20 +117,22 @@ pub(in crate::proxmox) fn create(state: &mut State, call: &Call) -> Answer {
     state.start(job, work)
 }
 
-/// `POST …/snapshot/{snapname}/rollback`.
+/// `POST …/snapshot/{snapname}/rollback`. That there is no such snapshot shows in the task.
 pub(in crate::proxmox) fn rollback(state: &mut State, call: &Call) -> Answer {
     let guest = state.guest_now(call)?;
-    unlocked(&guest)?;
-    let snapshot = find(&guest, call)?;
-    let starts = call.is_set("start") || snapshot.with_memory;
+    let snapshot = found(&guest, call);
+    let lock = locked(&guest);
+    let wanted = call.is_set("start");
     let vmid = guest.vmid;
     let work: Work = Box::new(move |state| {
+        lock?;
+        let snapshot = snapshot?;
         let now = state.now();
         let guest = state.guests.get_mut(&vmid).ok_or("no such VM")?;
         guest.stop();
         guest.config = snapshot.config;
         guest.parent = Some(snapshot.name);
-        if starts {
+        if wanted || snapshot.with_memory {
             guest.run(now);
         }
         Ok(Vec::new())
@@ -140,18 +142,20 @@ pub(in crate::proxmox) fn rollback(state: &mut State, call: &Call) -> Answer {
         node: &guest.node,
         kind: guest.kind.task("qmrollback", "vzrollback"),
         id: vmid.to_string(),
-        lock: Some((vmid, "rollback")),
+        lock: guest.lock.is_none().then_some((vmid, "rollback")),
     };
     state.start(job, work)
 }
 
-/// `DELETE …/snapshot/{snapname}`.
+/// `DELETE …/snapshot/{snapname}`, likewise.
 pub(in crate::proxmox) fn delete(state: &mut State, call: &Call) -> Answer {
     let guest = state.guest_now(call)?;
-    unlocked(&guest)?;
-    let snapshot = find(&guest, call)?;
+    let snapshot = found(&guest, call);
+    let lock = locked(&guest);
     let vmid = guest.vmid;
     let work: Work = Box::new(move |state| {
+        lock?;
+        let snapshot = snapshot?;
         let guest = state.guests.get_mut(&vmid).ok_or("no such VM")?;
         guest.snapshots.retain(|one| one.name != snapshot.name);
         let heir = |parent: &mut Option<String>| {
@@ -171,7 +175,12 @@ pub(in crate::proxmox) fn delete(state: &mut State, call: &Call) -> Answer {
         node: &guest.node,
         kind: guest.kind.task("qmdelsnapshot", "vzdelsnapshot"),
         id: vmid.to_string(),
-        lock: Some((vmid, "snapshot-delete")),
+        lock: guest.lock.is_none().then_some((vmid, "snapshot-delete")),
     };
     state.start(job, work)
+}
+
+/// The snapshot of the call's path, or what the task fails with.
+fn found(guest: &Guest, call: &Call) -> Result<Snapshot, String> {
+    find(guest, call).map_err(|failure| failure.text)
 }

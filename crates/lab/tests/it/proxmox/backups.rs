@@ -163,10 +163,7 @@ async fn a_restore_makes_a_guest_of_a_backup() {
 
     assert_eq!(new, "OK");
     assert_eq!(cluster.config_of(300).unwrap()["name"], "web");
-    assert_eq!(
-        exists.reason,
-        "unable to restore CT 200 - CT 200 already exists on node 'pve1'"
-    );
+    assert_eq!(exists.reason, "CT 200 already exists on node 'pve1'");
     assert_eq!(running.status, 500);
     assert_eq!(forced, "OK");
     assert_eq!(cluster.tasks().last().unwrap(), "vzrestore");
@@ -217,4 +214,39 @@ async fn a_template_is_downloaded_once() {
     assert_eq!(done, "OK");
     assert_eq!(again.status, 500);
     assert_eq!(list.as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_template_is_made_of_an_image() {
+    let (cluster, _) = cluster().await;
+    let path = "/nodes/pve1/storage/local/oci-registry-pull";
+
+    let done = run(
+        &cluster,
+        "POST",
+        path,
+        "reference=registry.example/lab/nginx:1.29",
+    )
+    .await;
+    let list = get(&cluster, "/nodes/pve1/storage/local/content?content=vztmpl").await;
+
+    assert_eq!(done, "OK");
+    assert_eq!(list[1]["volid"], "local:vztmpl/nginx_1.29.tar");
+}
+
+#[tokio::test]
+async fn a_storage_that_cannot_be_used_fails_the_task() {
+    let (cluster, _) = cluster().await;
+
+    let missing = run(&cluster, "POST", VZDUMP, "vmid=100&storage=nope").await;
+    let disks = run(&cluster, "POST", VZDUMP, "vmid=100&storage=local-lvm").await;
+
+    assert!(
+        missing.ends_with("storage 'nope' does not exist"),
+        "{missing}"
+    );
+    assert!(
+        disks.ends_with("can't use storage type 'lvmthin' for backup"),
+        "{disks}"
+    );
 }

@@ -96,10 +96,7 @@ async fn a_container_is_made_of_a_template() {
     assert_eq!(config["rootfs"], "local-lvm:vm-201-disk-0,size=12G");
     assert!(config.get("password").is_none());
     assert_eq!(cluster.is_running(201), Some(true));
-    assert_eq!(
-        again.reason,
-        "unable to create CT 201 - CT 201 already exists on node 'pve1'"
-    );
+    assert_eq!(again.reason, "CT 201 already exists on node 'pve1'");
 }
 
 #[tokio::test]
@@ -173,6 +170,13 @@ async fn snapshots_form_a_line_and_bring_the_configuration_back() {
         "snapname=after",
     )
     .await;
+    let missing = run(
+        &cluster,
+        "POST",
+        &format!("{base}/snapshot/none/rollback"),
+        "",
+    )
+    .await;
     let back = run(
         &cluster,
         "POST",
@@ -190,6 +194,7 @@ async fn snapshots_form_a_line_and_bring_the_configuration_back() {
         (&json!("current"), &json!("after"))
     );
     assert_eq!(twice, "snapshot name 'after' already used");
+    assert_eq!(missing, "snapshot 'none' does not exist");
     assert_eq!(back, "OK");
     assert_eq!(
         (&config["cores"], &config["parent"]),

@@ -20,7 +20,16 @@ async fn a_task_runs_for_as_many_looks_as_the_test_says() {
         seen.push((status["status"].clone(), cluster.is_running(100).unwrap()));
     }
 
+    let status = get(&cluster, &format!("/nodes/pve1/tasks/{upid}/status")).await;
     let fields: Vec<&str> = upid.split(':').collect();
+    assert_eq!(
+        (&status["user"], &status["tokenid"]),
+        (&json!("root@pam"), &json!("lab"))
+    );
+    assert_eq!(
+        status["pstart"],
+        json!(u32::from_str_radix(fields[3], 16).unwrap())
+    );
     assert_eq!(fields.len(), 9);
     assert_eq!(fields[..2], ["UPID", "pve1"]);
     assert_eq!(fields[5..], ["qmstart", "100", "root@pam!lab", ""]);

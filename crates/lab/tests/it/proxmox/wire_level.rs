@@ -53,7 +53,10 @@ async fn wrong_parameters_are_named_one_by_one_and_noted() {
         (400, "Parameter verification failed.")
     );
     let errors = answer.json()["errors"].take();
-    assert_eq!(errors["newid"], "value must have a minimum value of 100");
+    assert_eq!(
+        errors["newid"],
+        "invalid format - value does not look like a valid VM ID\n"
+    );
     assert_eq!(
         errors["full"],
         "type check ('boolean') failed - got 'perhaps'"
@@ -141,6 +144,19 @@ async fn the_common_faults_hit_it_too() {
     let second = ask(&cluster, "GET", "/version", "").await;
 
     assert_eq!((first.status, second.status), (599, 200));
+}
+
+#[tokio::test]
+async fn a_call_can_be_refused_in_the_products_own_words() {
+    let (cluster, _) = cluster().await;
+    let text = "can't lock file '/var/lock/qemu-server/lock-100.conf' - got timeout";
+    cluster.refuse_next("/nodes/pve1/qemu/100", 500, text);
+
+    let first = ask(&cluster, "GET", "/nodes/pve1/qemu/100/config", "").await;
+    let second = ask(&cluster, "GET", "/nodes/pve1/qemu/100/config", "").await;
+
+    assert_eq!((first.status, first.reason.as_str()), (500, text));
+    assert_eq!(second.status, 200);
 }
 
 #[tokio::test]
