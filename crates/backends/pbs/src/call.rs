@@ -199,8 +199,8 @@ impl Call {
             line.push_str(part);
         }
         for (index, (name, value)) in self.pairs().into_iter().enumerate() {
-            line.push(if index == 0 { '?' } else { '&' });
-            line.push_str(&format!("{name}={value}"));
+            let joint = if index == 0 { '?' } else { '&' };
+            line = format!("{line}{joint}{name}={value}");
         }
         line
     }

@@ -259,21 +259,21 @@ mod tests {
         assert!(base_url(host).is_err());
     }
 
-    fn secret() -> Option<SecretRef> {
-        Some(SecretRef::Plain(Secret::new("x")))
+    fn secret() -> SecretRef {
+        SecretRef::Plain(Secret::new("x"))
     }
 
     #[test]
     fn a_token_can_be_written_in_two_ways() {
         let whole = Config {
             token_id: Some("ops@pbs!homelab".into()),
-            token_secret: secret(),
+            token_secret: Some(secret()),
             ..Config::default()
         };
         let split = Config {
             username: Some("ops@pbs".into()),
             token_name: Some("homelab".into()),
-            token_secret: secret(),
+            token_secret: Some(secret()),
             ..Config::default()
         };
 
@@ -282,15 +282,15 @@ mod tests {
 
     #[rstest]
     #[case(Config::default(), "token_id")]
-    #[case(Config { token_id: Some("ops@pbs".into()), token_secret: secret(), ..Config::default() }, "token_id")]
-    #[case(Config { token_id: Some("ops@pbs!x:y".into()), token_secret: secret(), ..Config::default() }, "token_id")]
+    #[case(Config { token_id: Some("ops@pbs".into()), token_secret: Some(secret()), ..Config::default() }, "token_id")]
+    #[case(Config { token_id: Some("ops@pbs!x:y".into()), token_secret: Some(secret()), ..Config::default() }, "token_id")]
     #[case(Config { token_id: Some("ops@pbs!x1".into()), ..Config::default() }, "token_secret")]
-    #[case(Config { token_secret: secret(), ..Config::default() }, "token_id")]
-    #[case(Config { username: Some("root".into()), password: secret(), ..Config::default() }, "username")]
+    #[case(Config { token_secret: Some(secret()), ..Config::default() }, "token_id")]
+    #[case(Config { username: Some("root".into()), password: Some(secret()), ..Config::default() }, "username")]
     #[case(Config { username: Some("root@pam".into()), ..Config::default() }, "password")]
-    #[case(Config { token_name: Some("x1".into()), token_secret: secret(), ..Config::default() }, "username")]
+    #[case(Config { token_name: Some("x1".into()), token_secret: Some(secret()), ..Config::default() }, "username")]
     #[case(
-        Config { token_id: Some("ops@pbs!x1".into()), token_secret: secret(), password: secret(), ..Config::default() },
+        Config { token_id: Some("ops@pbs!x1".into()), token_secret: Some(secret()), password: Some(secret()), ..Config::default() },
         "password"
     )]
     fn incomplete_credentials_name_the_setting(#[case] config: Config, #[case] field: &str) {
@@ -312,7 +312,7 @@ mod tests {
                 "pbs.example.test".into()
             },
             token_id: Some("ops@pbs!x1".into()),
-            token_secret: secret(),
+            token_secret: Some(secret()),
             ..config
         };
 

@@ -35,13 +35,13 @@ impl Who {
         match response.checked() {
             Ok(response) => Ok(response),
             Err(error) => Err(self
-                .refused(status, &text, ToolError::from(error), call)
+                .refused(status, &text, &ToolError::from(error), call)
                 .upstream_status(status)
                 .instance(self.instance.clone())),
         }
     }
 
-    fn refused(&self, status: u16, text: &str, error: ToolError, call: &Call) -> ToolError {
+    fn refused(&self, status: u16, text: &str, error: &ToolError, call: &Call) -> ToolError {
         let instance = &self.instance;
         match status {
             401 => self.not_accepted(text),
@@ -67,10 +67,10 @@ impl Who {
                         .reason("refused_by_server")
                         .hint("the message is the server's own; its task log or journal may say more")
                     }
-                    None => telling(&error, text),
+                    None => telling(error, text),
                 }
             }
-            _ => telling(&error, text),
+            _ => telling(error, text),
         }
     }
 

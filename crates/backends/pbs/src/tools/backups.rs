@@ -272,7 +272,7 @@ mod tests {
         }
     }
 
-    fn row(more: serde_json::Value) -> SnapshotRow {
+    fn row(more: &serde_json::Value) -> SnapshotRow {
         let mut row = json!({
             "backup-type": "vm", "backup-id": "100", "backup-time": 1_795_140_000, "protected": false,
             "size": 5, "files": [{ "filename": "index.json.blob" }],
@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_backup_bears_the_name_that_other_tools_take() {
-        let item = BackupItem::of_snapshot(&place("home"), row(json!({})));
+        let item = BackupItem::of_snapshot(&place("home"), row(&json!({})));
 
         assert_eq!(item.backup.as_deref(), Some("vm/100/2026-11-20T02:00:00Z"));
         assert_eq!(item.ns.as_deref(), Some("home"));
@@ -295,9 +295,9 @@ mod tests {
 
     #[test]
     fn each_filter_picks_its_own() {
-        let verified = row(json!({ "verification": { "state": "failed", "upid": "x" } }));
-        let protected = row(json!({ "protected": true }));
-        let unfinished = row(json!({ "files": [] }));
+        let verified = row(&json!({ "verification": { "state": "failed", "upid": "x" } }));
+        let protected = row(&json!({ "protected": true }));
+        let unfinished = row(&json!({ "files": [] }));
 
         assert!(Only::Failed.fits(&verified) && !Only::Unverified.fits(&verified));
         assert!(Only::Protected.fits(&protected) && Only::Unverified.fits(&protected));

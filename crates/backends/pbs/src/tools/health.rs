@@ -325,7 +325,7 @@ mod tests {
 
     const NOW: i64 = 1_795_140_000;
 
-    fn gc(more: serde_json::Value) -> GcRow {
+    fn gc(more: &serde_json::Value) -> GcRow {
         let mut row = json!({ "store": "main" });
         for (name, value) in more.as_object().unwrap() {
             row[name] = value.clone();
@@ -342,13 +342,13 @@ mod tests {
                 .collect()
         };
 
-        assert!(texts(&gc(json!({})))[0].contains("never"));
+        assert!(texts(&gc(&json!({})))[0].contains("never"));
         assert!(
-            texts(&gc(json!({ "last-run-endtime": NOW - 20 * 86_400 })))[0].contains("20 days")
+            texts(&gc(&json!({ "last-run-endtime": NOW - 20 * 86_400 })))[0].contains("20 days")
         );
-        assert!(texts(&gc(json!({ "last-run-endtime": NOW - 86_400 }))).is_empty());
+        assert!(texts(&gc(&json!({ "last-run-endtime": NOW - 86_400 }))).is_empty());
         assert!(
-            texts(&gc(json!({ "last-run-endtime": NOW, "still-bad": 2 })))[0].contains("2 broken")
+            texts(&gc(&json!({ "last-run-endtime": NOW, "still-bad": 2 })))[0].contains("2 broken")
         );
     }
 

@@ -182,7 +182,7 @@ mod tests {
 
     use super::*;
 
-    fn row(more: serde_json::Value) -> UsageRow {
+    fn row(more: &serde_json::Value) -> UsageRow {
         let mut row = json!({ "store": "main", "total": 1000, "used": 250 });
         for (name, value) in more.as_object().unwrap() {
             row[name] = value.clone();
@@ -192,8 +192,8 @@ mod tests {
 
     #[test]
     fn growth_is_told_from_the_history_that_is_known() {
-        let known = row(json!({ "history": [null, 0.2, 0.225, 0.25], "history-delta": 86_400 }));
-        let unknown = row(json!({ "history": [null, null], "history-delta": 86_400 }));
+        let known = row(&json!({ "history": [null, 0.2, 0.225, 0.25], "history-delta": 86_400 }));
+        let unknown = row(&json!({ "history": [null, null], "history-delta": 86_400 }));
 
         let usage = StoreUsage::of(known, None);
 
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_store_that_never_fills_has_no_date() {
-        let usage = StoreUsage::of(row(json!({ "estimated-full-date": 0 })), None);
+        let usage = StoreUsage::of(row(&json!({ "estimated-full-date": 0 })), None);
 
         assert_eq!(usage.estimated_full, None);
     }

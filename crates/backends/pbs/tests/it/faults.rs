@@ -94,7 +94,7 @@ async fn a_slow_server_is_given_up_on() {
     world
         .pbs
         .faults()
-        .always(REMOTES, Fault::Delay(Duration::from_secs(60)));
+        .always(REMOTES, Fault::Delay(Duration::from_mins(1)));
 
     let error = world.fail("list_remotes", json!({})).await;
 

@@ -14,7 +14,7 @@ use homelab_core::observe::Silent;
 use homelab_core::policy::Role;
 use homelab_core::redact::Redactor;
 use homelab_core::server::{Health, Server};
-use homelab_core::tool::{Effect, Inverse, Mismatch, Preview, Ran, Target};
+use homelab_core::tool::{Effect, Inverse, Preview, Ran, Target};
 use homelab_lab::pbs::{Options, Pbs, ROOT_TOKEN, Release, SnapshotSeed};
 use homelab_store::{Database, Target as Place};
 use serde_json::{Value, json};
@@ -133,14 +133,6 @@ impl World {
         match self.run(tool, args).await {
             Ok(ran) => panic!("{tool} answered {}", ran.output),
             Err(error) => error,
-        }
-    }
-
-    /// What a call that ran did not achieve.
-    pub(crate) async fn mismatches(&self, tool: &str, args: Value) -> Vec<Mismatch> {
-        match self.run(tool, args).await {
-            Ok(ran) => ran.mismatches,
-            Err(error) => panic!("{tool} failed: {error}"),
         }
     }
 
