@@ -13,6 +13,7 @@ const ALL: &[fn() -> Kind] = &[
     homelab_backend_ccpm::kind,
     homelab_backend_whisper::kind,
     homelab_backend_proxmox::kind,
+    homelab_backend_pbs::kind,
 ];
 
 /// Kinds that are there without a table in the configuration, because they need no settings.

@@ -1,0 +1,111 @@
+//! What a model sees of the server.
+
+use homelab_backend::shape::faults;
+use homelab_backend_pbs::kind;
+use homelab_core::tool::Effect;
+use serde_json::{Value, json};
+
+/// The canonical tools and the extras, in listing order.
+const TOOLS: [&str; 22] = [
+    "list_backups",
+    "verify_backup",
+    "prune_backups",
+    "sync_to_remote",
+    "get_backup_health",
+    "check_freshness",
+    "get_datastore_usage",
+    "get_gc_status",
+    "run_gc",
+    "run_job",
+    "protect_backup",
+    "set_backup_notes",
+    "delete_backup",
+    "delete_backup_group",
+    "list_namespaces",
+    "create_namespace",
+    "delete_namespace",
+    "list_remotes",
+    "get_node_status",
+    "list_tasks",
+    "get_task_status",
+    "stop_task",
+];
+/// Bytes of the whole listing as it is sent; about four make a token.
+const LISTING_BUDGET: usize = 24_000;
+
+fn listing() -> Value {
+    kind()
+        .catalogue()
+        .into_iter()
+        .map(|info| {
+            json!({
+                "name": info.spec.name,
+                "title": info.spec.title,
+                "description": info.spec.description,
+                "inputSchema": *info.input_schema,
+                "annotations": info.spec.annotations(),
+            })
+        })
+        .collect()
+}
+
+#[test]
+fn every_tool_keeps_the_rules() {
+    assert_eq!(faults(&kind()), [""; 0]);
+}
+
+#[test]
+fn the_tools_are_those_that_were_promised() {
+    let names: Vec<&str> = kind()
+        .catalogue()
+        .iter()
+        .map(|info| info.spec.name)
+        .collect();
+
+    assert_eq!(names, TOOLS);
+}
+
+#[test]
+fn permissions_and_effects_are_as_reviewed() {
+    let rules: Vec<String> = kind()
+        .catalogue()
+        .iter()
+        .map(|info| {
+            let spec = &info.spec;
+            let seconds = spec.timeout.as_secs();
+            let (name, permission) = (spec.name, spec.permission);
+            format!("{name}: {} {permission} {seconds}s", spec.effect.as_str())
+        })
+        .collect();
+
+    insta::assert_snapshot!(rules.join("\n"));
+}
+
+#[test]
+fn the_listing_is_as_reviewed() {
+    insta::assert_json_snapshot!(listing());
+}
+
+#[test]
+fn the_listing_stays_within_its_budget() {
+    let bytes = listing().to_string().len();
+
+    assert!(bytes < LISTING_BUDGET, "{bytes} bytes");
+}
+
+#[test]
+fn deleting_a_whole_group_is_critical() {
+    let critical: Vec<&str> = kind()
+        .catalogue()
+        .iter()
+        .filter(|info| info.spec.effect == Effect::Critical)
+        .map(|info| info.spec.name)
+        .collect();
+
+    assert_eq!(critical, ["delete_backup_group"]);
+}
+
+#[test]
+fn the_configuration_is_documented() {
+    insta::assert_json_snapshot!(kind().config_schema());
+}
