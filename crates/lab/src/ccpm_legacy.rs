@@ -151,8 +151,13 @@ fn missing(what: &str) -> Response {
     (StatusCode::NOT_FOUND, Json(json!({ "detail": what }))).into_response()
 }
 
+/// An id as it stands in a path: a number without quotes.
+fn written(id: &Value) -> String {
+    id.to_string()
+}
+
 fn with_id(rows: &[Value], member: &str, id: &str) -> Option<usize> {
-    rows.iter().position(|row| row[member].to_string() == id)
+    rows.iter().position(|row| written(&row[member]) == id)
 }
 
 async fn agents(State(state): State<Shared>) -> Json<Value> {
@@ -170,7 +175,7 @@ async fn agent(State(state): State<Shared>, Path(id): Path<String>) -> Response 
 async fn inbox(State(state): State<Shared>, Path(id): Path<String>) -> Json<Value> {
     let kept = state.lock();
     let own = kept.messages.iter().filter(|message| {
-        message["recipient_id"].to_string() == id && message["status"] == "unread"
+        written(&message["recipient_id"]) == id && message["status"] == "unread"
     });
     Json(own.cloned().collect())
 }

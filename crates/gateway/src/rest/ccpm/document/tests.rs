@@ -18,9 +18,9 @@ use super::DOCUMENT;
 use crate::rest::ccpm::operations::{self, Kind, Name, Operation};
 
 /// Errors that every operation may answer.
-const ALWAYS: [u16; 7] = [400, 401, 403, 404, 405, 429, 503];
+const ALWAYS: [u16; 8] = [400, 401, 403, 404, 405, 409, 429, 503];
 /// Those of changes.
-const OF_CHANGES: [u16; 4] = [409, 413, 415, 422];
+const OF_CHANGES: [u16; 3] = [413, 415, 422];
 
 fn reference(kind: &str, name: &str) -> Value {
     json!({ "$ref": format!("#/components/{kind}/{name}") })
