@@ -53,6 +53,10 @@ pub(crate) async fn find(rows: &mut dyn CcpmRows, text: &str) -> CcpmResult<Opti
     if let Some(agent) = rows.agent_named(&fold_name(text)).await? {
         return Ok(Some(agent));
     }
+    // Agents without a tag are not all meant.
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
     let mut tagged = rows.agents_tagged(text.trim()).await?;
     if tagged.len() > 1 {
         let names: Vec<_> = tagged.iter().map(|agent| &agent.name).collect();

@@ -174,9 +174,10 @@ async fn agent(State(state): State<Shared>, Path(id): Path<String>) -> Response 
 
 async fn inbox(State(state): State<Shared>, Path(id): Path<String>) -> Json<Value> {
     let kept = state.lock();
-    let own = kept.messages.iter().filter(|message| {
-        written(&message["recipient_id"]) == id && message["status"] == "unread"
-    });
+    let own = kept
+        .messages
+        .iter()
+        .filter(|message| written(&message["recipient_id"]) == id && message["status"] == "unread");
     Json(own.cloned().collect())
 }
 

@@ -119,7 +119,7 @@ impl Credentials<'_> {
             let result = session
                 .authenticate_openssh_cert(user, key.clone(), certificate)
                 .await;
-            if let Attempt::Done = self.outcome(session, result)? {
+            if let Attempt::Done = self.outcome(session, &result)? {
                 return Ok(Attempt::Done);
             }
         }
@@ -127,7 +127,7 @@ impl Credentials<'_> {
         tried.0.push(format!("key {}", described(key.public_key())));
         let key = PrivateKeyWithHashAlg::new(key, hash);
         let result = session.authenticate_publickey(user, key).await;
-        self.outcome(session, result)
+        self.outcome(session, &result)
     }
 
     async fn with_agent(
@@ -183,7 +183,7 @@ impl Credentials<'_> {
                 Err(_) if !session.is_closed() => {}
                 Err(_) => return Err(self.about.lost("signing in")),
                 Ok(result) => {
-                    if let Attempt::Done = self.outcome(session, Ok(result))? {
+                    if let Attempt::Done = self.outcome(session, &Ok(result))? {
                         return Ok(Attempt::Done);
                     }
                 }
@@ -201,7 +201,7 @@ impl Credentials<'_> {
         let user = &self.config.user;
         tried.0.push("the password".to_owned());
         let result = session.authenticate_password(user, password.expose()).await;
-        if let Attempt::Done = self.outcome(session, result)? {
+        if let Attempt::Done = self.outcome(session, &result)? {
             return Ok(Attempt::Done);
         }
         // Servers with PAM often take a password in this way only.
@@ -247,7 +247,7 @@ impl Credentials<'_> {
     fn outcome(
         &self,
         session: &Handle<Judge>,
-        result: Result<AuthResult, russh::Error>,
+        result: &Result<AuthResult, russh::Error>,
     ) -> ToolResult<Attempt> {
         match result {
             Ok(AuthResult::Success) => Ok(Attempt::Done),

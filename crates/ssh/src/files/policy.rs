@@ -107,7 +107,7 @@ impl Roots {
             || SECRET_PATHS.iter().any(|one| matches(one, path))
             || path.ends_with("/.ssh");
         // What `ssh-keygen` writes beside a private key is for everybody.
-        let public = name.ends_with(".pub");
+        let public = matches("*.pub", name);
         let permitted = || self.permitted.iter().any(|one| matches(one, path));
         if secret && !public && !permitted() {
             return Err(ToolError::new(

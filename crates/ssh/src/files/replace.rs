@@ -61,16 +61,14 @@ impl Sftp {
                 )
                 .reason("cancelled"));
             }
-            match new.old {
-                Some(_) => self.posix_rename(&temporary, new.target).await,
-                // Fails where somebody made the file meanwhile.
-                None => {
-                    let renamed = self.raw.rename(temporary.as_str(), new.target).await;
-                    renamed
-                        .map(drop)
-                        .map_err(|error| self.not_renamed(error, new.target))
-                }
+            if new.old.is_some() {
+                return self.posix_rename(&temporary, new.target).await;
             }
+            // Fails where somebody made the file meanwhile.
+            let renamed = self.raw.rename(temporary.as_str(), new.target).await;
+            renamed
+                .map(drop)
+                .map_err(|error| self.not_renamed(error, new.target))
         }
         .await;
         if result.is_err() {

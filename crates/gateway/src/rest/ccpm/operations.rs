@@ -16,7 +16,7 @@ pub(super) struct Operation {
     pub(super) path: &'static str,
     /// The tool that does the same, or would: its name, permission and effect decide.
     pub(super) spec: ToolSpec,
-    pub(super) query: &'static [Name],
+    pub(super) query: &'static [Parameter],
     /// Name of the body's type; absent where there is none.
     pub(super) body: Option<&'static str>,
     /// Name of the answer's type.
@@ -74,7 +74,7 @@ impl Operation {
         }
     }
 
-    pub(super) const fn with_query(mut self, query: &'static [Name]) -> Self {
+    pub(super) const fn with_query(mut self, query: &'static [Parameter]) -> Self {
         self.query = query;
         self
     }
@@ -132,7 +132,7 @@ impl Verb {
 }
 
 /// A parameter of a query.
-pub(super) struct Name {
+pub(super) struct Parameter {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
     /// Must be there.
@@ -175,8 +175,8 @@ pub(super) enum Kind {
 }
 
 /// A parameter that may be absent.
-pub(super) const fn may(name: &'static str, kind: Kind) -> Name {
-    Name {
+pub(super) const fn may(name: &'static str, kind: Kind) -> Parameter {
+    Parameter {
         name,
         kind,
         is_required: false,
@@ -184,16 +184,16 @@ pub(super) const fn may(name: &'static str, kind: Kind) -> Name {
 }
 
 /// A parameter that must be there.
-pub(super) const fn must(name: &'static str, kind: Kind) -> Name {
-    Name {
+pub(super) const fn must(name: &'static str, kind: Kind) -> Parameter {
+    Parameter {
         name,
         kind,
         is_required: true,
     }
 }
 
-pub(super) const LIMIT: Name = may("limit", Kind::Count { most: 200 });
-pub(super) const CURSOR: Name = may("cursor", Kind::Text);
+pub(super) const LIMIT: Parameter = may("limit", Kind::Count { most: 200 });
+pub(super) const CURSOR: Parameter = may("cursor", Kind::Text);
 
 /// Boxes an async handler.
 macro_rules! run {

@@ -15,7 +15,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::DOCUMENT;
-use crate::rest::ccpm::operations::{self, Kind, Name, Operation};
+use crate::rest::ccpm::operations::{self, Kind, Operation, Parameter};
 
 /// Errors that every operation may answer.
 const ALWAYS: [u16; 8] = [400, 401, 403, 404, 405, 409, 429, 503];
@@ -120,7 +120,7 @@ fn described(operation: &Operation) -> Value {
     described
 }
 
-fn query_parameter(name: &Name) -> Value {
+fn query_parameter(name: &Parameter) -> Value {
     let schema = match name.kind {
         Kind::Text => match name.name {
             "cursor" => json!({ "type": "string", "maxLength": 512 }),
