@@ -3,9 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use async_trait::async_trait;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
+
+use crate::error::ToolResult;
 
 /// A secret text: zeroed on drop, printed as `[redacted]`, not serialisable.
 #[derive(Clone)]
@@ -113,6 +116,16 @@ impl JsonSchema for SecretRef {
             "description": "the secret, or `env:NAME`, `file:/path`, `credential:TARGET`",
         })
     }
+}
+
+/// Where secrets are looked up when they are used, so that a rotated one needs no restart.
+#[async_trait]
+pub trait SecretSource: Send + Sync {
+    /// The secret that a setting names. Whoever implements this teaches it to the redactor.
+    ///
+    /// # Errors
+    /// `not_configured` if a reference leads nowhere.
+    async fn secret(&self, reference: &SecretRef) -> ToolResult<Secret>;
 }
 
 #[cfg(test)]
