@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::config::Config;
 
 /// Every kind, in the order in which they are documented.
-const ALL: &[fn() -> Kind] = &[homelab_backend_homelab::kind];
+const ALL: &[fn() -> Kind] = &[homelab_backend_homelab::kind, homelab_backend_docker::kind];
 
 /// Kinds that are there without a table in the configuration, because they need no settings.
 const ALWAYS: &[&str] = &["homelab"];
