@@ -4,12 +4,13 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use homelab_core::clock::{Clock, Entropy};
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::keyring::Keyring;
 use homelab_core::observe::Observer;
 use homelab_core::redact::Redactor;
-use homelab_core::secret::{Secret, SecretRef};
+use homelab_core::secret::{Secret, SecretRef, SecretSource};
 use homelab_core::store::{Credential, Stores};
 use homelab_upstream::{Client, ClientConfig};
 
@@ -122,6 +123,13 @@ impl Env {
         )
         .reason("credential_missing")
         .hint("see `homelab-mcp credentials list`, or store it with `homelab-mcp credentials set`"))
+    }
+}
+
+#[async_trait]
+impl SecretSource for Env {
+    async fn secret(&self, reference: &SecretRef) -> ToolResult<Secret> {
+        self.secret(reference).await
     }
 }
 

@@ -62,6 +62,9 @@ pub(crate) enum Command {
     /// Store, list and remove passwords and other secrets of the lab.
     #[command(subcommand)]
     Credentials(commands::credentials::Command),
+    /// List the hosts behind SSH, and trust their keys.
+    #[command(subcommand)]
+    Ssh(commands::ssh::Command),
     /// Make and revoke API keys.
     #[command(subcommand)]
     Keys(commands::keys::Command),

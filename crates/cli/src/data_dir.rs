@@ -23,6 +23,8 @@ pub(crate) const AUDIT_SIGNING_KEY: &str = "audit-signing.key";
 pub(crate) const OWNER_HASH: &str = "owner.key.hash";
 /// While it exists, nothing can be changed; the kill switch for when the database is what is broken.
 pub(crate) const KILL_FILE: &str = "kill-switch";
+/// Keys of the SSH hosts that are trusted, as OpenSSH writes them.
+pub(crate) const KNOWN_HOSTS: &str = "known_hosts";
 /// Name of the directory of backups.
 pub(crate) const BACKUPS: &str = "backups";
 /// Name of the file that says that everything in here is made up.

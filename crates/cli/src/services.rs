@@ -19,6 +19,7 @@ use homelab_gateway::auth::local;
 use homelab_gateway::metrics::{Build, Metrics};
 use homelab_gateway::pipeline::{Dispatcher, DispatcherParts, PipelineOptions};
 use homelab_policy::Engine;
+use homelab_ssh::{Hosts, Parts};
 use homelab_store::audit_writer::AuditWriter;
 use homelab_store::checkpointer::{Checkpointer, Due};
 use homelab_store::{AuditTrail, Database};
@@ -26,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::commands::credentials::all_credentials;
 use crate::config::{Config, Loaded};
-use crate::data_dir::{DataDir, KILL_FILE, Lock, uid};
+use crate::data_dir::{DataDir, KILL_FILE, KNOWN_HOSTS, Lock, uid};
 use crate::environment::Environment;
 use crate::key_files::{self, MasterKeys};
 use crate::pin::Pins;
@@ -55,6 +56,8 @@ pub(crate) struct Services {
     pub(crate) registry: Arc<ArcSwap<Registry>>,
     /// What new servers are given.
     pub(crate) env: Env,
+    /// The hosts behind SSH.
+    pub(crate) hosts: Arc<Hosts>,
     /// Decides on calls.
     pub(crate) policy: Arc<Engine>,
     /// Counts and measures.
@@ -112,6 +115,11 @@ impl Services {
             observer: metrics.clone(),
             shared: Shared::default(),
         };
+        let hosts = hosts(session, config, &data, &env)?;
+        let env = Env {
+            shared: Shared::default().with(hosts.clone()),
+            ..env
+        };
         let registry = Arc::new(ArcSwap::from_pointee(servers::registry(config, &env)));
         let pins = Pins::start(
             &config.audit.pin,
@@ -168,6 +176,7 @@ impl Services {
             pins,
             registry,
             env,
+            hosts,
             policy,
             metrics,
             approvals,
@@ -257,6 +266,19 @@ impl Services {
         self.database.close().await;
         Ok(())
     }
+}
+
+/// The hosts of `[ssh]`; nothing is connected yet.
+fn hosts(session: &Session, config: &Config, data: &DataDir, env: &Env) -> Result<Arc<Hosts>> {
+    let parts = Parts {
+        known_hosts: data.file(KNOWN_HOSTS),
+        secrets: Arc::new(env.clone()),
+        agent_socket: session.environment.path("SSH_AUTH_SOCK"),
+        clock: env.clock.clone(),
+        entropy: env.entropy.clone(),
+    };
+    let hosts = Hosts::new(config.ssh.clone(), parts).context("making the SSH hosts")?;
+    Ok(Arc::new(hosts))
 }
 
 /// Teaches the redactor every stored password, so that none shows up in a log or an answer, even if

@@ -66,7 +66,7 @@ pub struct HostConfig {
     pub wrap: bool,
     /// Directories below which files may be read; none lets nothing be read.
     pub read_roots: Vec<String>,
-    /// Directories below which files may be written.
+    /// Directories below which files may be read and written.
     pub write_roots: Vec<String>,
     /// Files that may be read and written although their names speak of secrets (`.env`, private
     /// keys): paths, `*` stands for any text.
@@ -293,7 +293,7 @@ mod tests {
     }
 
     fn jump(to: &str) -> HostConfig {
-        host(|host| host.jump = Some(to.to_owned()))
+        host(|host: &mut HostConfig| host.jump = Some(to.to_owned()))
     }
 
     #[test]
@@ -305,17 +305,17 @@ mod tests {
     type Change = fn(&mut HostConfig);
 
     #[rstest]
-    #[case::no_host(|host| host.host.clear(), "hosts.nas.host")]
-    #[case::no_user(|host| host.user.clear(), "hosts.nas.user")]
-    #[case::user_in_host(|host| host.host = "root@nas".into(), "hosts.nas.host")]
-    #[case::nothing_to_sign_in(|host| host.agent = false, "hosts.nas.key_file")]
+    #[case::no_host(|host: &mut HostConfig| host.host.clear(), "hosts.nas.host")]
+    #[case::no_user(|host: &mut HostConfig| host.user.clear(), "hosts.nas.user")]
+    #[case::user_in_host(|host: &mut HostConfig| host.host = "root@nas".into(), "hosts.nas.host")]
+    #[case::nothing_to_sign_in(|host: &mut HostConfig| host.agent = false, "hosts.nas.key_file")]
     #[case::two_keys(
-        |host| { host.key_file = Some("/k".into()); host.key = Some(SecretRef::Plain(Secret::new("k"))); },
+        |host: &mut HostConfig| { host.key_file = Some("/k".into()); host.key = Some(SecretRef::Plain(Secret::new("k"))); },
         "hosts.nas.key"
     )]
-    #[case::lone_certificate(|host| host.certificate_file = Some("/c".into()), "hosts.nas.certificate_file")]
-    #[case::md5(|host| host.fingerprint = Some("MD5:00:11".into()), "hosts.nas.fingerprint")]
-    #[case::relative_root(|host| host.read_roots = vec!["/srv".into(), "etc".into()], "hosts.nas.read_roots[1]")]
+    #[case::lone_certificate(|host: &mut HostConfig| host.certificate_file = Some("/c".into()), "hosts.nas.certificate_file")]
+    #[case::md5(|host: &mut HostConfig| host.fingerprint = Some("MD5:00:11".into()), "hosts.nas.fingerprint")]
+    #[case::relative_root(|host: &mut HostConfig| host.read_roots = vec!["/srv".into(), "etc".into()], "hosts.nas.read_roots[1]")]
     fn a_setting_that_cannot_be_used_is_named(#[case] change: Change, #[case] field: &str) {
         let error = config([("nas", host(change))]).check().unwrap_err();
 

@@ -2,25 +2,40 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use homelab_core::error::{ToolError, ToolResult};
 use russh::Channel;
 use russh::client::{Config, Handle, Msg, connect_stream};
 use russh::keys::ssh_key::Fingerprint;
-use russh::{Preferred, client};
+use russh::{AlgorithmKind, ChannelOpenFailure, Preferred, client};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::auth::Credentials;
 use crate::config::HostConfig;
 use crate::error::About;
-use crate::handshake::{HandshakeError, Judge, Trust, known_hosts_unusable};
+use crate::handshake::{
+    HandshakeError, Judge, Shown, Trust, described, known_hosts_unusable, take,
+};
 use crate::hosts::Parts;
 use crate::known_hosts::{HostName, Known, Offer};
+
+/// Longest pause between two attempts to open a session; all of them take twice as long.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Whose connection it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// One that all commands share.
+    Shared,
+    /// One of its own, all the way: whoever does not read what comes holds up everybody else on the
+    /// same connection.
+    Own,
+}
 
 /// An open connection whose user is signed in.
 pub(crate) struct Connection {
@@ -104,7 +119,7 @@ impl Link {
         }
         slot.live = None;
         // Boxed: the host that it goes through is connected in the same way.
-        match Box::pin(self.connect()).await {
+        match Box::pin(self.connect(Use::Shared)).await {
             Ok(connection) => {
                 let connection = Arc::new(connection);
                 slot.live = Some(connection.clone());
@@ -128,16 +143,21 @@ impl Link {
         }
     }
 
-    /// A connection of its own, besides the shared one.
-    pub(crate) async fn connect(&self) -> ToolResult<Connection> {
+    /// A new connection.
+    pub(crate) async fn connect(&self, of: Use) -> ToolResult<Connection> {
         let (trust, mut offer) = self.trust().await?;
         let pinned = matches!(trust, Trust::Pinned(_));
         let mut first_refusal = None;
+        let shown = Shown::default();
         loop {
-            match self.handshake(&trust, &offer).await? {
-                Ok(mut connection) => {
-                    self.sign_in(&mut connection.handle).await?;
-                    return Ok(connection);
+            match self.handshake(&trust, &offer, of, &shown).await? {
+                Ok((mut handle, through)) => {
+                    self.sign_in(&mut handle).await?;
+                    return Ok(Connection {
+                        handle,
+                        host_key: take(&shown).map(|key| described(&key)).unwrap_or_default(),
+                        _through: through,
+                    });
                 }
                 Err(HandshakeError::HostKey { error, shown }) => {
                     let error = first_refusal.get_or_insert(*error).clone();
@@ -148,6 +168,12 @@ impl Link {
                         return Err(error);
                     }
                 }
+                // It has no key of a kind that it is known by: see what it shows instead, so that the
+                // change is reported with both fingerprints.
+                Err(HandshakeError::Protocol(russh::Error::NoCommonAlgo {
+                    kind: AlgorithmKind::Key,
+                    ..
+                })) if !pinned && offer.is_narrowed() => offer = Offer::any(),
                 Err(HandshakeError::Protocol(error)) => {
                     return Err(first_refusal.unwrap_or_else(|| self.about().handshake(&error)));
                 }
@@ -156,7 +182,7 @@ impl Link {
     }
 
     /// What decides about the host's key, and which kinds of key to ask for.
-    async fn trust(&self) -> ToolResult<(Trust, Offer)> {
+    pub(crate) async fn trust(&self) -> ToolResult<(Trust, Offer)> {
         if let Some(pinned) = &self.config.fingerprint {
             let pinned: Fingerprint = pinned
                 .parse()
@@ -178,36 +204,28 @@ impl Link {
         Ok((trust, offer))
     }
 
-    /// Up to the point where the host's key is accepted. The outer error says that there is nobody
-    /// to shake hands with.
-    async fn handshake(
+    /// Up to the point where the host's key is accepted; `shown` gets it. The outer error says that
+    /// there is nobody to shake hands with.
+    pub(crate) async fn handshake(
         &self,
         trust: &Trust,
         offer: &Offer,
-    ) -> ToolResult<Result<Connection, HandshakeError>> {
-        let accepted = Arc::new(Mutex::new(None));
+        of: Use,
+        shown: &Shown,
+    ) -> ToolResult<Result<(Handle<Judge>, Option<Arc<Connection>>), HandshakeError>> {
         let judge = Judge {
             name: self.name.clone(),
             host: self.config.host.clone(),
             address: self.address.clone(),
             trust: trust.clone(),
             clock: self.parts.clock.clone(),
-            accepted: accepted.clone(),
+            shown: shown.clone(),
         };
         let settings = Arc::new(self.settings(offer));
         let whole = async {
-            let (stream, through) = self.stream().await?;
-            Ok(connect_stream(settings, stream, judge)
-                .await
-                .map(|handle| Connection {
-                    handle,
-                    host_key: accepted
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .take()
-                        .unwrap_or_default(),
-                    _through: through,
-                }))
+            let (stream, through) = self.stream(of).await?;
+            let shaken = connect_stream(settings, stream, judge).await;
+            Ok(shaken.map(|handle| (handle, through)))
         };
         match timeout(self.limit(), whole).await {
             Ok(result) => result,
@@ -215,7 +233,7 @@ impl Link {
         }
     }
 
-    async fn stream(&self) -> ToolResult<(Box<dyn Stream>, Option<Arc<Connection>>)> {
+    async fn stream(&self, of: Use) -> ToolResult<(Box<dyn Stream>, Option<Arc<Connection>>)> {
         let (host, port) = (self.config.host.as_str(), self.config.port);
         let Some(through) = &self.through else {
             let addresses: Vec<SocketAddr> = match lookup_host((host, port)).await {
@@ -229,7 +247,10 @@ impl Link {
             stream.set_nodelay(true).unwrap_or_default();
             return Ok((Box::new(stream), None));
         };
-        let connection = Box::pin(through.connection()).await?;
+        let connection = match of {
+            Use::Shared => Box::pin(through.connection()).await?,
+            Use::Own => Arc::new(Box::pin(through.connect(of)).await?),
+        };
         let channel = connection
             .handle
             .channel_open_direct_tcpip(host, port.into(), "127.0.0.1", 0)
@@ -277,32 +298,20 @@ impl Link {
             .acquire_owned()
             .await
             .map_err(|_| ToolError::internal("the host's sessions are closed"))?;
-        let (channel, connection) = self
-            .channel(what, async |connection| {
-                connection.handle.channel_open_session().await
-            })
-            .await?;
-        Ok(SessionChannel {
-            channel,
-            connection,
-            permit,
-        })
-    }
-
-    /// A channel of any kind, on the shared connection or, once, on a new one.
-    pub(crate) async fn channel(
-        &self,
-        what: &str,
-        open: impl AsyncFn(&Connection) -> Result<Channel<Msg>, russh::Error>,
-    ) -> ToolResult<(Channel<Msg>, Arc<Connection>)> {
         let mut refusal = None;
         for _ in 0..2 {
             let connection = match self.connection().await {
                 Ok(connection) => connection,
                 Err(error) => return Err(refusal.unwrap_or(error)),
             };
-            match timeout(self.limit(), open(&connection)).await {
-                Ok(Ok(channel)) => return Ok((channel, connection)),
+            match timeout(self.limit(), open_session(&connection)).await {
+                Ok(Ok(channel)) => {
+                    return Ok(SessionChannel {
+                        channel,
+                        connection,
+                        permit,
+                    });
+                }
                 Ok(Err(error)) => refusal = Some(self.about().refused_channel(&error, what)),
                 Err(_) => {
                     let seconds = self.config.connect_timeout_s;
@@ -312,6 +321,25 @@ impl Link {
             self.forget(&connection).await;
         }
         Err(refusal.unwrap_or_else(|| ToolError::internal("no channel was tried")))
+    }
+}
+
+/// A session channel. OpenSSH counts a session that both sides have closed until it has tidied up,
+/// and refuses the next one if that comes at once: a refusal is worth some patience.
+async fn open_session(connection: &Connection) -> Result<Channel<Msg>, russh::Error> {
+    let mut pause = Duration::from_millis(5);
+    loop {
+        let refusal = match connection.handle.channel_open_session().await {
+            Err(error @ russh::Error::ChannelOpenFailure(ChannelOpenFailure::ConnectFailed)) => {
+                error
+            }
+            result => return result,
+        };
+        if pause > LONGEST_PAUSE {
+            return Err(refusal);
+        }
+        sleep(pause).await;
+        pause *= 2;
     }
 }
 

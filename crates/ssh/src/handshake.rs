@@ -11,7 +11,6 @@ use russh::keys::ssh_key::Fingerprint;
 use russh::keys::{Algorithm, HashAlg, PublicKey, PublicKeyOrCertificate};
 
 use crate::config::HostKeyPolicy;
-use crate::error::About;
 use crate::known_hosts::{HostName, Known, Remembered, Verdict, remember};
 
 /// What a connection's handshake ends with.
@@ -47,6 +46,14 @@ pub(crate) enum Trust {
     },
 }
 
+/// The key that a host has shown.
+pub(crate) type Shown = Arc<Mutex<Option<PublicKey>>>;
+
+/// Takes it out.
+pub(crate) fn take(shown: &Shown) -> Option<PublicKey> {
+    shown.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
 /// Judges the host's key during one handshake.
 pub(crate) struct Judge {
     pub(crate) name: String,
@@ -55,8 +62,8 @@ pub(crate) struct Judge {
     pub(crate) address: HostName,
     pub(crate) trust: Trust,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Where the fingerprint of the accepted key goes.
-    pub(crate) accepted: Arc<Mutex<Option<String>>>,
+    /// Where the key goes that the host shows, accepted or not.
+    pub(crate) shown: Shown,
 }
 
 /// Kind and fingerprint of a key, as `ssh-keygen -l` would name it.
@@ -66,13 +73,6 @@ pub(crate) fn described(key: &PublicKey) -> String {
 }
 
 impl Judge {
-    fn about(&self) -> About<'_> {
-        About {
-            name: &self.name,
-            address: &self.address,
-        }
-    }
-
     async fn judge(&self, shown: &PublicKeyOrCertificate) -> Result<(), ToolError> {
         match (&self.trust, shown.certificate()) {
             (Trust::Pinned(pinned), _) => {
@@ -249,14 +249,14 @@ impl Handler for Judge {
         shown: &PublicKeyOrCertificate,
     ) -> Result<bool, HandshakeError> {
         let key = shown.public_key();
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(key.clone());
         self.judge(shown)
             .await
             .map_err(|error| HandshakeError::HostKey {
                 error: Box::new(error),
                 shown: key.algorithm(),
             })?;
-        *self.accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some(described(&key));
-        tracing::debug!(ssh.host = self.about().name, "host key accepted");
+        tracing::debug!(ssh.host = self.name, "host key accepted");
         Ok(true)
     }
 

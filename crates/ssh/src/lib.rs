@@ -43,6 +43,7 @@ mod known_hosts;
 mod quote;
 mod stream;
 mod text;
+mod trust;
 
 pub use config::{HostConfig, HostKeyPolicy, SshConfig};
 pub use cut::HeadTail;
@@ -55,3 +56,4 @@ pub use hosts::{Host, Hosts, Parts, Probe};
 pub use quote::quote;
 pub use stream::HostStream;
 pub use text::plain_text;
+pub use trust::{ShownKey, Trusted};

@@ -8,11 +8,10 @@ use std::task::{Context, Poll};
 
 use homelab_core::error::{ToolError, ToolResult};
 use russh::client::Msg;
-use russh::{Channel, ChannelMsg, ChannelReadHalf};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, Disconnect};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf};
-use tokio::sync::OwnedSemaphorePermit;
 
-use crate::connection::{Connection, broken};
+use crate::connection::{Connection, Use, broken};
 use crate::cut::HeadTail;
 use crate::hosts::Host;
 use crate::text::plain_text;
@@ -22,7 +21,8 @@ const BUFFER: usize = 64 * 1024;
 /// Bytes of a command's standard error that are kept.
 const STDERR_CAP: usize = 4 * 1024;
 
-/// A byte stream over SSH. Dropping it closes the channel; the command behind it sees its input end
+/// A byte stream over SSH, on a connection of its own: a reader that is slow, or stops, holds up
+/// nobody else. Dropping it closes the channel; the command behind it sees its input end
 /// and its output broken.
 pub struct HostStream {
     /// The end that the pump writes to.
@@ -40,12 +40,6 @@ struct Told {
     stderr: Option<HeadTail>,
 }
 
-/// What must stay as long as the channel.
-struct Held {
-    _connection: Arc<Connection>,
-    _permit: Option<OwnedSemaphorePermit>,
-}
-
 impl Host {
     /// Starts a command whose input and output are a stream, such as `docker system dial-stdio`. It
     /// runs as it is, without time limit, until the stream is dropped and the command ends.
@@ -56,14 +50,13 @@ impl Host {
         if command.contains('\0') {
             return Err(ToolError::invalid("command", "the command has a NUL in it"));
         }
-        let session = self.link.session("a command").await?;
+        let connection = self.link.connect(Use::Own).await?;
+        let channel = connection.handle.channel_open_session().await;
+        let refused = |error| self.link.about().refused_channel(&error, "a command");
+        let channel = channel.map_err(refused)?;
         let lost = |_| self.link.about().lost("a command started").retryable(false);
-        session.channel.exec(false, command).await.map_err(lost)?;
-        let held = Held {
-            _connection: session.connection,
-            _permit: Some(session.permit),
-        };
-        Ok(HostStream::new(session.channel, held))
+        channel.exec(false, command).await.map_err(lost)?;
+        Ok(HostStream::new(channel, connection))
     }
 
     /// Connects to a Unix socket on the host, such as Docker's.
@@ -77,25 +70,18 @@ impl Host {
             return Err(ToolError::invalid("path", text));
         }
         let what = format!("the socket `{path}`");
-        let (channel, connection) = self
-            .link
-            .channel(&what, async |connection| {
-                connection
-                    .handle
-                    .channel_open_direct_streamlocal(path)
-                    .await
-            })
-            .await?;
-        let held = Held {
-            _connection: connection,
-            _permit: None,
-        };
-        Ok(HostStream::new(channel, held))
+        let connection = self.link.connect(Use::Own).await?;
+        let channel = connection
+            .handle
+            .channel_open_direct_streamlocal(path)
+            .await
+            .map_err(|error| self.link.about().refused_channel(&error, &what))?;
+        Ok(HostStream::new(channel, connection))
     }
 }
 
 impl HostStream {
-    fn new(channel: Channel<Msg>, held: Held) -> Self {
+    fn new(channel: Channel<Msg>, connection: Connection) -> Self {
         let (read, write) = channel.split();
         let (output, to_output) = tokio::io::duplex(BUFFER);
         let input = Box::pin(write.make_writer());
@@ -112,7 +98,8 @@ impl HostStream {
             }
             // The connection may be gone already.
             drop(write.close().await);
-            drop(held);
+            let bye = Disconnect::ByApplication;
+            drop(connection.handle.disconnect(bye, "", "").await);
         });
         Self {
             output,

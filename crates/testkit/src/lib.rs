@@ -1,4 +1,5 @@
-//! Launchers of the real programs that tests talk to: a PostgreSQL server, a Docker engine, foreign MCP clients, our own binary.
+//! Launchers of the real programs that tests talk to: a PostgreSQL server, an OpenSSH server, a Docker engine, foreign
+//! MCP clients, our own binary.
 //!
 //! A fake agrees with our mistakes; these do not. `scripts/install-peers` installs them. Where one is missing, the
 //! test says `SKIPPED: <why>` on stderr and returns; with `HOMELAB_TEST_REQUIRE_PEERS=1`, as in CI, it fails instead.
@@ -33,6 +34,7 @@ mod port;
 mod postgres;
 mod process;
 mod skip;
+mod sshd;
 
 pub use docker::DockerEngine;
 pub use error::{Error, Result};
@@ -42,3 +44,4 @@ pub use postgres::Postgres;
 pub use process::{Mark, Proc, command};
 pub use rustix::process::Signal;
 pub use skip::{peers_are_required, skip};
+pub use sshd::{KeyType, SshAgent, Sshd, SshdSetup};

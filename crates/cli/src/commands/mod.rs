@@ -16,6 +16,7 @@ pub(crate) mod kill_switch;
 pub(crate) mod policy;
 pub(crate) mod restore;
 pub(crate) mod serve;
+pub(crate) mod ssh;
 pub(crate) mod taint;
 pub(crate) mod tools;
 
@@ -38,6 +39,7 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<Exit> {
         Command::Credentials(command) => credentials::run(command, session).await,
         Command::Keys(command) => keys::run(command, session).await,
         Command::Approvals(command) => approvals::run(command, session).await,
+        Command::Ssh(command) => ssh::run(command, session).await,
         Command::Taint(command) => taint::run(command, session).await,
         Command::Policy(command) => policy::run(command, session).await,
         Command::Audit(command) => audit::run(command, session).await,

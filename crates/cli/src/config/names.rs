@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::check::{kind_of, nearest};
 use super::problem::Problem;
-use super::schema::{Schemas, member, properties};
+use super::schema::{Schemas, member, named_table, properties};
 use super::tree::{Origin, Tree};
 use crate::environment::Environment;
 
@@ -223,6 +223,7 @@ impl Known<'_> {
 
 fn has_key(schema: &Value, key: &str) -> bool {
     properties(schema).any(|(name, below)| name == key || has_key(below, key))
+        || named_table(schema).is_some_and(|below| has_key(below, key))
 }
 
 fn mounted(directory: &Path, known: &Known<'_>) -> Vec<(String, String, Origin)> {
@@ -307,13 +308,19 @@ fn apply_own(
         .collect();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let ["servers", instance, below @ ..] = segments.as_slice() else {
+        let host;
+        let mut segments = segments;
+        if let ["ssh", "hosts", name, ..] = segments.as_mut_slice() {
+            host = spelled(tree, &["ssh", "hosts"], name);
+            *name = host.as_str();
+        }
         if !exists(schemas.root(), &segments) {
             return Err(unknown(tree));
         }
         set(tree, schemas.root(), &segments, text, origin);
         return Ok(());
     };
-    let instance = spelled(tree, instance);
+    let instance = spelled(tree, &["servers"], instance);
     if below == ["kind"] {
         tree.set(&["servers", &instance, "kind"], text.into(), origin.clone());
         return Ok(());
@@ -333,11 +340,11 @@ fn apply_own(
     Ok(())
 }
 
-/// The instance that a variable means: names cannot have `-` there, so `_` stands for it too.
-fn spelled(tree: &Tree, name: &str) -> String {
+/// The table below another that a variable means: names cannot have `-` there, so `_` stands for it too.
+fn spelled(tree: &Tree, table: &[&str], name: &str) -> String {
     let hyphens = name.replace('_', "-");
-    let servers = tree.get(&["servers"]).and_then(Value::as_object);
-    servers
+    let tables = tree.get(table).and_then(Value::as_object);
+    tables
         .into_iter()
         .flatten()
         .map(|(known, _)| known)

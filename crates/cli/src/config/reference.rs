@@ -4,7 +4,7 @@ use homelab_backend::Kind;
 use serde_json::Value;
 
 use super::names::{LATER, OTHERS, SHORT, variable};
-use super::schema::{Schemas, is_secret, plain, properties, type_name};
+use super::schema::{Schemas, is_secret, named_table, plain, properties, type_name};
 
 /// A setting as the texts need it.
 struct Entry<'a> {
@@ -25,6 +25,8 @@ struct Section<'a> {
 enum Place {
     /// There is one.
     Once,
+    /// There may be several, each under a name: `[key.NAME]`.
+    Named,
     /// There may be several: `[[key]]`. Variables cannot set those.
     Listed,
     /// In one of several.
@@ -86,7 +88,7 @@ pub(crate) fn markdown(schemas: &Schemas, kinds: &[Kind]) -> String {
         page.add("| key | value | default | variable |\n|---|---|---|---|");
         for entry in &section.entries {
             let default = default_text(entry.schema).map(|text| format!("`{text}`"));
-            let has_variable = section.place == Place::Once;
+            let has_variable = matches!(section.place, Place::Once | Place::Named);
             let variable = has_variable.then(|| format!("`{}`", variable(&entry.key)));
             page.add(format!(
                 "| `{}` | {}. {} | {} | {} |",
@@ -199,8 +201,8 @@ directory (never with `serve --stdio`), `$XDG_CONFIG_HOME/homelab-mcp/` (`~/.con
 - **`NAME_FILE`** names a file that holds the value of `NAME`. Files of `$CREDENTIALS_DIRECTORY`
   (systemd) and `/run/secrets` (containers) named like a variable, in lower case, count as set.
 - **A `.env`** is read only beside the configuration file that was found.
-- **Secrets** are written out, or as `env:NAME`, `file:/path`, or (in `[servers.…]`)
-  `credential:TARGET` for one that is stored with `homelab-mcp credentials set`.
+- **Secrets** are written out, or as `env:NAME`, `file:/path`, or (in `[servers.…]` and
+  `[ssh.hosts.…]`) `credential:TARGET` for one that is stored with `homelab-mcp credentials set`.
 - **Relative paths** of the file start at the file's directory.
 - **Unknown keys are errors**, in the file and among the `HOMELAB__` variables.
 - **Changes are taken up without a restart** when the file changes or on SIGHUP: servers, and the
@@ -281,11 +283,16 @@ fn collect<'a>(
     for (name, schema) in tables {
         let place = match (schema.get("items").is_some(), place) {
             (true, _) => Place::Listed,
+            (false, _) if named_table(schema).is_some() => Place::Named,
             (false, Place::Once) => Place::Once,
             (false, _) => Place::Within,
         };
+        let key = match place {
+            Place::Named => format!("{}.NAME", below(name)),
+            _ => below(name),
+        };
         if let Some(table) = table(schema) {
-            collect(found, &below(name), table, description(schema), place);
+            collect(found, &key, table, description(schema), place);
         }
     }
 }
@@ -296,6 +303,7 @@ fn table(schema: &Value) -> Option<&Value> {
     Some(schema)
         .filter(has_members)
         .or_else(|| schema.get("items").filter(has_members))
+        .or_else(|| named_table(schema))
 }
 
 fn description(schema: &Value) -> &str {

@@ -117,6 +117,13 @@ pub(crate) fn member<'a>(schema: &'a Value, key: &str) -> Option<&'a Value> {
         })
 }
 
+/// What each table of a table that takes any names must be: that of `ssh.hosts`.
+pub(crate) fn named_table(schema: &Value) -> Option<&Value> {
+    schema
+        .get("additionalProperties")
+        .filter(|below| below.get("properties").is_some())
+}
+
 /// Whether the value is a secret, which may be written as a reference.
 pub(crate) fn is_secret(schema: &Value) -> bool {
     schema["writeOnly"] == true

@@ -136,7 +136,7 @@ impl Walk<'_> {
                     .map(|text| without_newline(&text).to_owned())
                     .map_err(|error| format!("`{key}`: cannot read `{}`: {error}", path.display()))
             }
-            SecretRef::Credential(_) if key.starts_with("servers.") => {
+            SecretRef::Credential(_) if may_be_stored(key) => {
                 self.references.insert(key.to_owned(), text.to_owned());
                 return None;
             }
@@ -162,6 +162,11 @@ impl Walk<'_> {
             Err(message) => refuse(self, message),
         }
     }
+}
+
+/// Whether a setting is only looked up when it is used, when the stored credentials are open.
+fn may_be_stored(key: &str) -> bool {
+    key.starts_with("servers.") || key.starts_with("ssh.")
 }
 
 /// Makes paths of the file absolute: keys that end in `_file`, `_dir` or are `file`, and `file:`

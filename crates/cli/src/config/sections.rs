@@ -11,6 +11,7 @@ use homelab_core::policy::Role;
 use homelab_core::secret::SecretRef;
 use homelab_gateway::transport::{AllowedHost, AllowedOrigin};
 use homelab_policy::PolicyConfig;
+use homelab_ssh::SshConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -43,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) log: Log,
     /// Bounds that keep one client from starving the others.
     pub(crate) limits: Limits,
+    /// Hosts that are reached over SSH: for commands, files, and the Docker engines behind them.
+    pub(crate) ssh: SshConfig,
     /// The servers behind this one: one table for each instance. A table's name is its kind
     /// unless it says otherwise: `[servers.proxmox]`, or `[servers.pve-2]` with
     /// `kind = "proxmox"`.

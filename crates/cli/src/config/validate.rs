@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use homelab_backend::Kind;
+use homelab_core::error::ToolError;
 use homelab_core::redact::Redactor;
 use serde_json::Value;
 
@@ -47,6 +48,9 @@ pub(crate) fn problems(config: &Config) -> Vec<Problem> {
         let text = format!("`database.{first}` and `database.{second}` name different databases");
         problems.push(Problem::new(format!("database.{second}"), text).hint("keep one of them"));
     }
+    if let Err(error) = config.ssh.check() {
+        problems.push(ssh_problem(&error));
+    }
     if let Err(problem) = crate::serve::auth::methods(config, &Redactor::default()) {
         problems.push(problem);
     }
@@ -56,6 +60,14 @@ pub(crate) fn problems(config: &Config) -> Vec<Problem> {
         problems.push(Problem::new("log.level", text).hint(hint));
     }
     problems
+}
+
+fn ssh_problem(error: &ToolError) -> Problem {
+    let envelope = error.envelope();
+    let key = format!("ssh.{}", envelope.field.as_deref().unwrap_or_default());
+    let mut problem = Problem::new(key, envelope.message.clone());
+    problem.hint.clone_from(&envelope.hint);
+    problem
 }
 
 /// Refuses to let everybody on the network in.

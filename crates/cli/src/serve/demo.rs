@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use homelab_core::secret::Secret;
 use homelab_core::store::Credential;
 use homelab_lab::{Lab, demo};
+use homelab_ssh::SshConfig;
 use tempfile::TempDir;
 
 use crate::config::Config;
@@ -123,6 +124,7 @@ pub(crate) fn use_nothing_real(config: &mut Config) {
         enabled: config.auth.enabled,
         ..Auth::default()
     };
+    config.ssh = SshConfig::default();
     config.servers.clear();
 }
 

@@ -230,6 +230,7 @@ fn changed_sections(old: &Config, new: &Config) -> Vec<&'static str> {
         ("`[secrets]`", old.secrets == new.secrets),
         ("`[audit]`", old.audit == new.audit),
         ("`log.format`", same_but_level),
+        ("`[ssh]`", old.ssh == new.ssh),
         ("`[limits]`", old.limits == new.limits),
     ]
     .into_iter()

@@ -11,6 +11,7 @@ mod cli_metrics;
 mod cli_policy;
 mod cli_redaction;
 mod cli_reload;
+mod cli_ssh;
 mod cli_support;
 mod cli_tools;
 mod clients_http;

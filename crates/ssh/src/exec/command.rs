@@ -49,7 +49,8 @@ pub(super) fn line(exec: &Exec, mark: &str, wrap: bool) -> String {
 
 /// The line that kills a process group, or at least its first process.
 pub(super) fn kill_line(pid: u32, sudo: bool) -> String {
-    let kill = format!("kill -KILL -- -{pid} 2>/dev/null || kill -KILL {pid}");
+    // Not `kill -KILL -- -PID`, which dash does not understand.
+    let kill = format!("kill -s KILL -- -{pid} 2>/dev/null || kill -s KILL {pid}");
     match sudo {
         true => format!("sudo -n -- sh -c {}", quote(&kill)),
         false => format!("exec sh -c {}", quote(&kill)),

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::command::kill_line;
 use super::run::Running;
-use crate::connection::{Connection, Link};
+use crate::connection::{Connection, Link, Use};
 
 /// How long the host may take to show that the command is gone.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -57,7 +57,7 @@ async fn from_outside(link: &Link, connection: &Arc<Connection>, line: &str) -> 
     if let Ok(channel) = connection.handle.channel_open_session().await {
         return finish(channel, line).await;
     }
-    let connection = link.connect().await.ok()?;
+    let connection = link.connect(Use::Own).await.ok()?;
     let channel = connection.handle.channel_open_session().await.ok()?;
     finish(channel, line).await
 }

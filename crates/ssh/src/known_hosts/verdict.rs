@@ -62,6 +62,11 @@ impl Offer {
         }
     }
 
+    /// Whether a kind of key is missing.
+    pub(crate) fn is_narrowed(&self) -> bool {
+        self.keys.len() < OFFERED.len()
+    }
+
     /// The same without one kind of key.
     pub(crate) fn without(mut self, shown: &Algorithm) -> Self {
         self.keys.retain(|one| !same_key_type(one, shown));

@@ -12,6 +12,7 @@ mod networks;
 mod prune;
 mod recreate;
 mod shape;
+mod ssh;
 mod system;
 mod tls;
 mod world;
