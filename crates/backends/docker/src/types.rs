@@ -10,14 +10,16 @@ mod container;
 mod image;
 mod system;
 
+#[cfg(test)]
+pub(crate) use container::Health;
 pub(crate) use container::{
-    Attached, Changed, Config, Created, ExecCreated, ExecState, Health, HostConfig, Inspect, Mount,
-    Port, Probe, RestartPolicy, State, Stats, Summary, Top, Waited,
+    Attached, Changed, Created, ExecCreated, ExecState, HostConfig, Inspect, Mount, Networks, Port,
+    State, Stats, Summary, Top,
 };
 pub(crate) use image::{
     Distribution, ImageInspect, ImageRemoved, ImageSummary, Pruned, TransferLine,
 };
-pub(crate) use system::{BuildCache, DiskUsage, Event, Info, Network, Version, Volume, VolumeList};
+pub(crate) use system::{DiskUsage, Event, Info, Network, Subnet, Version, Volume, VolumeList};
 
 /// Labels, options, and other texts by name.
 pub(crate) type Texts = BTreeMap<String, String>;

@@ -433,7 +433,6 @@ fn outcome(status: Option<u16>, fault: Option<&Fault>) -> Outcome {
                 | Fault::Unexpected(_),
             ),
         ) => Outcome::Unusable,
-        (None, Some(Fault::NotConfigured(_))) => Outcome::Invalid,
         (None, _) => Outcome::Unreachable,
     }
 }

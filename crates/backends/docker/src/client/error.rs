@@ -55,8 +55,6 @@ pub(crate) enum Fault {
     Stream(String),
     /// The body is not what was expected: what and where, without values.
     Unexpected(String),
-    /// A setting cannot be used.
-    NotConfigured(Box<ToolError>),
 }
 
 /// Which engine failed, in words.
@@ -234,7 +232,7 @@ impl ApiError {
                 ),
             ),
             // Replaced as a whole by `From`.
-            Fault::Ssh(_) | Fault::NotConfigured(_) => (Code::Internal, None, String::new()),
+            Fault::Ssh(_) => (Code::Internal, None, String::new()),
         };
         (code, reason, text)
     }
@@ -303,7 +301,7 @@ impl ApiError {
                 "check the name and tag, and that the host reaches the registry".to_owned()
             }
             Fault::Unexpected(_) => format!("check that `{setting}` leads to a supported engine"),
-            Fault::Status(..) | Fault::Ssh(_) | Fault::NotConfigured(_) => return None,
+            Fault::Status(..) | Fault::Ssh(_) => return None,
         })
     }
 
@@ -320,7 +318,7 @@ impl ApiError {
 
 impl From<ApiError> for ToolError {
     fn from(error: ApiError) -> Self {
-        if let Fault::Ssh(inner) | Fault::NotConfigured(inner) = error.fault {
+        if let Fault::Ssh(inner) = error.fault {
             return *inner;
         }
         let (code, reason, text) = error.describe();

@@ -34,7 +34,7 @@ pub(crate) struct ExecContainer {
     command: Vec<String>,
     /// More environment.
     #[serde(default)]
-    #[schemars(extend("maxProperties" = 64), inner(length(max = 8192)))]
+    #[schemars(extend("maxProperties" = 64, "additionalProperties" = { "type": "string", "maxLength": 8192 }))]
     env: Texts,
     /// User, such as `root` or `1000:1000`; the container's own if left out.
     #[schemars(length(max = 64))]

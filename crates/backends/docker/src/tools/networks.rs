@@ -185,11 +185,11 @@ pub(crate) struct CreateNetwork {
     ipv6: bool,
     /// Labels.
     #[serde(default)]
-    #[schemars(extend("maxProperties" = 64), inner(length(max = 1000)))]
+    #[schemars(extend("maxProperties" = 64, "additionalProperties" = { "type": "string", "maxLength": 1000 }))]
     labels: Texts,
     /// Options of the driver, such as `parent` for `macvlan`.
     #[serde(default)]
-    #[schemars(extend("maxProperties" = 64), inner(length(max = 1000)))]
+    #[schemars(extend("maxProperties" = 64, "additionalProperties" = { "type": "string", "maxLength": 1000 }))]
     options: Texts,
     /// Docker host; the default one if left out.
     #[schemars(length(max = 64))]

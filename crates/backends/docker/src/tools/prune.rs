@@ -180,7 +180,7 @@ async fn run(engine: &Engine, wanted: &Wanted, plan: Plan) -> ToolResult<Pruned>
             .await;
         if let Some(pruned) = done.note("images", result) {
             done.freed_bytes += pruned.space_reclaimed;
-            done.images = images(&pruned.images_deleted);
+            done.images = gone(plan.images, &pruned.images_deleted);
         }
     }
     // One by one, and only those of the plan: engines before API 1.42 take named ones along.
@@ -239,28 +239,22 @@ fn known(plan: &[Thing], removed: &[String]) -> Vec<Thing> {
     removed.iter().map(thing).collect()
 }
 
-/// Names that went, and images without one that went; the layers below them say nothing to people.
-fn images(removed: &[ImageRemoved]) -> Vec<Thing> {
-    let named = removed
+/// Images of the plan that went, by id or by name. Engines also list layers, which say nothing to people.
+fn gone(plan: Vec<Thing>, removed: &[ImageRemoved]) -> Vec<Thing> {
+    let ids: Vec<String> = removed
         .iter()
-        .filter_map(|one| one.untagged.clone())
-        .filter(|name| !name.contains('@'));
-    let mut things: Vec<Thing> = named
-        .map(|name| Thing {
-            name,
-            bytes: None,
-            detail: None,
-        })
+        .filter_map(|one| one.deleted.as_deref())
+        .map(resolve::short)
         .collect();
-    if things.is_empty() {
-        let ids = removed.iter().filter_map(|one| one.deleted.as_deref());
-        things.extend(ids.map(|id| Thing {
-            name: resolve::short(id),
-            bytes: None,
-            detail: None,
-        }));
-    }
-    things
+    let names: Vec<&str> = removed
+        .iter()
+        .filter_map(|one| one.untagged.as_deref())
+        .collect();
+    let went = |thing: &Thing| {
+        let id = thing.detail.as_ref().unwrap_or(&thing.name);
+        ids.contains(id) || thing.name.split(", ").any(|name| names.contains(&name))
+    };
+    plan.into_iter().filter(went).collect()
 }
 
 impl PruneSystem {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::updates::made_from;
 use super::wait::{Until, until};
 use super::{OneContainer, create, lifecycle, transfer};
 use crate::client::{Docker, Engine};
@@ -56,8 +57,11 @@ impl RecreateContainer {
     }
 
     /// The image to make it from: what was asked for, or what it was made from.
-    fn image<'a>(&'a self, container: &'a Summary) -> &'a str {
-        self.image.as_deref().unwrap_or(&container.image)
+    async fn image(&self, engine: &Engine, container: &Summary) -> ToolResult<String> {
+        match &self.image {
+            Some(image) => Ok(image.clone()),
+            None => made_from(engine, container).await,
+        }
     }
 }
 
@@ -101,7 +105,7 @@ pub(crate) async fn recreate_container(
 ) -> ToolResult<Recreated> {
     let engine = docker.writable(args.host.as_deref())?;
     let container = resolve::container(engine, &args.container).await?;
-    let image = args.image(&container).to_owned();
+    let image = args.image(engine, &container).await?;
     if args.pull.unwrap_or(true) && !is_id(&image) {
         let name = transfer::pullable(&image)?;
         transfer::pull(docker, engine, &name, None, Some(ctx)).await?;
@@ -309,7 +313,7 @@ impl Swap {
 async fn preview_recreate(docker: &Docker, args: &RecreateContainer) -> ToolResult<Preview> {
     let engine = docker.engine(args.host.as_deref())?;
     let container = resolve::container(engine, &args.container).await?;
-    let image = args.image(&container);
+    let image = &args.image(engine, &container).await?;
     let raw = engine.inspect_raw(&container.id).await?;
     let likeness = Likeness::of(
         &raw,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::client::{Docker, Engine};
 use crate::reference::{Reference, is_id};
 use crate::resolve;
+use crate::types::Summary;
 
 /// Registries asked at a time.
 const AT_A_TIME: usize = 6;
@@ -80,8 +81,9 @@ pub(crate) async fn check_image_updates(
     for container in containers {
         if args.container.is_some() || args.stopped || container.is_running() {
             let name = container.name().to_owned();
+            let image = made_from(engine, &container).await?;
             images
-                .entry((container.image, container.image_id))
+                .entry((image, container.image_id))
                 .or_default()
                 .push(name);
         }
@@ -121,6 +123,20 @@ pub(crate) async fn check_image_updates(
     })
 }
 
+/// A name of an image as engines show it: without the parts that Docker Hub's names can go without.
+fn familiar(repository: &str) -> &str {
+    let name = repository.strip_prefix("docker.io/").unwrap_or(repository);
+    name.strip_prefix("library/").unwrap_or(name)
+}
+
+/// The name that a container was made with. Lists show an id where the name has moved on since.
+pub(super) async fn made_from(engine: &Engine, container: &Summary) -> ToolResult<String> {
+    if !is_id(&container.image) {
+        return Ok(container.image.clone());
+    }
+    Ok(engine.inspect(&container.id).await?.config.image)
+}
+
 async fn check(
     docker: &Docker,
     engine: &Engine,
@@ -135,7 +151,12 @@ async fn check(
         return Ok(("pinned", None));
     }
     let running = engine.image(id).await?;
-    if running.repo_digests.is_empty() {
+    let repository = familiar(&reference.repository);
+    let known = |digest: &String| {
+        let name = digest.split('@').next().unwrap_or_default();
+        familiar(name) == repository
+    };
+    if !running.repo_digests.iter().any(known) {
         return Ok(("local", None));
     }
     let auth = docker.registry_auth(&reference).await?;

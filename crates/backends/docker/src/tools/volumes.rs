@@ -172,11 +172,11 @@ pub(crate) struct CreateVolume {
     driver: Option<String>,
     /// Options of the driver, such as `type`, `device` and `o` of `mount`.
     #[serde(default)]
-    #[schemars(extend("maxProperties" = 32), inner(length(max = 1000)))]
+    #[schemars(extend("maxProperties" = 32, "additionalProperties" = { "type": "string", "maxLength": 1000 }))]
     options: Texts,
     /// Labels.
     #[serde(default)]
-    #[schemars(extend("maxProperties" = 64), inner(length(max = 1000)))]
+    #[schemars(extend("maxProperties" = 64, "additionalProperties" = { "type": "string", "maxLength": 1000 }))]
     labels: Texts,
     /// Docker host; the default one if left out.
     #[schemars(length(max = 64))]

@@ -251,13 +251,6 @@ pub(crate) struct ExecState {
     pub(crate) pid: i64,
 }
 
-/// A container ended.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub(crate) struct Waited {
-    pub(crate) status_code: i64,
-}
-
 /// Processes of a container.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]

@@ -32,7 +32,7 @@ pub(crate) struct CreateContainer {
     entrypoint: Option<Vec<String>>,
     /// Environment.
     #[serde(default)]
-    #[schemars(extend("maxProperties" = 200), inner(length(max = 32768)))]
+    #[schemars(extend("maxProperties" = 200, "additionalProperties" = { "type": "string", "maxLength": 32768 }))]
     pub(super) env: Texts,
     /// Ports to publish: `127.0.0.1:8080:80/tcp`, `8080:80`, `80`. Without an address, everybody reaches them.
     #[serde(default)]
@@ -53,7 +53,7 @@ pub(crate) struct CreateContainer {
     restart_policy: Option<String>,
     /// Labels.
     #[serde(default)]
-    #[schemars(extend("maxProperties" = 100), inner(length(max = 4096)))]
+    #[schemars(extend("maxProperties" = 100, "additionalProperties" = { "type": "string", "maxLength": 4096 }))]
     pub(super) labels: Texts,
     /// Bytes of memory it may use.
     #[schemars(range(min = 6_291_456, max = 1_125_899_906_842_624_i64))]
