@@ -61,11 +61,11 @@ impl DockerEngine {
     /// Nothing where a program is missing or the tests do not run as root; the test is then skipped as
     /// [`crate::skip`] does it.
     pub fn start() -> Result<Option<Self>> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
         if let Some(why) = missing() {
             skip(&why);
             return Ok(None);
         }
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
         let folder = tempfile::Builder::new()
             .prefix("homelab-docker-")
             .tempdir()

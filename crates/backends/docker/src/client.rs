@@ -28,6 +28,7 @@ mod images;
 mod networks;
 mod system;
 mod version;
+mod words;
 
 pub(crate) use body::{JsonLines, Output};
 pub(crate) use containers::{ExecSpec, LogQuery};

@@ -14,6 +14,7 @@ use crate::types::{Changed, Created, ExecCreated, ExecState, Inspect, Stats, Sum
 const AFTER_STOP: Duration = Duration::from_secs(30);
 
 /// Which output of a container.
+#[expect(clippy::struct_excessive_bools, reason = "so engines take them")]
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LogQuery {
     pub(crate) stdout: bool,

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use homelab_core::error::{Code, ToolError};
+use homelab_core::error::ToolError;
 use homelab_upstream::CertificateProblem;
 use rustls::AlertDescription;
 
@@ -95,216 +95,6 @@ impl ApiError {
         }
     }
 
-    fn describe(&self) -> (Code, Option<&'static str>, String) {
-        use Code::{Timeout, UpstreamRejected, UpstreamUnauthorized, UpstreamUnreachable};
-        let Place { host, endpoint, .. } = &*self.place;
-        let (code, reason, text): (_, Option<&'static str>, String) = match &self.fault {
-            Fault::SocketMissing => (
-                UpstreamUnreachable,
-                Some("socket_missing"),
-                format!("there is no socket `{endpoint}` of the Docker host `{host}`"),
-            ),
-            Fault::SocketDenied => (
-                UpstreamUnauthorized,
-                Some("socket_denied"),
-                format!(
-                    "the socket `{endpoint}` of the Docker host `{host}` may not be used by us"
-                ),
-            ),
-            Fault::Refused => (
-                UpstreamUnreachable,
-                Some("refused"),
-                format!("nothing listens at `{endpoint}` of the Docker host `{host}`"),
-            ),
-            Fault::Dns => (
-                UpstreamUnreachable,
-                Some("dns"),
-                format!("the name in `{endpoint}` of the Docker host `{host}` has no address"),
-            ),
-            Fault::NoRoute => (
-                UpstreamUnreachable,
-                Some("no_route"),
-                format!("the network has no way to `{endpoint}` of the Docker host `{host}`"),
-            ),
-            Fault::ConnectTimeout(limit) => (
-                UpstreamUnreachable,
-                Some("connect_timeout"),
-                format!(
-                    "no connection to `{endpoint}` of the Docker host `{host}` within {limit:?}"
-                ),
-            ),
-            Fault::Connect(why) => (
-                UpstreamUnreachable,
-                None,
-                format!("no connection to `{endpoint}` of the Docker host `{host}`: {why}"),
-            ),
-            Fault::Certificate(problem) => (
-                UpstreamUnreachable,
-                Some(problem.fault.as_str()),
-                format!("`{endpoint}` of the Docker host `{host}`: {problem}"),
-            ),
-            Fault::NotTls => (
-                UpstreamUnreachable,
-                Some("not_tls"),
-                format!("`{endpoint}` of the Docker host `{host}` does not speak TLS"),
-            ),
-            Fault::Handshake(why) => (
-                UpstreamUnreachable,
-                Some("tls_handshake"),
-                format!(
-                    "the TLS handshake with `{endpoint}` of the Docker host `{host}` failed: {why}"
-                ),
-            ),
-            Fault::Lost(said) => (
-                UpstreamUnreachable,
-                Some("connection_lost"),
-                match said {
-                    Some(said) => format!("the Docker host `{host}` closed the connection: {said}"),
-                    None => {
-                        format!("the Docker host `{host}` closed the connection without an answer")
-                    }
-                },
-            ),
-            Fault::NotHttp => (
-                UpstreamRejected,
-                Some("not_http"),
-                format!(
-                    "what listens at `{endpoint}` of the Docker host `{host}` does not speak HTTP"
-                ),
-            ),
-            Fault::NotDocker => (
-                UpstreamRejected,
-                Some("unexpected_answer"),
-                format!(
-                    "what listens at `{endpoint}` of the Docker host `{host}` is no Docker engine"
-                ),
-            ),
-            Fault::Timeout(limit) => (
-                Timeout,
-                None,
-                format!(
-                    "the Docker host `{host}` gave no answer to `{}` within {limit:?}",
-                    self.operation
-                ),
-            ),
-            Fault::Cut => (
-                UpstreamRejected,
-                Some("cut"),
-                format!(
-                    "the answer of the Docker host `{host}` to `{}` ended early",
-                    self.operation
-                ),
-            ),
-            Fault::TooLarge(limit) => (
-                UpstreamRejected,
-                Some("too_large"),
-                format!(
-                    "the answer of the Docker host `{host}` to `{}` is longer than {limit} bytes",
-                    self.operation
-                ),
-            ),
-            Fault::Version(what) => (
-                UpstreamRejected,
-                Some("api_version_unsupported"),
-                format!("the versions of the Docker host `{host}` do not fit: {what}"),
-            ),
-            Fault::Status(status, said) => (
-                of_status(*status),
-                None,
-                format!("the Docker host `{host}` {}: {said}", verb(*status)),
-            ),
-            Fault::Stream(said) if is_denied(said) => (
-                UpstreamUnauthorized,
-                Some("registry_denied"),
-                format!("the registry does not let the Docker host `{host}` do that: {said}"),
-            ),
-            Fault::Stream(said) => (
-                UpstreamRejected,
-                Some("transfer_failed"),
-                format!("the transfer by the Docker host `{host}` failed: {said}"),
-            ),
-            Fault::Unexpected(what) => (
-                UpstreamRejected,
-                Some("unexpected_answer"),
-                format!(
-                    "the answer of the Docker host `{host}` to `{}` cannot be used: {what}",
-                    self.operation
-                ),
-            ),
-            // Replaced as a whole by `From`.
-            Fault::Ssh(_) => (Code::Internal, None, String::new()),
-        };
-        (code, reason, text)
-    }
-
-    fn hint(&self) -> Option<String> {
-        let setting = &self.place.setting;
-        Some(match &self.fault {
-            Fault::SocketMissing => format!(
-                "check that Docker is installed and runs there, and the path in `{setting}`; in a container, \
-                 mount the host's socket at that path"
-            ),
-            Fault::SocketDenied => {
-                "add the user that this program runs as to the group that owns the socket \
-                 (`docker`; its members are root on the host), and start it anew"
-                    .to_owned()
-            }
-            Fault::Refused if self.place.endpoint.is_tcp() => {
-                format!("check that the engine runs and listens there, and the port in `{setting}`")
-            }
-            Fault::Refused => {
-                "the socket is there, the engine is not: start it (`systemctl start docker`)"
-                    .to_owned()
-            }
-            Fault::Dns => format!("check the name in `{setting}`, or use an IP address"),
-            Fault::NoRoute | Fault::ConnectTimeout(_) | Fault::Connect(_) => {
-                format!("check that the host is up, firewalls, and the address in `{setting}`")
-            }
-            Fault::Certificate(problem) => problem.hint(setting.trim_end_matches(".url")),
-            Fault::NotTls => format!(
-                "set `plain = true` beside `{setting}` if you accept that anybody in between is root there, \
-                 or give the port that speaks TLS (2376)"
-            ),
-            Fault::Handshake(_) => format!(
-                "an engine with `--tlsverify` wants a certificate: `client_certificate_file` and `client_key_file` \
-                 beside `{setting}`"
-            ),
-            Fault::NotHttp | Fault::NotDocker => {
-                format!("check the address in `{setting}`, and whether it needs TLS")
-            }
-            Fault::Lost(Some(said)) if said.contains("not found") => {
-                "install the Docker command line on that host, or use its `tcp://` port".to_owned()
-            }
-            Fault::Lost(Some(said)) if said.contains("permission denied") => {
-                "add the SSH user to the group `docker` on that host; its members are root there"
-                    .to_owned()
-            }
-            Fault::Lost(_) | Fault::Timeout(_) | Fault::Cut if self.idempotent => {
-                "try again; the engine may be restarting or busy".to_owned()
-            }
-            Fault::Lost(_) | Fault::Timeout(_) | Fault::Cut => {
-                "the request may have had its effect: look before repeating it".to_owned()
-            }
-            Fault::TooLarge(_) => "ask for less".to_owned(),
-            Fault::Version(_) => {
-                "engines with API 1.40 (Docker 19.03) and newer are supported".to_owned()
-            }
-            Fault::Status(500.., _) => {
-                "see the log of the engine (`journalctl -u docker`)".to_owned()
-            }
-            Fault::Stream(said) if is_denied(said) => {
-                "check the name of the image, and set user and password in \
-                 `[servers.docker.registries.\"NAME\"]`"
-                    .to_owned()
-            }
-            Fault::Stream(_) => {
-                "check the name and tag, and that the host reaches the registry".to_owned()
-            }
-            Fault::Unexpected(_) => format!("check that `{setting}` leads to a supported engine"),
-            Fault::Status(..) | Fault::Ssh(_) => return None,
-        })
-    }
-
     fn is_retryable(&self) -> bool {
         match &self.fault {
             Fault::Refused | Fault::NoRoute | Fault::ConnectTimeout(_) | Fault::Connect(_) => true,
@@ -321,9 +111,9 @@ impl From<ApiError> for ToolError {
         if let Fault::Ssh(inner) = error.fault {
             return *inner;
         }
-        let (code, reason, text) = error.describe();
-        let mut tool_error = Self::new(code, text).retryable(error.is_retryable());
-        if let Some(reason) = reason {
+        let mut tool_error =
+            Self::new(error.code(), error.message()).retryable(error.is_retryable());
+        if let Some(reason) = error.reason() {
             tool_error = tool_error.reason(reason);
         }
         if let Some(hint) = error.hint() {
@@ -333,26 +123,6 @@ impl From<ApiError> for ToolError {
             tool_error = tool_error.upstream_status(status);
         }
         tool_error
-    }
-}
-
-fn of_status(status: u16) -> Code {
-    match status {
-        401 => Code::UpstreamUnauthorized,
-        404 => Code::NotFound,
-        // 403 is how engines refuse to touch what they made themselves, or what is in use.
-        403 | 409 => Code::Conflict,
-        429 => Code::RateLimited,
-        _ => Code::UpstreamRejected,
-    }
-}
-
-fn verb(status: u16) -> String {
-    match status {
-        404 => "does not know this (404)".to_owned(),
-        403 | 409 => format!("refused, because of how things are ({status})"),
-        500.. => format!("failed ({status})"),
-        _ => format!("refused ({status})"),
     }
 }
 

@@ -127,20 +127,18 @@ pub(crate) async fn disconnect_network(
     let (network, container) = both(engine, &args.network, &args.container).await?;
     let before = engine.inspect(&container.id).await?;
     let leaves = attached(&before, &network).is_some();
-    if leaves {
-        if let Err(error) = engine.disconnect(&network.id, &container.id, false).await {
-            if error.status() == Some(403) || error.said().contains("host mode") {
-                let text = format!(
-                    "the container cannot leave `{}`: {}",
-                    network.name,
-                    error.said()
-                );
-                return Err(ToolError::new(Code::Conflict, text)
-                    .reason("network_predefined")
-                    .hint("make it anew with another network"));
-            }
-            return Err(error.into());
+    if leaves && let Err(error) = engine.disconnect(&network.id, &container.id, false).await {
+        if error.status() == Some(403) || error.said().contains("host mode") {
+            let text = format!(
+                "the container cannot leave `{}`: {}",
+                network.name,
+                error.said()
+            );
+            return Err(ToolError::new(Code::Conflict, text)
+                .reason("network_predefined")
+                .hint("make it anew with another network"));
         }
+        return Err(error.into());
     }
     membership(engine, &network, &container, leaves).await
 }

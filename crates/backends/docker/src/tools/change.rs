@@ -284,6 +284,7 @@ async fn undo_update(docker: &Docker, args: &UpdateContainer) -> ToolResult<Opti
 }
 
 /// Engines take some limits and drop them with a warning, where the kernel lacks them.
+#[expect(clippy::unused_async, reason = "hooks are async")]
 async fn check_update(
     _: &Docker,
     args: &UpdateContainer,

@@ -75,13 +75,10 @@ pub(crate) async fn create_container(
         // Half of what was asked for helps nobody, and would be in the way of the next attempt.
         let left = engine.remove(&made.id, true, true).await.is_err();
         let error = ToolError::from(error);
-        let hint = match left {
-            true => {
-                "it was made, could not be started, and could not be removed again: see `list_containers`"
-            }
-            false => {
-                "it was made, could not be started, and was removed again; correct the arguments"
-            }
+        let hint = if left {
+            "it was made, could not be started, and could not be removed again: see `list_containers`"
+        } else {
+            "it was made, could not be started, and was removed again; correct the arguments"
         };
         return Err(error.reason("start_failed").hint(hint));
     }
@@ -211,6 +208,7 @@ async fn preview_create(docker: &Docker, args: &CreateContainer) -> ToolResult<P
     })
 }
 
+#[expect(clippy::unused_async, reason = "hooks are async")]
 async fn create_targets(_: &Docker, args: &CreateContainer) -> ToolResult<Vec<Target>> {
     let image = resolve::target("image", &args.image, Some(&args.image), &Texts::new());
     Ok(vec![
@@ -220,6 +218,7 @@ async fn create_targets(_: &Docker, args: &CreateContainer) -> ToolResult<Vec<Ta
 }
 
 /// Only a name that we chose can be named afterwards.
+#[expect(clippy::unused_async, reason = "hooks are async")]
 async fn undo_create(docker: &Docker, args: &CreateContainer) -> ToolResult<Option<Inverse>> {
     let engine = docker.engine(args.host.as_deref())?;
     Ok(args.name.as_ref().map(|name| Inverse {

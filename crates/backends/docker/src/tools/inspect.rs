@@ -221,9 +221,10 @@ pub(crate) async fn inspect_container(
     let engine = docker.engine(args.host.as_deref())?;
     let container = resolve::container(engine, &args.container).await?;
     let details = engine.inspect(&container.id).await?;
-    let processes = match args.processes && details.state.running {
-        true => Some(processes(engine.top(&container.id).await?)),
-        false => None,
+    let processes = if args.processes && details.state.running {
+        Some(processes(engine.top(&container.id).await?))
+    } else {
+        None
     };
     let clean = |text: &str| filled(text).map(|text| engine.clean(&text));
     let state = state(&details, clean);

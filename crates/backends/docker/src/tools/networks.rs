@@ -279,6 +279,7 @@ fn body(args: &CreateNetwork) -> Value {
     body
 }
 
+#[expect(clippy::unused_async, reason = "hooks are async")]
 async fn create_targets(_: &Docker, args: &CreateNetwork) -> ToolResult<Vec<Target>> {
     Ok(vec![resolve::target(
         "network",
@@ -288,6 +289,7 @@ async fn create_targets(_: &Docker, args: &CreateNetwork) -> ToolResult<Vec<Targ
     )])
 }
 
+#[expect(clippy::unused_async, reason = "hooks are async")]
 async fn undo_create(docker: &Docker, args: &CreateNetwork) -> ToolResult<Option<Inverse>> {
     let engine = docker.engine(args.host.as_deref())?;
     Ok(Some(Inverse {

@@ -119,12 +119,13 @@ async fn impact(
 ) -> Vec<String> {
     let mut lines = Vec::new();
     if container.is_running() {
-        lines.push(match args.force {
-            true => format!("it is {}: it will be killed", container.state),
-            false => format!(
+        lines.push(if args.force {
+            format!("it is {}: it will be killed", container.state)
+        } else {
+            format!(
                 "it is {}: the call will be refused without `force`",
                 container.state
-            ),
+            )
         });
     }
     let ports = ports::listed(&container.ports);

@@ -124,6 +124,7 @@ impl PullImage {
     }
 }
 
+#[expect(clippy::unused_async, reason = "hooks are async")]
 async fn pull_targets(_: &Docker, args: &PullImage) -> ToolResult<Vec<Target>> {
     let image = args.name()?.to_string();
     Ok(vec![resolve::target(

@@ -77,9 +77,10 @@ pub(crate) async fn list_volumes(
     let engine = docker.engine(args.host.as_deref())?;
     let (volumes, containers) =
         futures_util::try_join!(engine.volumes(), engine.containers(false))?;
-    let sizes: BTreeMap<String, i64> = match args.size {
-        false => BTreeMap::new(),
-        true => sizes(engine).await?,
+    let sizes: BTreeMap<String, i64> = if args.size {
+        sizes(engine).await?
+    } else {
+        BTreeMap::new()
     };
     let label = |volume: &Volume, label: &str| match label.split_once('=') {
         Some((name, value)) => volume.labels.get(name).is_some_and(|found| found == value),
@@ -230,6 +231,7 @@ pub(crate) async fn create_volume(
     })
 }
 
+#[expect(clippy::unused_async, reason = "hooks are async")]
 async fn create_targets(_: &Docker, args: &CreateVolume) -> ToolResult<Vec<Target>> {
     Ok(vec![resolve::target(
         "volume",
@@ -239,6 +241,7 @@ async fn create_targets(_: &Docker, args: &CreateVolume) -> ToolResult<Vec<Targe
     )])
 }
 
+#[expect(clippy::unused_async, reason = "hooks are async")]
 async fn undo_create(docker: &Docker, args: &CreateVolume) -> ToolResult<Option<Inverse>> {
     let engine = docker.engine(args.host.as_deref())?;
     Ok(Some(Inverse {

@@ -73,6 +73,7 @@ pub(crate) struct Swarm {
 }
 
 /// A network.
+#[expect(clippy::struct_excessive_bools, reason = "so engines write them")]
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(crate) struct Network {
