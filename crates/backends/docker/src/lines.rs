@@ -104,6 +104,11 @@ impl Lines {
 
     fn close(&mut self, source: Source) {
         let open = std::mem::take(&mut self.open[source as usize]);
+        if let Some(wanted) = &self.wanted
+            && lacks(&open.bytes, wanted)
+        {
+            return;
+        }
         let mut text = plain_text(&open.bytes).trim_end().to_owned();
         if let Some(wanted) = &self.wanted
             && !text.to_lowercase().contains(wanted)
@@ -124,6 +129,17 @@ impl Lines {
             }
         }
     }
+}
+
+/// Whether a line surely does not contain the text, in any case: a quick look that spares most lines of
+/// a long log the slow one. Colours can cut a word, and other alphabets have rules of their own.
+fn lacks(line: &[u8], wanted: &str) -> bool {
+    let wanted = wanted.as_bytes();
+    let certain = wanted.is_ascii() && line.is_ascii() && !line.contains(&0x1b);
+    certain
+        && !line
+            .windows(wanted.len().max(1))
+            .any(|part| part.eq_ignore_ascii_case(wanted))
 }
 
 #[cfg(test)]
@@ -164,6 +180,14 @@ mod tests {
             (lines.matched, lines.dropped, lines.scanned),
             (3, 1, bytes.len() as u64)
         );
+    }
+
+    #[test]
+    fn the_quick_look_misses_nothing() {
+        assert!(lacks(b"all is well", "err"));
+        assert!(!lacks(b"an ERRor", "err"));
+        assert!(!lacks(b"e\x1b[0mrr", "err"));
+        assert!(!lacks("\u{c4}rger".as_bytes(), "\u{e4}rger"));
     }
 
     #[test]

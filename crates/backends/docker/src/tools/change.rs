@@ -10,6 +10,7 @@ use super::inspect::Limits;
 use super::{OneContainer, lifecycle};
 use crate::client::Docker;
 use crate::resolve;
+use crate::types::positive;
 
 /// Which container, and what to call it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -96,7 +97,7 @@ async fn undo_rename(docker: &Docker, args: &RenameContainer) -> ToolResult<Opti
     }))
 }
 
-/// Limits of a container; those left out stay as they are, 0 takes one away.
+/// Limits of a container; those left out stay as they are.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpdateContainer {
@@ -109,13 +110,13 @@ pub(crate) struct UpdateContainer {
         regex(pattern = r"^(no|always|unless-stopped|on-failure(:[0-9]{1,3})?)$")
     )]
     restart_policy: Option<String>,
-    /// Bytes of memory; swap is limited to the same, unless it is limited already.
-    #[schemars(range(min = 0, max = 1_125_899_906_842_624_i64))]
+    /// Bytes of memory; swap is limited to the same, unless it is limited already. Engines cannot take limits of memory and processors away: give all that the host has instead.
+    #[schemars(range(min = 6_291_456, max = 1_125_899_906_842_624_i64))]
     memory_bytes: Option<i64>,
     /// Processors, such as 1.5.
-    #[schemars(range(min = 0.0, max = 4096.0))]
+    #[schemars(range(min = 0.01, max = 4096.0))]
     cpus: Option<f64>,
-    /// Processes.
+    /// Processes, 0 for no limit.
     #[schemars(range(min = 0, max = 4_194_304))]
     pids: Option<i64>,
     /// Docker host; the default one if left out.
@@ -161,9 +162,7 @@ pub(crate) async fn update_container(
         changes.insert("Memory".to_owned(), memory.into());
         // Engines refuse a limit above that of memory and swap together.
         let swap = before.memory_swap;
-        if memory == 0 {
-            changes.insert("MemorySwap".to_owned(), (-1).into());
-        } else if swap == 0 || swap > 0 && swap < memory || swap == before.memory {
+        if swap == 0 || swap > 0 && swap < memory || swap == before.memory {
             changes.insert("MemorySwap".to_owned(), memory.into());
         }
     }
@@ -268,11 +267,15 @@ async fn undo_update(docker: &Docker, args: &UpdateContainer) -> ToolResult<Opti
     if args.restart_policy.is_some() {
         arguments["restart_policy"] = before.restart_policy.into();
     }
+    // Without a limit it may use all there is.
+    let host = engine.info().await?;
     if args.memory_bytes.is_some() {
-        arguments["memory_bytes"] = before.memory_bytes.unwrap_or(0).into();
+        let all = positive(host.memory);
+        arguments["memory_bytes"] = before.memory_bytes.or(all).into();
     }
     if args.cpus.is_some() {
-        arguments["cpus"] = before.cpus.unwrap_or(0.0).into();
+        let all = u32::try_from(host.cpus).unwrap_or(1);
+        arguments["cpus"] = before.cpus.unwrap_or_else(|| all.into()).into();
     }
     if args.pids.is_some() {
         arguments["pids"] = before.pids.unwrap_or(0).into();

@@ -21,7 +21,7 @@ const CAP: usize = 96 * 1024;
 /// Bytes that are looked through for `grep`.
 const SCAN_CAP: u64 = 256 * 1024 * 1024;
 /// How long that may take, and how long reading the end of a log may.
-const PATIENCE: Duration = Duration::from_secs(45);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Which lines.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -326,7 +326,7 @@ async fn preview_recreate(docker: &Docker, args: &RecreateContainer) -> ToolResu
     }
     impact.push("loses what it has written outside of its mounts, and its logs".to_owned());
     for name in &likeness.kept_volumes {
-        impact.push(format!("keeps the volume `{}`", resolve::short(name)));
+        impact.push(format!("keeps the volume `{name}`"));
     }
     if args.pull.unwrap_or(true)
         && let Ok(name) = Reference::parse(image)

@@ -57,7 +57,7 @@ async fn a_container_is_made_with_all_that_was_asked_for() {
     assert!(!details.to_string().contains("hunter22"), "{details}");
     assert!(details["env"].to_string().contains("hello"));
     assert!(
-        details["processes"].as_array().unwrap().len() >= 2,
+        !details["processes"].as_array().unwrap().is_empty(),
         "{}",
         details["processes"]
     );

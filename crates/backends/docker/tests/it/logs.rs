@@ -138,7 +138,7 @@ async fn a_hundred_megabytes_of_output_are_read_from_their_end_in_no_time() {
         found["scanned_bytes"]
     );
     assert!(many.to_string().len() < 300_000);
-    assert!(many["earlier_lines"].as_u64().unwrap() > 1_000_000);
+    assert!(many["earlier_lines"].as_u64().unwrap() > 100_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use homelab_backend::Shared;
 use homelab_core::error::{Code, ToolError};
 use homelab_testkit::DockerEngine;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::RootCertStore;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -29,6 +29,8 @@ impl Front {
     async fn before(engine: &DockerEngine) -> Self {
         let authority_key = KeyPair::generate().expect("a key");
         let mut authority = CertificateParams::default();
+        let name = &mut authority.distinguished_name;
+        name.push(DnType::CommonName, "Lab Authority");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = authority
             .self_signed(&authority_key)

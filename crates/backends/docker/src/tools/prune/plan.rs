@@ -93,6 +93,14 @@ impl Plan {
                 .filter_map(|one| u64::try_from(one.size).ok());
             plan.build_cache_bytes = own.sum();
         }
+        for things in [
+            &mut plan.containers,
+            &mut plan.networks,
+            &mut plan.images,
+            &mut plan.volumes,
+        ] {
+            things.sort_by(|one, other| one.name.cmp(&other.name));
+        }
         plan
     }
 
@@ -353,9 +361,9 @@ mod tests {
         let (with, without) = (plan(&all), plan(&without_containers));
 
         assert_eq!(names(&with.images), ["app:0", "dangling"]);
-        assert_eq!(names(&with.volumes), ["jobdata", "archive", ANONYMOUS]);
+        assert_eq!(names(&with.volumes), [ANONYMOUS, "archive", "jobdata"]);
         assert_eq!(names(&without.images), ["dangling"]);
-        assert_eq!(names(&without.volumes), ["archive", ANONYMOUS]);
+        assert_eq!(names(&without.volumes), [ANONYMOUS, "archive"]);
     }
 
     #[test]
