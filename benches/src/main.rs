@@ -2,6 +2,7 @@
 
 mod bare;
 mod budgets;
+mod ccpm;
 mod compare;
 mod flood;
 mod import;
@@ -78,6 +79,7 @@ fn main() -> anyhow::Result<()> {
             policy::report(&lab, seconds)?;
             flood::report(&lab, FLOOD_SECONDS)
         }
+        Some("ccpm") => ccpm::report(),
         Some("flood") => {
             let program = option(&arguments, "--program", None)?;
             let seconds = option(&arguments, "--seconds", Some("60"))?.parse()?;

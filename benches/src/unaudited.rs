@@ -133,6 +133,7 @@ pub(crate) fn serve(database: &Path, port: u16) -> anyhow::Result<()> {
             authenticator,
             registry,
             approvals: Some(approvals),
+            ccpm: None,
             ready: Arc::new(Nothing),
             options: HttpOptions::default(),
         });

@@ -241,6 +241,7 @@ impl Fixture {
             }),
             registry: self.registry.clone(),
             approvals: Some(self.approvals.clone()),
+            ccpm: None,
             ready: Arc::new(stores::Ready),
             options: HttpOptions::default(),
         })

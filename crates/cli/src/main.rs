@@ -21,6 +21,7 @@ mod servers;
 mod services;
 mod session;
 mod target;
+mod teamwork;
 mod transfer;
 
 use std::io;

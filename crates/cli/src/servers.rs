@@ -8,10 +8,16 @@ use serde_json::{Map, Value};
 use crate::config::Config;
 
 /// Every kind, in the order in which they are documented.
-const ALL: &[fn() -> Kind] = &[homelab_backend_homelab::kind, homelab_backend_docker::kind];
+const ALL: &[fn() -> Kind] = &[
+    homelab_backend_homelab::kind,
+    homelab_backend_ccpm::kind,
+    homelab_backend_whisper::kind,
+    homelab_backend_proxmox::kind,
+    homelab_backend_docker::kind,
+];
 
 /// Kinds that are there without a table in the configuration, because they need no settings.
-const ALWAYS: &[&str] = &["homelab"];
+const ALWAYS: &[&str] = &["ccpm", "homelab"];
 
 /// Every kind that is compiled in.
 pub(crate) fn kinds() -> Vec<Kind> {
@@ -98,11 +104,15 @@ mod tests {
 
     #[test]
     fn a_kind_without_settings_is_there_unless_it_is_switched_off() {
-        assert_eq!(names(&json!({})), [("homelab".to_owned(), "homelab")]);
-        assert_eq!(names(&json!({ "homelab": { "enabled": false } })), []);
+        let named = |name: &str, kind| (name.to_owned(), kind);
+        let (ccpm, homelab) = (named("ccpm", "ccpm"), named("homelab", "homelab"));
+
+        assert_eq!(names(&json!({})), [ccpm.clone(), homelab]);
+        let off = json!({ "ccpm": { "enabled": false }, "homelab": { "enabled": false } });
+        assert_eq!(names(&off), []);
         assert_eq!(
             names(&json!({ "cellar": { "kind": "homelab" } })),
-            [("cellar".to_owned(), "homelab")]
+            [ccpm, named("cellar", "homelab")]
         );
     }
 }

@@ -32,6 +32,7 @@ use crate::environment::Environment;
 use crate::key_files::{self, MasterKeys};
 use crate::pin::Pins;
 use crate::session::Session;
+use crate::teamwork::Teamwork;
 use crate::{policy, servers, target};
 
 /// The program, ready to run calls.
@@ -54,6 +55,8 @@ pub(crate) struct Services {
     pins: Pins,
     /// The servers.
     pub(crate) registry: Arc<ArcSwap<Registry>>,
+    /// Our own agents, messages and tasks.
+    pub(crate) teamwork: Teamwork,
     /// What new servers are given.
     pub(crate) env: Env,
     /// The hosts behind SSH.
@@ -106,6 +109,7 @@ impl Services {
             after: Duration::from_mins(config.audit.checkpoint_minutes.into()),
         };
         let checkpointer = Checkpointer::start(trail.clone(), chain, audit.progress(), due);
+        let teamwork = Teamwork::new(config, &stores, clock.clone(), entropy.clone());
         let env = Env {
             stores: stores.clone(),
             keyring: master.ring.clone(),
@@ -113,11 +117,11 @@ impl Services {
             entropy: entropy.clone(),
             redactor: redactor.clone(),
             observer: metrics.clone(),
-            shared: Shared::default(),
+            shared: Shared::default().with(teamwork.service.clone()),
         };
         let hosts = hosts(session, config, &data, &env)?;
         let env = Env {
-            shared: Shared::default().with(hosts.clone()),
+            shared: env.shared.clone().with(hosts.clone()),
             ..env
         };
         let registry = Arc::new(ArcSwap::from_pointee(servers::registry(config, &env)));
@@ -175,6 +179,7 @@ impl Services {
             checkpointer,
             pins,
             registry,
+            teamwork,
             env,
             hosts,
             policy,

@@ -202,7 +202,9 @@ impl schemars::JsonSchema for Micros {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "description": "RFC 3339" })
+        schemars::json_schema!({
+            "type": "string", "format": "date-time", "description": "RFC 3339",
+        })
     }
 }
 

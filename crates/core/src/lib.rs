@@ -3,7 +3,7 @@
 //!
 //! Read in this order: [`tool`] (what a tool is), [`server`] (kinds, instances, registry),
 //! [`call`] (one call on its way), [`policy`] (who may), [`approval`] (what waits for a person),
-//! [`audit`] (what is kept), [`store`] (what storage must offer).
+//! [`audit`] (what is kept), [`ccpm`] (what agents share), [`store`] (what storage must offer).
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,6 +11,7 @@ use std::pin::Pin;
 pub mod approval;
 pub mod audit;
 pub mod call;
+pub mod ccpm;
 pub mod clock;
 pub mod error;
 pub mod id;

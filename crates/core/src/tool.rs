@@ -55,6 +55,10 @@ impl Effect {
 
 /// Everything that is known about a tool without a backend.
 #[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent marks, set one by one by the attribute"
+)]
 pub struct ToolSpec {
     /// Bare name, unique within its server.
     pub name: &'static str,

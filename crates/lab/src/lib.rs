@@ -6,27 +6,46 @@
 //! unexpected. [`Fault`] makes them fail on purpose, and each keeps a log of what it was asked.
 //!
 //! # Adding an upstream
-//! 1. One module named after the backend: its state, its routes (an [`axum::Router`] under
-//!    [`Upstream::serve`], which brings log and faults), its faults beyond the common ones. Write the
-//!    contract from the vendor's documentation; vendors' schemas are not copied here.
+//! 1. One module named after the backend: its state, its contract (a table of routes with the
+//!    parameters each takes), its answers in the product's dialect, its faults beyond the common
+//!    ones, and `demo()`. It serves an [`axum::Router`] under [`Upstream::serve`], which brings log
+//!    and faults. Write the contract from the vendor's documentation; vendors' schemas are not copied
+//!    here.
 //! 2. A field in [`Lab`], started in [`Lab::start`].
 //! 3. Demo data in [`demo`] that points at it.
 
 use std::collections::BTreeMap;
 use std::io;
 
+mod calendar;
+pub mod ccpm_legacy;
+mod contract;
 pub mod demo;
+pub mod docker;
 mod fault;
+mod hash;
 mod instrument;
+mod listen;
 mod log;
 pub mod oidc;
+pub mod ollama;
+pub mod pbs;
+pub mod portainer;
+pub mod proxmox;
+mod retention;
+mod rights;
 mod services;
+mod shared;
+mod tls;
+pub mod traefik;
 mod upstream;
+mod worker;
 
 pub use fault::{Fault, Faults};
 pub use instrument::{Action, Instrument, Profile};
 pub use log::{Recorded, RequestLog};
 pub use services::{Behaviour, Services};
+pub use tls::Identity;
 pub use upstream::Upstream;
 
 use upstream::ClosedPort;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -10,11 +11,13 @@ use axum::http::{Response, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::IntoResponse;
 use futures_util::{StreamExt as _, stream};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpSocket;
 use tokio::task::JoinHandle;
 
 use crate::fault::{Fault, Faults};
+use crate::listen::{self, Listening, Open};
 use crate::log::{Recorded, RequestLog};
+use crate::tls::Identity;
 
 /// Largest request body that is kept.
 const MAX_BODY: usize = 1 << 20;
@@ -25,12 +28,21 @@ const MAX_BODY: usize = 1 << 20;
 /// unexpected.
 pub struct Upstream {
     address: SocketAddr,
+    scheme: &'static str,
+    serving: Serving,
+}
+
+/// What ends with an upstream: its task and, with it, its connections.
+pub(crate) struct Serving {
     frame: Frame,
+    open: Open,
+    accepting: EndsWithOwner,
     _task: EndsWithOwner,
 }
 
+/// Log and faults; servers on several sockets can share them.
 #[derive(Clone, Default)]
-struct Frame {
+pub(crate) struct Frame {
     log: RequestLog,
     faults: Faults,
 }
@@ -45,22 +57,35 @@ impl Upstream {
     /// # Errors
     /// When the port cannot be opened.
     pub async fn serve(routes: Router) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
-        let frame = Frame::default();
-        let app = routes
-            .fallback(|| async { unexpected(StatusCode::NOT_FOUND) })
-            .method_not_allowed_fallback(|| async { unexpected(StatusCode::METHOD_NOT_ALLOWED) })
-            .layer(from_fn_with_state(frame.clone(), pass));
-        let task = tokio::spawn(async move {
-            // It ends by being aborted; an error of `accept` shows in the test that gets no answer.
-            drop(axum::serve(listener, app).await);
-        });
+        Self::start(routes, None, Frame::default()).await
+    }
+
+    /// Serves the routes over TLS on a free loopback port.
+    ///
+    /// # Errors
+    /// When the port cannot be opened, or the certificate not used.
+    pub async fn serve_tls(routes: Router, identity: &Identity) -> io::Result<Self> {
+        Self::start(routes, Some(identity), Frame::default()).await
+    }
+
+    pub(crate) async fn start(
+        routes: Router,
+        identity: Option<&Identity>,
+        frame: Frame,
+    ) -> io::Result<Self> {
+        let acceptor = identity.map(Identity::acceptor).transpose()?;
+        let scheme = if acceptor.is_some() { "https" } else { "http" };
+        let (address, listening) = listen::tcp(acceptor).await?;
         Ok(Self {
             address,
-            frame,
-            _task: EndsWithOwner(task),
+            scheme,
+            serving: Serving::start(routes, listening, frame),
         })
+    }
+
+    /// Ends it; once this is over, its port refuses connections.
+    pub async fn stop(self) {
+        self.serving.stop().await;
     }
 
     /// Where it listens.
@@ -70,17 +95,72 @@ impl Upstream {
 
     /// Its base URL without a slash at the end.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// What it was asked.
     pub fn log(&self) -> &RequestLog {
-        &self.frame.log
+        &self.serving.frame.log
     }
 
     /// How it is to fail.
     pub fn faults(&self) -> &Faults {
-        &self.frame.faults
+        &self.serving.frame.faults
+    }
+}
+
+impl Serving {
+    /// Serves the routes on a Unix socket.
+    pub(crate) fn on_unix_socket(routes: Router, path: &Path, frame: Frame) -> io::Result<Self> {
+        Ok(Self::start(routes, listen::unix(path)?, frame))
+    }
+
+    fn start(routes: Router, listening: Listening, frame: Frame) -> Self {
+        let app = routes
+            .fallback(|| async { unexpected(StatusCode::NOT_FOUND) })
+            .method_not_allowed_fallback(|| async { unexpected(StatusCode::METHOD_NOT_ALLOWED) })
+            .layer(from_fn_with_state(frame.clone(), pass));
+        let Listening {
+            incoming,
+            open,
+            accepting,
+        } = listening;
+        let task = tokio::spawn(async move {
+            // It ends by being aborted.
+            drop(axum::serve(incoming, app).await);
+        });
+        Self {
+            frame,
+            open,
+            accepting,
+            _task: EndsWithOwner(task),
+        }
+    }
+}
+
+impl Serving {
+    /// Ends it; once this is over, connections are refused.
+    pub(crate) async fn stop(mut self) {
+        self.open.close();
+        self.accepting.0.abort();
+        // It ends by being aborted, which is an error.
+        drop((&mut self.accepting.0).await);
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.open.close();
+    }
+}
+
+impl Frame {
+    pub(crate) fn log(&self) -> &RequestLog {
+        &self.log
+    }
+
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.faults
     }
 }
 

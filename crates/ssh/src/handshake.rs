@@ -1,6 +1,6 @@
 //! The host's side of the handshake: its key is judged here, and nothing else that it asks is done.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use homelab_core::clock::Clock;
@@ -113,11 +113,11 @@ impl Judge {
 
     async fn accept_new(
         &self,
-        file: &PathBuf,
+        file: &Path,
         random: &str,
         key: &PublicKey,
     ) -> Result<(), ToolError> {
-        let (path, host, new) = (file.clone(), self.address.clone(), key.clone());
+        let (path, host, new) = (file.to_owned(), self.address.clone(), key.clone());
         let random = random.to_owned();
         let written = tokio::task::spawn_blocking(move || {
             let remembered = remember(&path, &host, &new, &random)?;
@@ -228,7 +228,7 @@ impl Judge {
 }
 
 /// The file with known hosts cannot be read or written.
-pub(crate) fn known_hosts_unusable(file: &std::path::Path, error: &std::io::Error) -> ToolError {
+pub(crate) fn known_hosts_unusable(file: &Path, error: &std::io::Error) -> ToolError {
     ToolError::new(
         Code::NotConfigured,
         format!(

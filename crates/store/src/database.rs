@@ -13,6 +13,7 @@ use crate::approvals::ApprovalStore;
 use crate::audit::{AuditKeys, AuditStore, AuditTrail};
 use crate::backup;
 use crate::budgets::BudgetStore;
+use crate::ccpm::CcpmStore;
 use crate::credentials::CredentialStore;
 use crate::db::Db;
 use crate::dialect::{postgres, sqlite};
@@ -93,6 +94,7 @@ impl Database {
             approvals: Arc::new(ApprovalStore(shared())),
             taints: Arc::new(TaintStore(shared())),
             budgets: Arc::new(BudgetStore(shared())),
+            ccpm: Arc::new(CcpmStore(shared())),
             signals: Arc::clone(&self.shared.hub) as Arc<dyn Signals>,
         }
     }

@@ -62,6 +62,8 @@ pub(crate) enum Lock {
     Budgets,
     /// The list of signed checkpoints of the audit.
     Checkpoints,
+    /// What agents share.
+    Ccpm,
     /// None: the transaction's statements are enough for themselves.
     Nothing,
 }

@@ -27,6 +27,7 @@ mod audit;
 pub mod audit_writer;
 mod backup;
 mod budgets;
+mod ccpm;
 pub mod checkpointer;
 mod credentials;
 mod database;

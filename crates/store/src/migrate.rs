@@ -27,6 +27,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!(1, "0001_inventory_credentials_audit"),
     migration!(2, "0002_approvals_taints_budgets"),
     migration!(3, "0003_audit_checkpoints"),
+    migration!(4, "0004_ccpm"),
 ];
 
 /// Schema version that a set of migrations leads to.
@@ -100,6 +101,7 @@ pub(crate) mod tests {
         migration!(1, "0001_inventory_credentials_audit"),
         migration!(2, "0002_approvals_taints_budgets"),
         migration!(3, "0003_audit_checkpoints"),
+        migration!(4, "0004_ccpm"),
         Migration {
             version: 9,
             sqlite: "ALTER TABLE settings ADD COLUMN owner TEXT",

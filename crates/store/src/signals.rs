@@ -29,11 +29,12 @@ impl News {
     }
 
     fn of(&self, topic: Topic) -> &watch::Sender<()> {
-        let [approvals, keys, settings] = &self.topics;
+        let [approvals, keys, settings, ccpm] = &self.topics;
         match topic {
             Topic::Approvals => approvals,
             Topic::Keys => keys,
             Topic::Settings => settings,
+            Topic::Ccpm => ccpm,
         }
     }
 

@@ -19,18 +19,21 @@ pub enum Peer {
     Inspector,
     /// Prometheus' `promtool`: `promtool check metrics` reads an exposition on stdin.
     Promtool,
+    /// Schemathesis: asks a server what its OpenAPI document allows, and what it does not.
+    Schemathesis,
     /// The OpenSSH server. It must be started by its absolute path.
     Sshd,
 }
 
 impl Peer {
     /// Every peer, for checks over all of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Python,
         Self::Node,
         Self::Conformance,
         Self::Inspector,
         Self::Promtool,
+        Self::Schemathesis,
         Self::Sshd,
     ];
 
@@ -42,6 +45,7 @@ impl Peer {
             Self::Conformance => "conformance",
             Self::Inspector => "inspector",
             Self::Promtool => "promtool",
+            Self::Schemathesis => "schemathesis",
             Self::Sshd => "sshd",
         }
     }

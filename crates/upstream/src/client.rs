@@ -27,11 +27,11 @@ use crate::transport_error::classify;
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
-struct Inner {
+pub(crate) struct Inner {
     http: reqwest::Client,
-    config: ClientConfig,
+    pub(crate) config: ClientConfig,
     base: Option<Url>,
-    context: Arc<Context>,
+    pub(crate) context: Arc<Context>,
 }
 
 /// How far a request has come, for the error when its time is up.
@@ -78,6 +78,10 @@ impl Client {
             }),
             config: config.clone(),
         })))
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
     }
 
     /// Sends a request and reads the answer, whatever its status; see the crate's front page for
@@ -138,7 +142,7 @@ impl Client {
 }
 
 impl Inner {
-    fn address(&self, request: &Request) -> Result<Url, Fault> {
+    pub(crate) fn address(&self, request: &Request) -> Result<Url, Fault> {
         if let Some(fault) = &request.fault {
             return Err(fault.clone());
         }
@@ -248,14 +252,57 @@ impl Inner {
         headers: HeaderMap,
         progress: &mut Progress,
     ) -> Result<Answer, Fault> {
-        let mut message = reqwest::Request::new(request.method.clone(), url.clone());
+        let response = self.begin(request, url.clone(), headers).await?;
+        self.answer(request, url, response, progress).await
+    }
+
+    /// Sends one message and reads the head of the answer.
+    pub(crate) async fn begin(
+        &self,
+        request: &Request,
+        url: Url,
+        headers: HeaderMap,
+    ) -> Result<reqwest::Response, Fault> {
+        let mut message = reqwest::Request::new(request.method.clone(), url);
         *message.headers_mut() = headers;
         *message.body_mut() = request.body.clone().map(reqwest::Body::from);
-        let mut response = self
-            .http
-            .execute(message)
-            .await
-            .map_err(|error| classify(&error, self.config.connect_timeout))?;
+        let sent = self.http.execute(message).await;
+        sent.map_err(|error| classify(&error, self.config.connect_timeout))
+    }
+
+    /// What is wrong with an answer that is no success, read from the beginning of its body.
+    pub(crate) async fn refusal(
+        &self,
+        request: &Request,
+        response: reqwest::Response,
+        asked: Arc<Asked>,
+    ) -> UpstreamError {
+        let url = response.url().clone();
+        let mut progress = Progress::default();
+        let read = self.answer(request, url, response, &mut progress);
+        let limit = self.config.timeout;
+        let answer = tokio::time::timeout(limit, read).await;
+        match answer.unwrap_or(Err(Fault::Timeout {
+            limit,
+            received: progress.received,
+        })) {
+            Ok(answer) => match Response::new(answer, Arc::clone(&asked)).checked() {
+                Err(error) => error,
+                // Only an answer without success gets here.
+                Ok(response) => response.rejected("its status is not the one it began with"),
+            },
+            Err(fault) => UpstreamError::new(fault, asked),
+        }
+    }
+
+    /// Reads the rest of an answer whose head has come.
+    async fn answer(
+        &self,
+        request: &Request,
+        url: Url,
+        mut response: reqwest::Response,
+        progress: &mut Progress,
+    ) -> Result<Answer, Fault> {
         let extensions = response.extensions();
         let tls = extensions
             .get::<reqwest::tls::TlsInfo>()

@@ -40,6 +40,7 @@ mod redirect;
 mod request;
 mod response;
 mod retry;
+mod stream;
 mod tls;
 mod transport_error;
 
@@ -52,4 +53,5 @@ pub use config::{ClientConfig, TlsConfig};
 pub use error::{Fault, UpstreamError};
 pub use request::{Overflow, Request};
 pub use response::Response;
+pub use stream::Stream;
 pub use tls::{CertificateFault, CertificateProblem, TlsInfo, client_config as tls_client_config};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use homelab_gateway::auth::{AuthParts, Authenticator, WithoutKey};
-use homelab_gateway::rest::MetricsAccess;
+use homelab_gateway::rest::{CcpmDoor, MetricsAccess};
 use homelab_gateway::transport::AllowedHost;
 use homelab_gateway::transport::http::{HttpOptions, HttpParts, router};
 use homelab_gateway::transport::listen::{self, Limits, TlsFiles};
@@ -48,6 +48,7 @@ impl Running<'_> {
             authenticator: authenticator.clone(),
             registry: self.services.registry.clone(),
             approvals: Some(self.services.approvals.clone()),
+            ccpm: self.ccpm_door(),
             ready: Arc::new(Ready(self.services.database.clone())),
             options: options(config),
         });
@@ -77,6 +78,17 @@ impl Running<'_> {
         closed?;
         tracing::info!("stopped");
         Ok(Exit::Ok)
+    }
+
+    /// The contract's routes, where our own database is used.
+    fn ccpm_door(&self) -> Option<CcpmDoor> {
+        let teamwork = &self.services.teamwork;
+        Some(CcpmDoor {
+            instance: teamwork.instance.clone()?,
+            service: teamwork.service.clone(),
+            identities: teamwork.identities.clone(),
+            gate: self.services.dispatcher.gate(),
+        })
     }
 
     fn authenticator(&self) -> Result<Arc<Authenticator>> {

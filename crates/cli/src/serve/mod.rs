@@ -10,6 +10,7 @@ mod systemd;
 mod welcome;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use homelab_core::server::Endpoint;
@@ -27,6 +28,9 @@ use crate::session::Session;
 pub(crate) use demo::use_nothing_real;
 use reload::{Files, Reload};
 use signals::Signals;
+
+/// How often is tidied what agents share.
+const UPKEEP: Duration = Duration::from_mins(5);
 
 /// Everything that a running server consists of.
 struct Running<'a> {
@@ -135,11 +139,12 @@ impl Running<'_> {
                 reload.follow(),
                 self.signals.stop_on_request(&self.shutdown),
                 systemd::keep_alive(&self.session.environment),
+                self.services.teamwork.service.upkeep_every(UPKEEP),
             )
         };
         tokio::select! {
             served = served => served,
-            // None of the three ends.
+            // None of them ends.
             _ = housekeeping => unreachable!("housekeeping goes on for ever"),
         }
     }

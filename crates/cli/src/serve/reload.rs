@@ -122,6 +122,7 @@ impl<'a> Reload<'a> {
             .filter(|name| servers.get(*name) != state.servers.get(*name))
             .map(String::as_str)
             .collect();
+        self.running.services.teamwork.reload(&loaded.config);
         let other_rules = old.policy != loaded.config.policy;
         if other_rules || !changed.is_empty() {
             self.running.services.policy.replace(rules);

@@ -1,6 +1,10 @@
 //! Whole-program tests: the compiled binary through its real doors.
 
 mod abuse;
+mod ccpm_openapi;
+mod ccpm_rest;
+mod ccpm_story;
+mod ccpm_support;
 mod cli_audit;
 mod cli_audit_signed;
 mod cli_config;

@@ -137,11 +137,13 @@ pub enum Topic {
     Keys,
     /// A shared setting changed (kill switch, policy revision).
     Settings,
+    /// Agents, messages, tasks, sprints or sessions changed.
+    Ccpm,
 }
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 3] = [Self::Approvals, Self::Keys, Self::Settings];
+    pub const ALL: [Self; 4] = [Self::Approvals, Self::Keys, Self::Settings, Self::Ccpm];
 
     /// The topic's name, also of the channel in PostgreSQL.
     pub const fn as_str(self) -> &'static str {
@@ -149,6 +151,7 @@ impl Topic {
             Self::Approvals => "homelab_mcp_approvals",
             Self::Keys => "homelab_mcp_keys",
             Self::Settings => "homelab_mcp_settings",
+            Self::Ccpm => "homelab_mcp_ccpm",
         }
     }
 }

@@ -10,6 +10,7 @@
 mod authorize;
 mod catalogue;
 mod execute;
+mod gate;
 mod hold;
 mod instances;
 mod job;
@@ -41,7 +42,10 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+pub use gate::Gate;
 pub use taint::WINDOW as TAINT_WINDOW;
+
+pub(crate) use gate::Deed;
 
 use crate::approval::ApprovalService;
 use crate::metrics::Metrics;
@@ -134,6 +138,11 @@ impl Dispatcher {
             metrics: parts.metrics,
             budget: Budget::from_tokens(options.page_tokens, options.most_tokens),
         })))
+    }
+
+    /// The same checks and records for what is done other than by calling a tool.
+    pub fn gate(&self) -> Gate {
+        Gate(Arc::clone(&self.0))
     }
 
     /// Writes the refusals gathered so far; call it before the audit is closed.

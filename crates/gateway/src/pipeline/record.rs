@@ -39,7 +39,8 @@ pub(super) struct Recorder {
 pub(super) struct Open<'a> {
     recorder: &'a Recorder,
     entry: Option<AuditEntry>,
-    place: Arc<Place>,
+    /// Where it is counted; nowhere for what is no call of a tool.
+    place: Option<Arc<Place>>,
     durability: Durability,
     started: Instant,
 }
@@ -66,14 +67,29 @@ impl Recorder {
         arguments: &Value,
         started: Instant,
     ) -> Open<'_> {
-        let mut row = row(context, spec.name, entry.kind, &place.instance.name);
+        let at = (entry.kind, &*place.instance.name);
+        let mut open = self.open_deed(context, spec, at, arguments, started);
+        open.place = Some(Arc::clone(place));
+        open
+    }
+
+    /// Starts the record of what is done at an instance of a kind other than by calling a tool.
+    pub(super) fn open_deed(
+        &self,
+        context: &CallContext,
+        spec: &ToolSpec,
+        (kind, instance): (&str, &str),
+        arguments: &Value,
+        started: Instant,
+    ) -> Open<'_> {
+        let mut row = row(context, spec.name, kind, instance);
         row.effect = Some(spec.effect.as_str().into());
         self.add_arguments(&mut row, spec.sensitive_args, arguments.clone());
         let durable = changes(spec) || spec.secret;
         Open {
             recorder: self,
             entry: Some(row),
-            place: Arc::clone(place),
+            place: None,
             durability: if durable {
                 Durability::Durable
             } else {
@@ -214,7 +230,7 @@ impl Open<'_> {
         let Some(row) = self.entry.take() else {
             return;
         };
-        self.place.calls.count(Outcome::of(error));
+        self.count(Outcome::of(error));
         self.recorder
             .refuse(row, error, "", self.durability, self.started)
             .await;
@@ -233,7 +249,7 @@ impl Open<'_> {
             return Ok(None);
         };
         let outcome = error.map_or(Outcome::Ok, Outcome::of);
-        self.place.calls.count(outcome);
+        self.count(outcome);
         let inverse = inverse.map(|inverse| self.recorder.inverse_details(inverse));
         let can_be_undone = inverse.is_some();
         finish(&mut row, error, inverse, self.started);
@@ -266,6 +282,14 @@ impl Open<'_> {
     }
 }
 
+impl Open<'_> {
+    fn count(&self, outcome: Outcome) {
+        if let Some(place) = &self.place {
+            place.calls.count(outcome);
+        }
+    }
+}
+
 impl Drop for Open<'_> {
     fn drop(&mut self) {
         let (Some(mut row), Ok(runtime)) =
@@ -274,7 +298,7 @@ impl Drop for Open<'_> {
             return;
         };
         let error = ToolError::new(Code::Timeout, "the caller went away").reason("cancelled");
-        self.place.calls.count(Outcome::Cancelled);
+        self.count(Outcome::Cancelled);
         finish(&mut row, Some(&error), None, self.started);
         log(&row, Outcome::Cancelled, false);
         let (trail, durability) = (self.recorder.trail.clone(), self.durability);

@@ -31,6 +31,11 @@ const CLEAN_EVERY: Duration = Duration::from_hours(1);
 /// Marks remembered in memory at most.
 const MOST: usize = 4_096;
 
+/// Kinds whose changes are not held for what was read. What the first one's change is the caller's own
+/// wish, and a call that they lead to is judged itself. What agents tell each other and write on
+/// their tasks reaches nothing else, and is marked again for whoever reads it.
+const EXEMPT: [&str; 2] = [approval::KIND, homelab_ccpm::KIND];
+
 /// Marks scopes, and tells what they read.
 pub(super) struct Taint {
     store: Arc<dyn Taints>,
@@ -52,7 +57,7 @@ impl Taint {
     }
 
     /// Marks a read, durably, before its answer leaves.
-    async fn mark(&self, context: &CallContext, source: String) -> ToolResult<()> {
+    pub(super) async fn mark(&self, context: &CallContext, source: String) -> ToolResult<()> {
         let scope = scope_of(context);
         let now = self.clock.now();
         let key = (scope, source);
@@ -110,8 +115,7 @@ impl Pipeline {
     /// Raises the decision on a change whose caller has read text by outsiders.
     pub(super) async fn heed_taint(&self, job: &Job, admitted: &mut Admitted) -> ToolResult<()> {
         let verdict = &mut admitted.verdict;
-        // What these tools change is the caller's own wish; a call that they lead to is judged itself.
-        let is_exempt = job.entry.kind == approval::KIND || !job.context.principal.taintable;
+        let is_exempt = EXEMPT.contains(&job.entry.kind) || !job.context.principal.taintable;
         if is_exempt || verdict.decision >= Decision::Deny {
             return Ok(());
         }

@@ -1,6 +1,7 @@
 //! REST: probes, metrics, held calls, and every tool as `POST /api/v1/tools/<instance>/<tool>`.
 
 mod approvals;
+mod ccpm;
 mod health;
 mod kill_switch;
 mod metrics;
@@ -14,10 +15,12 @@ use homelab_core::server::Registry;
 use crate::approval::ApprovalService;
 use crate::mcp::HandlerParts;
 
+pub use ccpm::CcpmDoor;
 pub use health::Readiness;
 pub use metrics::MetricsAccess;
 
 pub(crate) use approvals::routes as approvals;
+pub(crate) use ccpm::routes as ccpm;
 pub(crate) use health::{Ready, routes as health};
 pub(crate) use kill_switch::routes as kill_switch;
 pub(crate) use metrics::routes as metrics;

@@ -81,13 +81,14 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What pages may send, beyond what browsers always let them.
 const CORS_REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
-    "accept, authorization, content-type, last-event-id, mcp-method, mcp-name, \
-     mcp-protocol-version, mcp-session-id, x-mcp-exclude-tools, x-mcp-readonly, x-mcp-tools, \
-     x-mcp-toolsets",
+    "accept, authorization, content-type, idempotency-key, if-match, last-event-id, mcp-method, \
+     mcp-name, mcp-protocol-version, mcp-session-id, x-agent-id, x-mcp-exclude-tools, \
+     x-mcp-readonly, x-mcp-tools, x-mcp-toolsets",
 );
 /// What pages may read, beyond what browsers always let them.
-const CORS_RESPONSE_HEADERS: HeaderValue =
-    HeaderValue::from_static("mcp-session-id, www-authenticate, x-request-id");
+const CORS_RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static(
+    "etag, idempotency-replayed, mcp-session-id, www-authenticate, x-request-id",
+);
 
 /// What the layers here need.
 pub(crate) struct Edge {
@@ -190,7 +191,7 @@ fn preflight() -> Response {
     let headers = response.headers_mut();
     headers.insert(
         ACCESS_CONTROL_ALLOW_METHODS,
-        HeaderValue::from_static("GET, POST, DELETE"),
+        HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE"),
     );
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, CORS_REQUEST_HEADERS);
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));

@@ -23,7 +23,7 @@ use super::{reply, sse};
 use crate::approval::ApprovalService;
 use crate::auth::{Authenticator, WELL_KNOWN};
 use crate::mcp::{DirectCalls, Handler, HandlerParts};
-use crate::rest::{self, MetricsAccess, Readiness, Rest};
+use crate::rest::{self, CcpmDoor, MetricsAccess, Readiness, Rest};
 
 /// How the HTTP door is set up.
 #[derive(Debug, Clone)]
@@ -73,6 +73,8 @@ pub struct HttpParts {
     pub registry: Arc<ArcSwap<Registry>>,
     /// Moves held calls on; absent where none are held.
     pub approvals: Option<Arc<ApprovalService>>,
+    /// Agents, messages and tasks over REST; absent where another service has them.
+    pub ccpm: Option<CcpmDoor>,
     /// Whether this process can serve.
     pub ready: Arc<dyn Readiness>,
     /// Settings.
@@ -143,6 +145,10 @@ fn build<H: ServerHandler>(
         max_body: options.max_body,
     });
 
+    let ccpm = match parts.ccpm {
+        Some(door) => rest::ccpm(Arc::new(door), edge.clone()),
+        None => Router::new(),
+    };
     let mut mcp = Router::new()
         .route("/mcp", get(aggregate).post(aggregate).delete(aggregate))
         .route(
@@ -162,6 +168,7 @@ fn build<H: ServerHandler>(
         .merge(rest::approvals(rest.clone()))
         .merge(rest::kill_switch(rest.clone()))
         .route_layer(from_fn_with_state(edge.clone(), edge::authenticate))
+        .merge(ccpm)
         .merge(rest::metrics(rest.clone(), edge.clone(), options.metrics))
         .merge(protected_resource(edge.clone()))
         .fallback(async || reply::no_such_path())

@@ -1,6 +1,14 @@
 //! Tests of the upstreams themselves: a fake that is wrong makes every test above it worthless.
 
+#![cfg(test)]
+
 mod demo;
+mod docker;
 mod instrument;
+mod ollama;
+mod pbs;
+mod portainer;
+mod proxmox;
 mod services;
+mod traefik;
 mod wire;

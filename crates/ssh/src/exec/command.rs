@@ -21,9 +21,10 @@ const LOOKED_AT: usize = 64 * 1024;
 /// connection is lost.
 pub(super) fn line(exec: &Exec, mark: &str, wrap: bool) -> String {
     if !wrap {
-        return match exec.sudo {
-            true => format!("sudo -n -- sh -c {}", quote(&exec.command)),
-            false => exec.command.clone(),
+        return if exec.sudo {
+            format!("sudo -n -- sh -c {}", quote(&exec.command))
+        } else {
+            exec.command.clone()
         };
     }
     let seconds = (exec.timeout + GRACE).as_secs();
@@ -32,10 +33,11 @@ pub(super) fn line(exec: &Exec, mark: &str, wrap: bool) -> String {
         "if timeout -k 5 9 true 2>/dev/null; then exec timeout -k 5 {seconds} {shell} -c \"$1\"; fi; \
          exec {shell} -c \"$1\""
     );
-    let run = match exec.sudo {
-        // Inside: only root may kill what root runs.
-        true => format!("exec sudo -n -- sh -c {} sh \"$1\"", quote(&run)),
-        false => run,
+    // Inside: only root may kill what root runs.
+    let run = if exec.sudo {
+        format!("exec sudo -n -- sh -c {} sh \"$1\"", quote(&run))
+    } else {
+        run
     };
     let script =
         format!("echo {mark}$$ >&2; if [ -n \"$2\" ]; then cd -- \"$2\" || exit 126; fi; {run}");
@@ -51,9 +53,10 @@ pub(super) fn line(exec: &Exec, mark: &str, wrap: bool) -> String {
 pub(super) fn kill_line(pid: u32, sudo: bool) -> String {
     // Not `kill -KILL -- -PID`, which dash does not understand.
     let kill = format!("kill -s KILL -- -{pid} 2>/dev/null || kill -s KILL {pid}");
-    match sudo {
-        true => format!("sudo -n -- sh -c {}", quote(&kill)),
-        false => format!("exec sh -c {}", quote(&kill)),
+    if sudo {
+        format!("sudo -n -- sh -c {}", quote(&kill))
+    } else {
+        format!("exec sh -c {}", quote(&kill))
     }
 }
 

@@ -95,7 +95,10 @@ async fn a_changed_key_is_refused_loudly_with_both_fingerprints() {
     // The first may still find the old connection open for a moment.
     let error = loop {
         match host
-            .exec(homelab_ssh::Exec::new("true"), &Default::default())
+            .exec(
+                homelab_ssh::Exec::new("true"),
+                &tokio_util::sync::CancellationToken::new(),
+            )
             .await
         {
             Err(error) if reason(&error) != "connection_lost" => break error,

@@ -21,7 +21,7 @@ use crate::db::Values;
 use crate::table::{Stored, Table};
 
 /// Every table with data, in an order in which rows come after those they refer to.
-const TABLES: [&Table; 17] = [
+const TABLES: [&Table; 27] = [
     Host::TABLE,
     Network::TABLE,
     Device::TABLE,
@@ -40,6 +40,16 @@ const TABLES: [&Table; 17] = [
     crate::taints::TABLE,
     crate::budgets::TABLE,
     crate::audit::CHECKPOINTS,
+    crate::ccpm::AGENTS,
+    crate::ccpm::MESSAGES,
+    crate::ccpm::TASKS,
+    crate::ccpm::DEPENDENCIES,
+    crate::ccpm::EVENTS,
+    crate::ccpm::REPORTS,
+    crate::ccpm::SPRINTS,
+    crate::ccpm::SESSIONS,
+    crate::ccpm::CONTEXTS,
+    crate::ccpm::ANSWERS,
 ];
 
 /// Version of the format described above.

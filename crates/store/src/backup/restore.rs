@@ -104,6 +104,7 @@ async fn load(shared: &Shared, mut lines: Lines, overwrite: Overwrite) -> StoreR
         Lock::Approvals,
         Lock::Budgets,
         Lock::Checkpoints,
+        Lock::Ccpm,
     ] {
         tx.lock(lock).await?;
     }

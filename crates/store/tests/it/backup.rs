@@ -15,6 +15,7 @@ use rstest::rstest;
 
 use crate::approvals::{ask, begin, held, vote};
 use crate::audit_log::{entry, key, write};
+use crate::ccpm;
 use crate::lab::{Engine, Lab, Place, START};
 use crate::sample;
 
@@ -66,13 +67,14 @@ async fn fill(stores: &Stores) {
         window: std::time::Duration::from_mins(1),
     };
     stores.budgets.take(&[take], START).await.unwrap().unwrap();
+    ccpm::fill(&*stores.ccpm).await;
 }
 
 /// Everything that the stores can show.
 async fn contents(stores: &Stores) -> String {
     let page = PageRequest::first(200);
     format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
         stores.inventory.export().await.unwrap(),
         stores
             .inventory
@@ -95,6 +97,7 @@ async fn contents(stores: &Stores) -> String {
             .unwrap(),
         stores.taints.scopes(START).await.unwrap(),
         stores.budgets.used("deletes", START).await.unwrap(),
+        ccpm::contents(&*stores.ccpm).await,
     )
 }
 
@@ -128,7 +131,7 @@ async fn a_backup_of_either_engine_is_restored_into_either(
 
     assert_eq!(report.rows["devices"], 2);
     assert_eq!(report.rows["audit_log"], 5);
-    assert_eq!(report.rows.len(), 16, "{report:?}");
+    assert_eq!(report.rows.len(), 26, "{report:?}");
     let copy = place.open(Arc::clone(&lab.clock)).await.unwrap();
     assert_eq!(contents(&copy.stores()).await, contents(&lab.stores).await);
     assert_eq!(copy.verify_audit(key()).await.unwrap(), (5, vec![]));
@@ -200,7 +203,7 @@ async fn what_is_no_whole_backup_of_ours_is_refused_and_nothing_restored() {
         ("not of a backup", text.replacen("{\"table\"", "garbage", 1)),
         (
             "newer version",
-            text.replacen("\"schema\":3", "\"schema\":99", 1),
+            text.replacen("\"schema\":4", "\"schema\":99", 1),
         ),
         (
             "newer version",

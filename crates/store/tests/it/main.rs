@@ -10,6 +10,7 @@ mod audit_writer;
 mod availability;
 mod backup;
 mod budgets;
+mod ccpm;
 mod credentials;
 mod import;
 mod keys;

@@ -12,5 +12,6 @@ mod redirects;
 mod retries;
 mod secrets;
 mod sending;
+mod streaming;
 mod support;
 mod tls;

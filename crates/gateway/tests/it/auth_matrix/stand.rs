@@ -348,6 +348,7 @@ fn http_parts(
         authenticator: Authenticator::with(parts, methods),
         registry: bench.registry.clone(),
         approvals: None,
+        ccpm: None,
         ready: Arc::new(Ready),
         options: HttpOptions {
             base_path: base_path.to_owned(),

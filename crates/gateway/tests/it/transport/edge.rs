@@ -102,7 +102,7 @@ async fn a_page_may_ask_before_it_sends() {
     }
     assert_eq!(
         allowed.header("access-control-allow-methods"),
-        Some("GET, POST, DELETE")
+        Some("GET, POST, PUT, PATCH, DELETE")
     );
     assert!(
         allowed

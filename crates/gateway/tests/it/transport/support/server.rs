@@ -126,6 +126,7 @@ pub(crate) fn http_parts(
         authenticator,
         registry: Arc::new(ArcSwap::from_pointee(registry)),
         approvals: None,
+        ccpm: None,
         ready: Arc::new(Ready(setup.ready.clone())),
         options: setup.options.clone(),
     };

@@ -1,0 +1,196 @@
+//! The API of one cluster behind one or several hosts.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use homelab_backend::Env;
+use homelab_core::error::{Code, ToolError, ToolResult};
+use homelab_upstream::{Client, ClientConfig, Fault, Response, StatusCode, UpstreamError};
+use serde::de::DeserializeOwned;
+
+use crate::auth::{Auth, Proof};
+use crate::call::Call;
+use crate::config::{Config, Login, section};
+use crate::explain::Who;
+use crate::ids::Upid;
+use crate::types::Answer;
+
+/// One cluster. Every node answers for all of them, so the one that answered last is asked first.
+pub(crate) struct Api {
+    pub(crate) env: Env,
+    pub(crate) who: Who,
+    hosts: Vec<Client>,
+    /// Index of the host that answered last.
+    preferred: AtomicUsize,
+    auth: Auth,
+}
+
+impl Api {
+    pub(crate) fn new(instance: &str, config: &Config, env: &Env) -> ToolResult<Self> {
+        let urls = config.base_urls()?;
+        let login = config.login()?;
+        // With several hosts, asking the next one is the repetition.
+        let retries = if urls.len() > 1 { 0 } else { 2 };
+        let hosts = urls
+            .into_iter()
+            .map(|url| {
+                env.client(ClientConfig {
+                    base_url: Some(url),
+                    timeout: std::time::Duration::from_secs(config.timeout_s),
+                    connect_timeout: std::time::Duration::from_secs(config.connect_timeout_s),
+                    retries,
+                    tls: config.tls.clone(),
+                    ..ClientConfig::new(instance)
+                })
+            })
+            .collect::<ToolResult<Vec<_>>>()?;
+        let (name, is_token) = match &login {
+            Login::Token { id, .. } => (id.clone(), true),
+            Login::Password { user, .. } => (user.clone(), false),
+        };
+        Ok(Self {
+            env: env.clone(),
+            who: Who {
+                instance: instance.to_owned(),
+                section: section(instance),
+                name,
+                is_token,
+            },
+            hosts,
+            preferred: AtomicUsize::new(0),
+            auth: Auth::new(login),
+        })
+    }
+
+    /// The `data` of a successful answer.
+    pub(crate) async fn data<T: DeserializeOwned>(&self, call: &Call) -> ToolResult<T> {
+        self.answer(call).await.map(|answer| answer.data)
+    }
+
+    /// The `data` of a successful answer, where Proxmox answers `null` for nothing.
+    pub(crate) async fn list<T: DeserializeOwned>(&self, call: &Call) -> ToolResult<Vec<T>> {
+        Ok(self.data::<Option<Vec<T>>>(call).await?.unwrap_or_default())
+    }
+
+    /// A successful answer.
+    pub(crate) async fn answer<T: DeserializeOwned>(&self, call: &Call) -> ToolResult<Answer<T>> {
+        let response = self.send(call).await?;
+        response.json().map_err(|error| self.who.unanswered(error))
+    }
+
+    /// Sends a call whose answer has nothing of interest.
+    pub(crate) async fn done(&self, call: &Call) -> ToolResult<()> {
+        self.send(call).await.map(drop)
+    }
+
+    /// Sends a call that starts a task. `None` where Proxmox did it at once.
+    pub(crate) async fn task(&self, call: &Call) -> ToolResult<Option<Upid>> {
+        let text: Option<String> = self.data(call).await?;
+        self.upid(text)
+    }
+
+    /// The task id in an answer.
+    pub(crate) fn upid(&self, text: Option<String>) -> ToolResult<Option<Upid>> {
+        let Some(text) = text.filter(|text| !text.is_empty()) else {
+            return Ok(None);
+        };
+        text.parse().map(Some).map_err(|_| {
+            let message = format!(
+                "`{}` accepted the request, but answered no task id that we can read",
+                self.who.instance
+            );
+            ToolError::new(Code::UpstreamRejected, message)
+                .reason("unexpected_answer")
+                .hint("see `list_tasks` for what it is doing")
+                .instance(self.who.instance.clone())
+        })
+    }
+
+    async fn send(&self, call: &Call) -> ToolResult<Response> {
+        let mut renewed = false;
+        loop {
+            let proof = self.auth.proof(self).await?;
+            let response = self.ask(call, &proof).await?;
+            // Refused before anything was done, so even a change may be sent again.
+            if response.status == StatusCode::UNAUTHORIZED
+                && !renewed
+                && self.auth.forget(&proof).await
+            {
+                renewed = true;
+                continue;
+            }
+            return self.who.accepted(response, call);
+        }
+    }
+
+    /// Asks the hosts in turn, beginning with the one that answered last.
+    ///
+    /// What is not idempotent goes to another host only if it never left for the one before.
+    pub(crate) async fn ask(&self, call: &Call, proof: &Proof) -> ToolResult<Response> {
+        let first = self.preferred.load(Ordering::Relaxed);
+        let count = self.hosts.len();
+        let mut failed: Option<ToolError> = None;
+        for step in 0..count {
+            let index = (first + step) % count;
+            let Some(host) = self.hosts.get(index) else {
+                continue;
+            };
+            let is_last = step + 1 == count;
+            let request = proof.sign(call.request(), &call.method);
+            match host.send(request).await {
+                Ok(response) if !is_last && call.idempotent && is_of_another(response.status) => {
+                    failed = self.who.accepted(response, call).err();
+                }
+                Ok(response) => {
+                    if !is_of_another(response.status) {
+                        self.preferred.store(index, Ordering::Relaxed);
+                    }
+                    return Ok(response);
+                }
+                Err(error) => {
+                    let goes_on = never_left(&error) || call.idempotent && may_pass(&error);
+                    let error = self.who.unanswered(error);
+                    if !goes_on {
+                        return Err(error);
+                    }
+                    failed = Some(error);
+                }
+            }
+        }
+        let error = failed.unwrap_or_else(|| ToolError::internal("no host to ask"));
+        Err(if count > 1 {
+            all_failed(&error, count)
+        } else {
+            error
+        })
+    }
+}
+
+/// Statuses by which a host says that it could not pass the request on, or is not ready.
+fn is_of_another(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 502..=504 | 595..=599)
+}
+
+/// Whether the request cannot have had an effect, because no connection came about. A certificate
+/// that is not trusted is not among these: it has to be looked at.
+fn never_left(error: &UpstreamError) -> bool {
+    matches!(
+        error.fault(),
+        Fault::Dns | Fault::Refused | Fault::NoRoute | Fault::ConnectTimeout(_) | Fault::Connect(_)
+    )
+}
+
+fn may_pass(error: &UpstreamError) -> bool {
+    matches!(
+        error.fault(),
+        Fault::Lost | Fault::Timeout { .. } | Fault::Cut { .. }
+    )
+}
+
+fn all_failed(error: &ToolError, count: usize) -> ToolError {
+    let mut envelope = error.envelope().clone();
+    envelope.message = format!(
+        "none of {count} hosts answers; the last: {}",
+        envelope.message
+    );
+    envelope.into()
+}

@@ -1,0 +1,118 @@
+use homelab_backend::shape::faults;
+use homelab_backend_whisper::kind;
+use homelab_core::server::aggregated_name;
+use homelab_core::tool::Effect;
+use serde_json::{Value, json};
+
+/// Bytes of the whole listing as it is sent; about four make a token.
+const LISTING_BUDGET: usize = 16_000;
+
+fn listing() -> Value {
+    kind()
+        .catalogue()
+        .into_iter()
+        .map(|info| {
+            json!({
+                "name": info.spec.name,
+                "title": info.spec.title,
+                "description": info.spec.description,
+                "inputSchema": *info.input_schema,
+                "annotations": info.spec.annotations(),
+            })
+        })
+        .collect()
+}
+
+#[test]
+fn every_tool_keeps_the_rules() {
+    assert_eq!(faults(&kind()), [""; 0]);
+}
+
+#[test]
+fn the_names_of_the_first_server_are_kept_at_both_doors() {
+    let names: Vec<(String, String)> = kind()
+        .catalogue()
+        .iter()
+        .map(|info| {
+            let aggregated = aggregated_name("whisper", &info.spec);
+            (info.spec.name.to_owned(), aggregated)
+        })
+        .collect();
+
+    for name in [
+        "whisper_ssh_command",
+        "ollama_list_models",
+        "ollama_pull_model",
+        "ollama_delete_model",
+        "whisper_gpu_status",
+        "whisper_read_file",
+        "whisper_write_file",
+    ] {
+        let both = (name.to_owned(), name.to_owned());
+        assert!(names.contains(&both), "{name} is not in {names:?}");
+    }
+    let status = ("host_status".to_owned(), "whisper_host_status".to_owned());
+    assert!(names.contains(&status), "{names:?}");
+}
+
+#[test]
+fn the_listing_is_as_reviewed() {
+    insta::assert_json_snapshot!(listing());
+}
+
+#[test]
+fn results_have_the_reviewed_form() {
+    let outputs: Value = kind()
+        .catalogue()
+        .into_iter()
+        .map(|info| {
+            (
+                info.spec.name.to_owned(),
+                Value::Object((*info.output_schema).clone()),
+            )
+        })
+        .collect();
+
+    insta::assert_json_snapshot!(outputs);
+}
+
+#[test]
+fn permissions_and_effects_are_as_reviewed() {
+    let rules: Vec<String> = kind()
+        .catalogue()
+        .iter()
+        .map(|info| {
+            let spec = &info.spec;
+            let varies = if spec.varies { " varies" } else { "" };
+            let seconds = spec.timeout.as_secs();
+            let (name, permission) = (spec.name, spec.permission);
+            format!(
+                "{name}: {}{varies} {permission} {seconds}s",
+                spec.effect.as_str()
+            )
+        })
+        .collect();
+
+    insta::assert_snapshot!(rules.join("\n"));
+}
+
+#[test]
+fn the_listing_stays_within_its_budget() {
+    let bytes = listing().to_string().len();
+
+    assert!(bytes < LISTING_BUDGET, "{bytes} bytes");
+}
+
+#[test]
+fn whatever_destroys_can_be_looked_at_first() {
+    for info in kind().catalogue() {
+        let spec = info.spec;
+        let mild = spec.effect < Effect::Destructive;
+        assert_eq!(spec.annotations().destructive, !mild, "{}", spec.name);
+    }
+}
+
+#[test]
+fn the_configuration_is_documented() {
+    insta::assert_json_snapshot!(kind().config_schema());
+}
