@@ -145,7 +145,6 @@ impl Docker {
     pub(crate) async fn registry_auth(&self, image: &Reference) -> ToolResult<HeaderValue> {
         let domain = image.domain();
         let content = match self.registries.get(domain) {
-            None => json!({}),
             Some(RegistryConfig {
                 identity_token: Some(token),
                 ..
@@ -161,7 +160,7 @@ impl Docker {
                 "password": self.env.secret(password).await?.expose(),
                 "serveraddress": if domain == crate::reference::HUB { HUB_ADDRESS } else { domain },
             }),
-            Some(_) => json!({}),
+            None | Some(_) => json!({}),
         };
         let mut value = HeaderValue::from_str(&URL_SAFE.encode(content.to_string()))
             .map_err(|_| ToolError::internal("the registry's credentials cannot be sent"))?;

@@ -2,6 +2,7 @@
 //! them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use homelab_core::error::{ToolError, ToolResult};
 use serde_json::{Value, json};
@@ -223,7 +224,9 @@ impl Bind {
             .map_or_else(|| path.to_owned(), |rest| format!("/run{rest}"));
         self.is_path()
             && (matches!(path.as_str(), "" | "/var" | "/var/lib" | "/home")
-                || path.ends_with(".sock")
+                || Path::new(&path)
+                    .extension()
+                    .is_some_and(|ending| ending == "sock")
                 || SYSTEM.iter().any(|system| {
                     path.strip_prefix(system)
                         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -7,7 +7,7 @@ use homelab_core::tool::Target;
 
 use crate::client::Engine;
 use crate::reference::{Reference, is_id};
-use crate::types::{ImageInspect, Network, Summary, Texts, Volume};
+use crate::types::{ImageInspect, ImageSummary, Network, Summary, Texts, Volume};
 
 /// Names that are listed in a hint.
 const MOST_NAMES: usize = 8;
@@ -86,7 +86,7 @@ pub(crate) async fn image(engine: &Engine, wanted: &str) -> ToolResult<ImageInsp
                 .images(false)
                 .await?
                 .iter()
-                .flat_map(|image| image.tags())
+                .flat_map(ImageSummary::tags)
                 .collect();
             let text = format!("no image `{wanted}` on the Docker host `{}`", engine.name);
             Err(ToolError::not_found(text).field("image").hint(alike(

@@ -71,6 +71,10 @@ impl Call {
     }
 
     /// Adds a query parameter.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "numbers, flags and texts alike"
+    )]
     pub(crate) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
         self.query.push((name, value.to_string()));
         self

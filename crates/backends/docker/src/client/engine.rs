@@ -79,10 +79,11 @@ impl Engine {
     /// Sends a request and reads the answer; a status that is neither success nor 304 is an error.
     pub(crate) async fn send(&self, call: Call) -> Result<Answer, ApiError> {
         let limit = call.timeout.unwrap_or(self.limit);
-        let work = async {
+        // Boxed: what lies below would make the future of every tool large.
+        let work = Box::pin(async {
             let answer = self.versioned(&call).await?;
             self.refused(&answer).map_or(Ok(answer), Err)
-        };
+        });
         let work = async {
             tokio::time::timeout(limit, work)
                 .await
@@ -107,7 +108,7 @@ impl Engine {
     /// Sends a request and hands out the answer as it comes. The limit holds until it begins.
     pub(crate) async fn open(&self, call: Call) -> Result<Body, ApiError> {
         let limit = call.timeout.unwrap_or(self.limit);
-        let work = async {
+        let work = Box::pin(async {
             let prefix = self.api().await?.prefix();
             let (mut body, _) = self.exchange(&call, &prefix, false).await?;
             if (200..300).contains(&body.status) {
@@ -121,7 +122,7 @@ impl Engine {
             Err(self
                 .refused(&answer)
                 .unwrap_or(Fault::Unexpected("status".to_owned())))
-        };
+        });
         let work = async {
             tokio::time::timeout(limit, work)
                 .await

@@ -30,7 +30,7 @@ pub(crate) struct RemoveContainer {
 
 /// A container that is gone.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Removed {
+pub(crate) struct RemovedContainer {
     /// Name it had.
     name: String,
     /// Its id.
@@ -54,7 +54,7 @@ pub(crate) struct Removed {
 pub(crate) async fn remove_container(
     docker: &Docker,
     args: RemoveContainer,
-) -> ToolResult<Removed> {
+) -> ToolResult<RemovedContainer> {
     let engine = docker.writable(args.host.as_deref())?;
     let container = resolve::container(engine, &args.container).await?;
     if container.is_running() && !args.force {
@@ -86,7 +86,7 @@ pub(crate) async fn remove_container(
     } else {
         (Vec::new(), named.into_iter().chain(anonymous).collect())
     };
-    Ok(Removed {
+    Ok(RemovedContainer {
         name: container.name().to_owned(),
         id: container.id,
         volumes_removed,

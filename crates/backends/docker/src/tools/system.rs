@@ -86,6 +86,7 @@ pub(crate) struct ContainerCount {
 }
 
 /// Bytes on disk, and those that pruning everything would free at most.
+#[expect(clippy::struct_field_names, reason = "a unit belongs in a name")]
 #[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Disk {
     /// All images, shared layers once.

@@ -51,7 +51,7 @@ pub(crate) enum Until {
 
 /// How a container is.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Reached {
+pub(crate) struct WaitResult {
     /// Name.
     name: String,
     /// Whether it is as it should be; if not, the time is up or it cannot get there.
@@ -83,7 +83,7 @@ pub(crate) async fn wait_container(
     docker: &Docker,
     args: WaitContainer,
     ctx: &CallContext,
-) -> ToolResult<Reached> {
+) -> ToolResult<WaitResult> {
     let engine = docker.engine(args.host.as_deref())?;
     let container = resolve::container(engine, &args.container).await?;
     let time = Duration::from_secs(args.timeout_s.unwrap_or(DEFAULT_SECONDS).into());
@@ -104,7 +104,7 @@ pub(crate) async fn wait_container(
     let failed = health
         .filter(|health| health.status != "healthy")
         .and_then(|health| health.log.last());
-    Ok(Reached {
+    Ok(WaitResult {
         name: container.name().to_owned(),
         reached,
         health: health.map(|health| health.status.clone()),

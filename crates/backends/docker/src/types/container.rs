@@ -46,6 +46,7 @@ impl Summary {
 }
 
 /// A port of a container.
+#[expect(clippy::struct_field_names, reason = "so engines call them")]
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(crate) struct Port {
@@ -262,6 +263,7 @@ pub(crate) struct Top {
 }
 
 /// One sample of what a container uses.
+#[expect(clippy::struct_field_names, reason = "so engines call them")]
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Stats {
@@ -282,6 +284,7 @@ pub(crate) struct Stats {
 }
 
 /// Time on processors, in nanoseconds.
+#[expect(clippy::struct_field_names, reason = "so engines call them")]
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Cpu {

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{ImageSummary, Summary, Texts, nullable};
 
 /// `/version`.
+#[expect(clippy::struct_field_names, reason = "so engines call them")]
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(crate) struct Version {

@@ -87,7 +87,7 @@ async fn an_image_goes_to_a_registry_and_comes_back() {
         (&json!(name), &json!(true))
     );
     assert_eq!(current["updated"], false);
-    let seen = seen.lock().unwrap();
+    let seen = seen.lock().unwrap().clone();
     assert!(seen.windows(2).all(|pair| pair[0] < pair[1]), "{seen:?}");
     let targets = world.targets("push_image", args).await;
     assert_eq!(targets[1].id, DockerEngine::REGISTRY);

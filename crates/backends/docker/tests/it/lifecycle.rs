@@ -117,7 +117,7 @@ async fn a_container_is_restarted_and_named_by_the_beginning_of_its_id() {
     let done = world
         .call(
             "restart_container",
-            json!({ "container": &id[..12], "timeout": 0 }),
+            json!({ "container": id.get(..12), "timeout": 0 }),
         )
         .await;
 

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::world::{IMAGE, World, reason, texts};
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story")]
 async fn a_container_is_updated_and_keeps_its_volumes_networks_and_settings() {
     let Some(world) = World::real().await else {
         return;

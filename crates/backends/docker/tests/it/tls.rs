@@ -37,7 +37,7 @@ impl Front {
             .expect("a certificate");
         let folder = tempfile::tempdir().expect("a folder");
         let write = |name: &str, text: String| {
-            std::fs::write(folder.path().join(name), text).expect("a written file")
+            std::fs::write(folder.path().join(name), text).expect("a written file");
         };
         write("ca.pem", certificate.pem());
         let issuer = Issuer::new(authority, authority_key);
@@ -81,6 +81,7 @@ impl Front {
         }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "shorter where it is called")]
     fn settings(&self, more: Value) -> Value {
         let mut host = json!({ "url": format!("tcp://127.0.0.1:{}", self.port) });
         host.as_object_mut()

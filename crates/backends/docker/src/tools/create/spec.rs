@@ -239,10 +239,10 @@ impl CreateContainer {
             // What cannot be read is refused later; until then it is the worst.
             match Bind::parse(text) {
                 Ok(bind) if bind.is_critical() => {
-                    critical.push(format!("`{}` of the host", bind.source))
+                    critical.push(format!("`{}` of the host", bind.source));
                 }
                 Ok(bind) if bind.is_path() => {
-                    notable.push(format!("`{}` of the host", bind.source))
+                    notable.push(format!("`{}` of the host", bind.source));
                 }
                 Ok(_) => {}
                 Err(problem) => critical.push(problem),
@@ -305,6 +305,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "shorter where it is called")]
     fn args(value: Value) -> CreateContainer {
         let mut all = json!({ "image": "nginx:1" });
         for (name, member) in value.as_object().unwrap() {

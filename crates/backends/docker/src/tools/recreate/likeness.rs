@@ -97,18 +97,17 @@ fn keep_volumes(container: &Value, host: &mut Value) -> Vec<String> {
     let mounts = container["Mounts"].as_array().unwrap_or(&empty);
     let mut binds: Vec<Value> = host["Binds"].as_array().cloned().unwrap_or_default();
     let described: Vec<String> = {
-        let by_mount = host["Mounts"]
-            .as_array()
-            .unwrap_or(&empty)
-            .iter()
-            .filter_map(|mount| {
-                // One without a source is made anew, too.
-                (mount["Type"] != "volume"
-                    || mount["Source"]
-                        .as_str()
-                        .is_some_and(|name| !name.is_empty()))
-                .then(|| text(&mount["Target"]))
-            });
+        // One without a source is made anew, too.
+        let has_source = |mount: &&Value| {
+            mount["Type"] != "volume"
+                || mount["Source"]
+                    .as_str()
+                    .is_some_and(|name| !name.is_empty())
+        };
+        let mounts = host["Mounts"].as_array().unwrap_or(&empty).iter();
+        let by_mount = mounts
+            .filter(has_source)
+            .map(|mount| text(&mount["Target"]));
         let by_bind = binds.iter().filter_map(|bind| {
             let mut parts = bind.as_str()?.split(':');
             // `/path` alone is a volume without a name.
