@@ -119,11 +119,7 @@ impl Services {
             observer: metrics.clone(),
             shared: Shared::default().with(teamwork.service.clone()),
         };
-        let hosts = hosts(session, config, &data, &env)?;
-        let env = Env {
-            shared: env.shared.clone().with(hosts.clone()),
-            ..env
-        };
+        let (env, hosts) = with_hosts(session, config, &data, env)?;
         let registry = Arc::new(ArcSwap::from_pointee(servers::registry(config, &env)));
         let pins = Pins::start(
             &config.audit.pin,
@@ -273,8 +269,14 @@ impl Services {
     }
 }
 
-/// The hosts of `[ssh]`; nothing is connected yet.
-fn hosts(session: &Session, config: &Config, data: &DataDir, env: &Env) -> Result<Arc<Hosts>> {
+/// The hosts behind SSH, and an environment in which the backends find them. The hosts look secrets up
+/// in the environment without them.
+fn with_hosts(
+    session: &Session,
+    config: &Config,
+    data: &DataDir,
+    mut env: Env,
+) -> Result<(Env, Arc<Hosts>)> {
     let parts = Parts {
         known_hosts: data.file(KNOWN_HOSTS),
         secrets: Arc::new(env.clone()),
@@ -283,7 +285,9 @@ fn hosts(session: &Session, config: &Config, data: &DataDir, env: &Env) -> Resul
         entropy: env.entropy.clone(),
     };
     let hosts = Hosts::new(config.ssh.clone(), parts).context("making the SSH hosts")?;
-    Ok(Arc::new(hosts))
+    let hosts = Arc::new(hosts);
+    env.shared = env.shared.with(hosts.clone());
+    Ok((env, hosts))
 }
 
 /// Teaches the redactor every stored password, so that none shows up in a log or an answer, even if

@@ -54,4 +54,4 @@ pub use error::{Fault, UpstreamError};
 pub use request::{Overflow, Request};
 pub use response::Response;
 pub use stream::Stream;
-pub use tls::{CertificateFault, CertificateProblem, TlsInfo};
+pub use tls::{CertificateFault, CertificateProblem, TlsInfo, client_config as tls_client_config};

@@ -1,6 +1,7 @@
 //! The launchers against the programs they launch.
 #![cfg(test)]
 
+mod docker;
 mod peers;
 mod postgres;
 mod process;

@@ -158,7 +158,7 @@ impl CertificateProblem {
     }
 
     /// What to do, where `settings` is the configuration section of the service.
-    pub(crate) fn hint(&self, settings: &str) -> String {
+    pub fn hint(&self, settings: &str) -> String {
         let pin = format!(
             "`tls = {{ fingerprint = \"{}\" }}`",
             self.fingerprint_sha256

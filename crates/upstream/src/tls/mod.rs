@@ -5,4 +5,4 @@ mod trust;
 mod verifier;
 
 pub use certificate::{CertificateFault, CertificateProblem, TlsInfo};
-pub(crate) use verifier::client_config;
+pub use verifier::client_config;

@@ -16,8 +16,13 @@ use super::certificate::CertificateProblem;
 use super::trust::Trust;
 use crate::config::ClientConfig;
 
-/// The TLS side of a client.
-pub(crate) fn client_config(config: &ClientConfig) -> Result<rustls::ClientConfig, ToolError> {
+/// The TLS side of a client that is not ours, such as one over a socket of its own: trusts whom
+/// `config.tls` says. A certificate that is not trusted comes back as a [`CertificateProblem`] inside
+/// `rustls`' error.
+///
+/// # Errors
+/// `not_configured` naming the setting that is wrong.
+pub fn client_config(config: &ClientConfig) -> Result<rustls::ClientConfig, ToolError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let verifier = Verifier {
         check: Check::new(Trust::from_settings(config)?, &provider)

@@ -1,0 +1,18 @@
+//! The `docker` server against a real engine, and against what is no engine at all.
+#![cfg(test)]
+
+mod changes;
+mod connection;
+mod create;
+mod exec;
+mod images;
+mod lifecycle;
+mod logs;
+mod networks;
+mod prune;
+mod recreate;
+mod shape;
+mod ssh;
+mod system;
+mod tls;
+mod world;

@@ -1,0 +1,184 @@
+//! What a model sees of the server.
+
+use homelab_backend::shape::faults;
+use homelab_backend_docker::kind;
+use serde_json::{Value, json};
+
+/// The names of the issue's table, in its order, then the extras.
+const TOOLS: [&str; 34] = [
+    "list_containers",
+    "start_container",
+    "stop_container",
+    "restart_container",
+    "remove_container",
+    "get_container_logs",
+    "get_container_stats",
+    "list_images",
+    "pull_image",
+    "push_image",
+    "remove_image",
+    "list_networks",
+    "list_volumes",
+    "prune_system",
+    "get_system_info",
+    "inspect_container",
+    "create_container",
+    "recreate_container",
+    "exec_container",
+    "wait_container",
+    "pause_container",
+    "unpause_container",
+    "rename_container",
+    "update_container",
+    "tag_image",
+    "check_image_updates",
+    "create_network",
+    "remove_network",
+    "connect_network",
+    "disconnect_network",
+    "create_volume",
+    "remove_volume",
+    "list_compose_projects",
+    "get_events",
+];
+/// Bytes of the whole listing as it is sent; about four make a token.
+const LISTING_BUDGET: usize = 34_000;
+
+fn listing() -> Value {
+    kind()
+        .catalogue()
+        .into_iter()
+        .map(|info| {
+            json!({
+                "name": info.spec.name,
+                "title": info.spec.title,
+                "description": info.spec.description,
+                "inputSchema": *info.input_schema,
+                "annotations": info.spec.annotations(),
+            })
+        })
+        .collect()
+}
+
+#[test]
+fn every_tool_keeps_the_rules() {
+    assert_eq!(faults(&kind()), [""; 0]);
+}
+
+#[test]
+fn the_tools_are_those_that_were_promised() {
+    let names: Vec<&str> = kind()
+        .catalogue()
+        .iter()
+        .map(|info| info.spec.name)
+        .collect();
+
+    assert_eq!(names, TOOLS);
+}
+
+#[test]
+fn every_tool_takes_the_host_by_the_same_name() {
+    for info in kind().catalogue() {
+        assert!(
+            info.input_schema["properties"].get("host").is_some(),
+            "{}",
+            info.spec.name
+        );
+    }
+}
+
+#[test]
+fn the_listing_is_as_reviewed() {
+    insta::assert_json_snapshot!(listing());
+}
+
+#[test]
+fn results_have_the_reviewed_form() {
+    let outputs: Value = kind()
+        .catalogue()
+        .into_iter()
+        .map(|info| {
+            (
+                info.spec.name.to_owned(),
+                Value::Object((*info.output_schema).clone()),
+            )
+        })
+        .collect();
+
+    insta::assert_json_snapshot!(outputs);
+}
+
+#[test]
+fn permissions_and_effects_are_as_reviewed() {
+    let rules: Vec<String> = kind()
+        .catalogue()
+        .iter()
+        .map(|info| {
+            let spec = &info.spec;
+            let varies = if spec.varies { " at most" } else { "" };
+            format!(
+                "{}: {}{varies} {} {}s",
+                spec.name,
+                spec.effect.as_str(),
+                spec.permission,
+                spec.timeout.as_secs()
+            )
+        })
+        .collect();
+
+    insta::assert_snapshot!(rules.join("\n"));
+}
+
+#[test]
+fn the_listing_stays_within_its_budget() {
+    let bytes = listing().to_string().len();
+
+    assert!(bytes < LISTING_BUDGET, "{bytes} bytes");
+}
+
+#[test]
+fn the_configuration_is_documented() {
+    insta::assert_json_snapshot!(kind().config_schema());
+}
+
+/// Each `.reason("…")` and each reason of a fault has a row on an error page.
+#[test]
+fn each_reason_has_its_line_on_a_help_page() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |folder: &std::path::Path, ending: &str| {
+        let mut texts = String::new();
+        let mut folders = vec![folder.to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|found| found == ending) {
+                    texts.push_str(&std::fs::read_to_string(&path).unwrap());
+                }
+            }
+        }
+        texts
+    };
+    let pages = read(&root.join("../../../docs/reference/errors"), "md");
+    let sources = read(&root.join("src"), "rs");
+
+    let literals = sources
+        .split(".reason(\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next());
+    // The function that turns a fault into a word.
+    let function = sources
+        .split("fn reason(&self) -> Option<&'static str> {")
+        .nth(1)
+        .unwrap();
+    let body = function.split("\n    }\n").next().unwrap();
+    let words = body.split('"').skip(1).step_by(2);
+
+    let mut found = 0;
+    for reason in literals.chain(words) {
+        assert!(pages.contains(&format!("| `{reason}` |")), "{reason}");
+        found += 1;
+    }
+    assert!(found >= 30, "only {found} reasons found");
+}
