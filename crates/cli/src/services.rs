@@ -9,6 +9,7 @@ use homelab_backend::{Env, Shared};
 use homelab_core::audit::{AuditEntry, AuditKey, EntryKind};
 use homelab_core::call::{CallContext, Caller, Confirmer, Principal, Progress, Transport};
 use homelab_core::id::{RequestId, uuid_v7};
+use homelab_core::keyring::Keyring;
 use homelab_core::policy::Role;
 use homelab_core::redact::Redactor;
 use homelab_core::secret::Secret;
@@ -110,15 +111,9 @@ impl Services {
         };
         let checkpointer = Checkpointer::start(trail.clone(), chain, audit.progress(), due);
         let teamwork = Teamwork::new(config, &stores, clock.clone(), entropy.clone());
-        let env = Env {
-            stores: stores.clone(),
-            keyring: master.ring.clone(),
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-            redactor: redactor.clone(),
-            observer: metrics.clone(),
-            shared: Shared::default().with(teamwork.service.clone()),
-        };
+        let keyring = master.ring.clone();
+        let shared = Shared::default().with(teamwork.service.clone());
+        let env = environment(session, &stores, keyring, &metrics, shared);
         let (env, hosts) = with_hosts(session, config, &data, env)?;
         let registry = Arc::new(ArcSwap::from_pointee(servers::registry(config, &env)));
         let pins = Pins::start(
@@ -266,6 +261,25 @@ impl Services {
         self.pins.close().await;
         self.database.close().await;
         Ok(())
+    }
+}
+
+/// What the backends are given.
+fn environment(
+    session: &Session,
+    stores: &Stores,
+    keyring: Arc<Keyring>,
+    metrics: &Arc<Metrics>,
+    shared: Shared,
+) -> Env {
+    Env {
+        stores: stores.clone(),
+        keyring,
+        clock: session.clock.clone(),
+        entropy: session.entropy.clone(),
+        redactor: session.redactor.clone(),
+        observer: metrics.clone(),
+        shared,
     }
 }
 
