@@ -89,8 +89,10 @@ const ROWS: &[Row] = &[
         "protected",
         "it is protected on purpose: its owner can lift that in Proxmox (guest options, or the backup's protection)",
     ),
+    // Containers: "detected modified configuration - file changed by other user?"; virtual machines:
+    // "checksum mismatch (file change by other user?)", spelled differently from release to release.
     (
-        &["detected modified configuration"],
+        &["by other user?"],
         Code::Conflict,
         "config_changed",
         "somebody changed the guest meanwhile: read it again with `get_vm_status` and decide anew",
