@@ -81,7 +81,10 @@ fn stdio_refuses_a_server_that_is_not_there() {
         .run(&["serve", "--stdio", "--server", "proxmos"])
         .failed(2);
 
-    assert!(ran.stderr.contains("configured are: homelab"), "{ran:?}");
+    assert!(
+        ran.stderr.contains("configured are: ccpm, homelab"),
+        "{ran:?}"
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use homelab_upstream::{Fault, Request};
+use std::fmt::Write as _;
 
 use crate::support::{Reply, Server, client, envelope, settings};
 
@@ -13,7 +14,7 @@ fn pull() -> Request {
 fn chunked(pieces: &[&str]) -> Vec<u8> {
     let mut text = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_owned();
     for piece in pieces {
-        text += &format!("{:x}\r\n{piece}\r\n", piece.len());
+        write!(text, "{:x}\r\n{piece}\r\n", piece.len()).expect("text takes all");
     }
     text.into_bytes()
 }

@@ -25,7 +25,6 @@ impl Old {
         Self::with(json!({})).await
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "reads best with json!")]
     async fn with(more: Value) -> Self {
         let service = CcpmLegacy::start().await.expect("a port");
         let world = World::empty(Mode::Embedded, Engine::Sqlite)

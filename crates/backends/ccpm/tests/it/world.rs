@@ -168,7 +168,6 @@ impl World {
     }
 
     /// A new task of this title; its id.
-    #[expect(clippy::needless_pass_by_value, reason = "reads best with json!")]
     pub(crate) async fn task(&self, who: &str, more: Value) -> String {
         let mut arguments = json!({ "title": "Fix the fan" });
         for (name, value) in more.as_object().expect("an object") {

@@ -96,7 +96,7 @@ async fn the_privilege_that_is_missing_is_named_by_release() {
     let mut world = world().await;
     world.cluster.add_token("root@pam!ops", "ops-secret");
     world.cluster.grant("root@pam!ops", "/vms", &["VM.Audit"]);
-    world.reopen(json!({ "token_id": "root@pam!ops", "token_secret": "ops-secret" }));
+    world.reopen(&json!({ "token_id": "root@pam!ops", "token_secret": "ops-secret" }));
 
     let error = world
         .fail("exec_in_vm", json!({ "vmid": 110, "command": ["id"] }))

@@ -138,7 +138,7 @@ async fn an_unknown_job_and_one_without_guests_do_not_run() {
 async fn jobs_need_a_right_to_be_seen() {
     let mut world = World::lab().await;
     world.cluster.add_token("root@pam!ops", "ops-secret");
-    world.reopen(json!({ "token_id": "root@pam!ops", "token_secret": "ops-secret" }));
+    world.reopen(&json!({ "token_id": "root@pam!ops", "token_secret": "ops-secret" }));
 
     let error = world.fail("list_backup_jobs", json!({})).await;
 

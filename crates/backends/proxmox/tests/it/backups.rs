@@ -27,7 +27,7 @@ async fn backups_of_all_storages_are_listed_newest_first() {
 
     assert_eq!(column(&all, "backup"), [new, old.clone()]);
     assert_eq!(column(&all, "type"), ["lxc", "qemu"]);
-    assert_eq!(column(&one, "backup"), [old.clone()]);
+    assert_eq!(column(&one, "backup"), [old.as_str()]);
     assert_eq!(column(&here, "backup"), [old]);
     assert_eq!(all["problems"], json!([]));
 }

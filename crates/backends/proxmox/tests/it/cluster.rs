@@ -27,7 +27,7 @@ async fn without_the_right_to_see_the_cluster_its_nodes_are_listed_all_the_same(
     let mut world = World::lab().await;
     world.cluster.add_token("root@pam!ops", "ops-secret");
     world.cluster.grant("root@pam!ops", "/vms", &["VM.Audit"]);
-    world.reopen(json!({ "token_id": "root@pam!ops", "token_secret": "ops-secret" }));
+    world.reopen(&json!({ "token_id": "root@pam!ops", "token_secret": "ops-secret" }));
 
     let list = world.call("list_nodes", json!({})).await;
 

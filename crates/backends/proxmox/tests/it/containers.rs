@@ -15,12 +15,10 @@ async fn template(world: &World) -> String {
         .to_owned()
 }
 
-fn small(template: &str, more: Value) -> Value {
-    let mut args = json!({ "template": template, "hostname": "cache" });
-    for (key, value) in more.as_object().expect("arguments") {
-        args[key] = value.clone();
-    }
-    args
+fn small(template: &str, mut more: Value) -> Value {
+    more["template"] = template.into();
+    more["hostname"] = "cache".into();
+    more
 }
 
 #[tokio::test]

@@ -156,7 +156,7 @@ async fn a_missing_privilege_is_named_with_its_path() {
     let mut world = World::lab().await;
     world.cluster.add_token("root@pam!ro", "ro-secret");
     world.cluster.grant("root@pam!ro", "/vms", &["VM.Audit"]);
-    world.reopen(json!({ "token_id": "root@pam!ro", "token_secret": "ro-secret" }));
+    world.reopen(&json!({ "token_id": "root@pam!ro", "token_secret": "ro-secret" }));
 
     let error = world.fail("start_vm", json!({ "vmid": 101 })).await;
 
@@ -180,9 +180,9 @@ async fn health_says_what_is_found_and_what_the_token_lacks() {
     world
         .cluster
         .grant("root@pam!ro", "/", &["VM.Audit", "Sys.Audit"]);
-    world.reopen(json!({ "token_id": "root@pam!ro", "token_secret": "ro-secret" }));
+    world.reopen(&json!({ "token_id": "root@pam!ro", "token_secret": "ro-secret" }));
     let some = world.health().await;
-    world.reopen(json!({ "token_id": "root@pam!none", "token_secret": "none-secret" }));
+    world.reopen(&json!({ "token_id": "root@pam!none", "token_secret": "none-secret" }));
     let none = world.health().await;
 
     assert_eq!(all.status, HealthStatus::Ok);

@@ -12,7 +12,7 @@ use crate::world::{World, reason};
 async fn both() -> World {
     let mut world = World::lab().await;
     let hosts = json!([world.cluster.url_of("pve1"), world.cluster.url_of("pve2")]);
-    world.reopen(json!({ "hosts": hosts }));
+    world.reopen(&json!({ "hosts": hosts }));
     world
 }
 
@@ -35,7 +35,7 @@ async fn a_change_goes_to_the_next_host_if_it_never_left() {
     let first = Raw::answering(move |_| Some((200, "OK", guest.to_owned()))).await;
     let mut world = World::lab().await;
     let hosts = json!([first.url(), world.cluster.url_of("pve1")]);
-    world.reopen(json!({ "hosts": hosts }));
+    world.reopen(&json!({ "hosts": hosts }));
     // The host that told where the guest is goes down.
     world.call("list_vms", json!({})).await;
     drop(first);
@@ -55,7 +55,7 @@ async fn a_change_goes_to_the_next_host_if_it_never_left() {
 async fn a_login_finds_its_way_too() {
     let mut world = World::lab().await;
     let hosts = json!([world.cluster.url_of("pve1"), world.cluster.url_of("pve2")]);
-    world.reopen(json!({ "hosts": hosts, "username": "root@pam", "password": ROOT_PASSWORD }));
+    world.reopen(&json!({ "hosts": hosts, "username": "root@pam", "password": ROOT_PASSWORD }));
     world.cluster.take_down("pve1", Down::Refused).await;
 
     let list = world.call("list_vms", json!({})).await;
@@ -97,7 +97,7 @@ async fn a_change_that_may_have_happened_is_not_sent_again() {
     .await;
     let mut world = World::lab().await;
     let hosts = json!([first.url(), world.cluster.url_of("pve1")]);
-    world.reopen(json!({ "hosts": hosts }));
+    world.reopen(&json!({ "hosts": hosts }));
 
     let error = world
         .fail(

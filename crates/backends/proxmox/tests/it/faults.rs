@@ -78,7 +78,7 @@ async fn a_redirect_gets_no_credentials() {
         .cluster
         .faults()
         .always("/api2/json/nodes", Fault::Redirect(place));
-    world.reopen(json!({}));
+    world.reopen(&json!({}));
 
     let error = world.fail("list_nodes", json!({})).await;
 
@@ -92,7 +92,7 @@ async fn a_cluster_that_takes_too_long_is_given_up() {
     world
         .cluster
         .faults()
-        .always(RESOURCES, Fault::Delay(Duration::from_secs(60)));
+        .always(RESOURCES, Fault::Delay(Duration::from_mins(1)));
 
     let error = world.fail("list_vms", json!({})).await;
 

@@ -19,7 +19,7 @@ async fn secure() -> World {
 async fn the_right_fingerprint_is_enough() {
     let mut world = secure().await;
     let fingerprint = world.cluster.identity("pve1").fingerprint();
-    world.reopen(json!({ "tls": { "fingerprint": fingerprint } }));
+    world.reopen(&json!({ "tls": { "fingerprint": fingerprint } }));
 
     let list = world.call("list_vms", json!({})).await;
 
@@ -36,7 +36,7 @@ async fn each_node_has_a_fingerprint_of_its_own() {
         world.cluster.identity("pve2").fingerprint()
     );
     let hosts = json!([world.cluster.url_of("pve2"), world.cluster.url_of("pve1")]);
-    world.reopen(json!({ "hosts": hosts, "tls": { "fingerprint": both } }));
+    world.reopen(&json!({ "hosts": hosts, "tls": { "fingerprint": both } }));
 
     let list = world.call("list_vms", json!({})).await;
 
@@ -49,7 +49,7 @@ async fn another_fingerprint_ends_it_before_any_credential_is_sent() {
     let wrong = world.cluster.identity("pve2").fingerprint();
     // Nor is the next host asked: somebody may sit in between.
     let hosts = json!([world.cluster.url_of("pve1"), world.cluster.url_of("pve2")]);
-    world.reopen(json!({ "hosts": hosts, "tls": { "fingerprint": wrong } }));
+    world.reopen(&json!({ "hosts": hosts, "tls": { "fingerprint": wrong } }));
 
     let error = world.fail("list_vms", json!({})).await;
 
@@ -73,7 +73,7 @@ async fn without_any_trust_a_clusters_own_certificate_is_refused() {
 #[tokio::test]
 async fn trust_without_verification_is_shown_as_a_fault() {
     let mut world = secure().await;
-    world.reopen(json!({ "tls": { "insecure": true } }));
+    world.reopen(&json!({ "tls": { "insecure": true } }));
 
     let health = world.health().await;
 

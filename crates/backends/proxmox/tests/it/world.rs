@@ -66,7 +66,7 @@ impl World {
         cluster.add_guest(GuestSeed::container(200, "dns", "pve2"));
         let folder = tempfile::tempdir().expect("a folder");
         let env = env(&folder, clock.clone()).await;
-        let settings = settings_of(&cluster, settings);
+        let settings = settings_of(&cluster, &settings);
         Self {
             server: kind().open("pve", settings, &env),
             cluster,
@@ -77,7 +77,7 @@ impl World {
     }
 
     /// Opens the server anew with other settings.
-    pub(crate) fn reopen(&mut self, settings: Value) {
+    pub(crate) fn reopen(&mut self, settings: &Value) {
         let settings = settings_of(&self.cluster, settings);
         self.server = kind().open("pve", settings, &self.env);
     }
@@ -167,7 +167,7 @@ impl Drop for World {
 }
 
 /// Hosts and root's token, unless the settings say otherwise. A task is looked at often.
-fn settings_of(cluster: &Proxmox, settings: Value) -> Value {
+fn settings_of(cluster: &Proxmox, settings: &Value) -> Value {
     let (id, secret) = ROOT_TOKEN;
     let mut all = json!({ "hosts": [cluster.url()], "task_poll_ms": 10, "task_wait_s": 20 });
     let own = settings.as_object().expect("a section");
