@@ -289,21 +289,21 @@ mod tests {
         assert!(base_url(host, PORT).is_err());
     }
 
-    fn secret() -> Option<SecretRef> {
-        Some(SecretRef::Plain(Secret::new("x")))
+    fn secret() -> SecretRef {
+        SecretRef::Plain(Secret::new("x"))
     }
 
     #[test]
     fn a_token_can_be_written_in_two_ways() {
         let whole = Config {
             token_id: Some("ops@pve!homelab".into()),
-            token_secret: secret(),
+            token_secret: Some(secret()),
             ..Config::default()
         };
         let split = Config {
             username: Some("ops@pve".into()),
             token_name: Some("homelab".into()),
-            token_secret: secret(),
+            token_secret: Some(secret()),
             ..Config::default()
         };
 
@@ -312,14 +312,14 @@ mod tests {
 
     #[rstest]
     #[case(Config::default(), "token_id")]
-    #[case(Config { token_id: Some("ops@pve".into()), token_secret: secret(), ..Config::default() }, "token_id")]
+    #[case(Config { token_id: Some("ops@pve".into()), token_secret: Some(secret()), ..Config::default() }, "token_id")]
     #[case(Config { token_id: Some("ops@pve!x1".into()), ..Config::default() }, "token_secret")]
-    #[case(Config { token_secret: secret(), ..Config::default() }, "token_id")]
-    #[case(Config { username: Some("root".into()), password: secret(), ..Config::default() }, "username")]
+    #[case(Config { token_secret: Some(secret()), ..Config::default() }, "token_id")]
+    #[case(Config { username: Some("root".into()), password: Some(secret()), ..Config::default() }, "username")]
     #[case(Config { username: Some("root@pam".into()), ..Config::default() }, "password")]
-    #[case(Config { token_name: Some("x1".into()), token_secret: secret(), ..Config::default() }, "username")]
+    #[case(Config { token_name: Some("x1".into()), token_secret: Some(secret()), ..Config::default() }, "username")]
     #[case(
-        Config { token_id: Some("ops@pve!x1".into()), token_secret: secret(), password: secret(), ..Config::default() },
+        Config { token_id: Some("ops@pve!x1".into()), token_secret: Some(secret()), password: Some(secret()), ..Config::default() },
         "password"
     )]
     fn incomplete_credentials_name_the_setting(#[case] config: Config, #[case] field: &str) {

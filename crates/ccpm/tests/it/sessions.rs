@@ -317,7 +317,7 @@ async fn a_silent_session_is_abandoned_and_stays_so(
 
     assert_eq!(
         list(SessionStatus::Abandoned).await.as_slice(),
-        [old.id.clone()]
+        std::slice::from_ref(&old.id)
     );
     let id = old.id.as_str();
     let late = lab

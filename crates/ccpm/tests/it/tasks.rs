@@ -162,8 +162,14 @@ async fn dependencies_never_lead_back(#[values(Engine::Sqlite, Engine::Postgres)
     let absent = TaskId::new("00000000-0000-0000-0000-000000000000");
     let absent = update(&first.id, on(&[&absent])).await.unwrap_err();
 
-    assert_eq!(second.depends_on.as_slice(), [first.id.clone()]);
-    assert_eq!(second.blocked_by_open.as_slice(), [first.id.clone()]);
+    assert_eq!(
+        second.depends_on.as_slice(),
+        std::slice::from_ref(&first.id)
+    );
+    assert_eq!(
+        second.blocked_by_open.as_slice(),
+        std::slice::from_ref(&first.id)
+    );
     let way = json!([first.id, third.id, second.id, first.id]);
     assert_eq!(
         told(&round, "cycle"),

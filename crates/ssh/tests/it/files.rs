@@ -332,7 +332,7 @@ async fn files_with_secrets_are_not_read_unless_the_owner_permits_them() {
     let (strict, open) = (
         host(&sshd).files(),
         host_with(&sshd, |settings| {
-            settings.permitted_files = vec![permitted.clone()]
+            settings.permitted_files = vec![permitted.clone()];
         })
         .files(),
     );

@@ -163,7 +163,7 @@ async fn a_pinned_fingerprint_needs_no_file_and_finds_its_key_among_several() {
     for kind in kinds {
         let pinned = fingerprint(&sshd, kind);
         let host = host_with(&sshd, |settings| {
-            settings.fingerprint = Some(pinned.clone())
+            settings.fingerprint = Some(pinned.clone());
         });
         assert!(host.probe().await.unwrap().host_key.contains(&pinned));
     }
@@ -176,7 +176,7 @@ async fn another_key_than_the_pinned_one_is_refused_even_if_the_file_knows_it() 
     let pinned = fingerprint(&other, KeyType::Ed25519);
 
     let error = refused(&host_with(&sshd, |settings| {
-        settings.fingerprint = Some(pinned.clone())
+        settings.fingerprint = Some(pinned.clone());
     }))
     .await;
 

@@ -314,7 +314,9 @@ async fn pass(
 }
 
 fn temporary(sshd: &Sshd) -> Option<String> {
-    names(sshd).into_iter().find(|name| name.ends_with(".tmp"))
+    names(sshd)
+        .into_iter()
+        .find(|name| name.rsplit_once('.').is_some_and(|(_, end)| end == "tmp"))
 }
 
 /// A write that is stuck in its middle.

@@ -19,8 +19,8 @@ fn key(sshd: &Sshd, kind: KeyType, passphrase: &str) -> std::path::PathBuf {
     path
 }
 
-fn plain(text: impl Into<String>) -> Option<SecretRef> {
-    Some(SecretRef::Plain(Secret::new(text)))
+fn plain(text: impl Into<String>) -> SecretRef {
+    SecretRef::Plain(Secret::new(text))
 }
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn a_key_may_stand_in_the_settings_themselves() {
 
     let host = host_with(&sshd, |settings| {
         settings.key_file = None;
-        settings.key = plain(key);
+        settings.key = Some(plain(key));
     });
 
     host.probe().await.unwrap();
@@ -54,7 +54,7 @@ async fn a_wrong_key_is_named_with_the_user() {
     let public = KeyType::Ed25519.generate(&other, "").unwrap();
 
     let error = refused(&host_with(&sshd, |settings| {
-        settings.key_file = Some(other)
+        settings.key_file = Some(other);
     }))
     .await;
 
@@ -77,9 +77,9 @@ async fn an_encrypted_key_needs_its_passphrase() {
         })
     };
 
-    with(plain("open sesame")).probe().await.unwrap();
+    with(Some(plain("open sesame"))).probe().await.unwrap();
     let without = refused(&with(None)).await;
-    let wrong = refused(&with(plain("open barley"))).await;
+    let wrong = refused(&with(Some(plain("open barley")))).await;
 
     for error in [&without, &wrong] {
         assert_eq!(error.code(), Code::NotConfigured);

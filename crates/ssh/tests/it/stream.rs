@@ -21,7 +21,7 @@ async fn a_command_is_a_stream_in_both_directions() {
         write.shutdown().await.unwrap();
     };
     let mut received = Vec::new();
-    let (_, read) = tokio::join!(writing, read.read_to_end(&mut received));
+    let ((), read) = tokio::join!(writing, read.read_to_end(&mut received));
     read.unwrap();
 
     assert!(received == sent);
