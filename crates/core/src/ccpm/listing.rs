@@ -48,7 +48,7 @@ impl Paging {
         ))
     }
 
-    /// Where the page before ended: a key of `kind` with its numbers, as [`cursor`] wrote it.
+    /// Where the page before ended: a key of `kind` with its numbers, as `cursor` wrote it.
     ///
     /// # Errors
     /// `bad_request` with `details.field` if it is no cursor of this list.
