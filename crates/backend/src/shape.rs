@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use homelab_core::server::{MAX_NAME, aggregated_name};
 use homelab_core::tool::{ToolInfo, ToolSpec};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::Kind;
 
@@ -22,6 +22,29 @@ const FORBIDDEN: [&str; 6] = [
     "nullable",
     "$schema",
 ];
+
+/// The kind's listing as a model sees it, for a backend's snapshot of it and the count of its bytes.
+pub fn listing(kind: &Kind) -> Value {
+    let listed = |info: ToolInfo| {
+        json!({
+            "name": info.spec.name,
+            "title": info.spec.title,
+            "description": info.spec.description,
+            "inputSchema": *info.input_schema,
+            "annotations": info.spec.annotations(),
+        })
+    };
+    kind.catalogue().into_iter().map(listed).collect()
+}
+
+/// The schema of each tool's result by the tool's name, for a backend's snapshot of them.
+pub fn outputs(kind: &Kind) -> Value {
+    let output = |info: ToolInfo| {
+        let schema = Value::Object((*info.output_schema).clone());
+        (info.spec.name.to_owned(), schema)
+    };
+    kind.catalogue().into_iter().map(output).collect()
+}
 
 /// What is wrong with a kind's tools, one line each; a backend's test asserts that it is empty.
 pub fn faults(kind: &Kind) -> Vec<String> {

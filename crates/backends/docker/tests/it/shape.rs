@@ -1,8 +1,7 @@
 //! What a model sees of the server.
 
-use homelab_backend::shape::faults;
+use homelab_backend::shape::{faults, listing, outputs};
 use homelab_backend_docker::kind;
-use serde_json::{Value, json};
 
 /// The names of the table, in its order, then the extras.
 const TOOLS: [&str; 34] = [
@@ -44,22 +43,6 @@ const TOOLS: [&str; 34] = [
 /// Bytes of the whole listing as it is sent; about four make a token.
 const LISTING_BUDGET: usize = 34_000;
 
-fn listing() -> Value {
-    kind()
-        .catalogue()
-        .into_iter()
-        .map(|info| {
-            json!({
-                "name": info.spec.name,
-                "title": info.spec.title,
-                "description": info.spec.description,
-                "inputSchema": *info.input_schema,
-                "annotations": info.spec.annotations(),
-            })
-        })
-        .collect()
-}
-
 #[test]
 fn every_tool_keeps_the_rules() {
     assert_eq!(faults(&kind()), [""; 0]);
@@ -89,23 +72,12 @@ fn every_tool_takes_the_host_by_the_same_name() {
 
 #[test]
 fn the_listing_is_as_reviewed() {
-    insta::assert_json_snapshot!(listing());
+    insta::assert_json_snapshot!(listing(&kind()));
 }
 
 #[test]
 fn results_have_the_reviewed_form() {
-    let outputs: Value = kind()
-        .catalogue()
-        .into_iter()
-        .map(|info| {
-            (
-                info.spec.name.to_owned(),
-                Value::Object((*info.output_schema).clone()),
-            )
-        })
-        .collect();
-
-    insta::assert_json_snapshot!(outputs);
+    insta::assert_json_snapshot!(outputs(&kind()));
 }
 
 #[test]
@@ -131,7 +103,7 @@ fn permissions_and_effects_are_as_reviewed() {
 
 #[test]
 fn the_listing_stays_within_its_budget() {
-    let bytes = listing().to_string().len();
+    let bytes = listing(&kind()).to_string().len();
 
     assert!(bytes < LISTING_BUDGET, "{bytes} bytes");
 }
