@@ -1,5 +1,6 @@
 //! One cluster as the tools see it: its guests, nodes, storages and tasks.
 
+use std::ops::Deref;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -22,22 +23,34 @@ use crate::types::{
 /// How long the list of guests is believed; Proxmox itself renews it about as often.
 const GUESTS_FOR: Duration = Duration::from_secs(5);
 
-/// One instance of the server.
-pub(crate) struct Proxmox {
+/// One instance of the server; clones share everything.
+#[derive(Clone)]
+pub(crate) struct Proxmox(Arc<Parts>);
+
+/// What an instance consists of.
+pub(crate) struct Parts {
     pub(crate) api: Api,
     pub(crate) config: Config,
     guests: RwLock<Option<(Instant, Arc<[Guest]>)>>,
     version: OnceCell<Version>,
 }
 
+impl Deref for Proxmox {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
 impl Proxmox {
     pub(crate) fn new(instance: &str, config: Config, env: &Env) -> ToolResult<Self> {
-        Ok(Self {
+        Ok(Self(Arc::new(Parts {
             api: Api::new(instance, &config, env)?,
             config,
             guests: RwLock::new(None),
             version: OnceCell::new(),
-        })
+        })))
     }
 
     /// `GET /version`, asked once.

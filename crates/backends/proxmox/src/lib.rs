@@ -14,7 +14,7 @@
 //! `parameter_refused`, `privilege_missing`, `protected`, `root_only`, `second_factor`,
 //! `shutdown_timeout`, `snapshot_exists`, `snapshot_not_found`, `snapshot_unsupported`,
 //! `storage_full`, `storage_not_found`, `storage_unavailable`, `storage_unsuitable`, `task_ended`,
-//! `task_failed`, `task_not_found`, `template_in_use`, `token_refused`, `unexpected_answer`,
+//! `task_failed`, `task_not_found`, `template_in_use`, `test_running`, `token_refused`, `unexpected_answer`,
 //! `vmid_in_use`, `volume_not_found`, `wrong_guest_type`, and those of the HTTP client.
 
 use homelab_backend::{Backend, Env, Kind};
@@ -101,6 +101,8 @@ impl Backend for Proxmox {
             tools::backups::list_backups,
             tools::backups::create_backup,
             tools::restore::restore_backup,
+            tools::restore_test::restore_test,
+            tools::backup_report::check_backups,
             tools::cluster::get_cluster_resources,
             tools::machines::create_vm,
             tools::clone::clone_vm,

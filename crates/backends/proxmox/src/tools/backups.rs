@@ -59,8 +59,9 @@ pub(crate) struct BackupRow {
     pub(crate) encrypted: Option<bool>,
     /// What a backup server found when it read it again.
     pub(crate) verification: Option<String>,
+    /// Seconds since 1970.
     #[serde(skip)]
-    ctime: Option<i64>,
+    pub(super) ctime: Option<i64>,
 }
 
 impl BackupRow {
@@ -134,11 +135,40 @@ pub(crate) async fn list_backups(proxmox: &Proxmox, args: ListBackups) -> ToolRe
         let node = super::storage::node_of(proxmox, storage).await?;
         asked.push((node, storage.clone(), false));
     }
+    let found = read_backups(proxmox, asked, args.vmid).await?;
+    let key = |row: &BackupRow| newest_first(row.ctime, &format!("{}@{}", row.backup, row.node));
+    Ok(BackupList {
+        page: page(found.rows, args.limit, args.cursor.as_deref(), key)?,
+        problems: found.problems,
+    })
+}
+
+/// Backups that were read from several storages.
+pub(super) struct Backups {
+    pub(super) rows: Vec<BackupRow>,
+    /// Storages that could not be read.
+    pub(super) problems: Vec<String>,
+}
+
+impl Backups {
+    /// The newest one.
+    pub(super) fn newest(&self) -> Option<BackupRow> {
+        self.rows.iter().max_by_key(|row| row.ctime).cloned()
+    }
+}
+
+/// Reads the backups on these storages, a few storages at a time.
+///
+/// # Errors
+/// That of a storage, if nothing at all could be read.
+pub(super) async fn read_backups(
+    proxmox: &Proxmox,
+    asked: Vec<(NodeName, StorageId, bool)>,
+    vmid: Option<Vmid>,
+) -> ToolResult<Backups> {
     let answers: Vec<_> = stream::iter(asked)
         .map(|(node, storage, _)| async move {
-            let volumes = proxmox
-                .volumes(&node, &storage, Some("backup"), args.vmid)
-                .await;
+            let volumes = proxmox.volumes(&node, &storage, Some("backup"), vmid).await;
             (node, storage, volumes)
         })
         .buffered(AT_A_TIME)
@@ -164,14 +194,9 @@ pub(crate) async fn list_backups(proxmox: &Proxmox, args: ListBackups) -> ToolRe
     }
     match first_error {
         // Nothing at all could be read, and that is the answer.
-        Some(error) if rows.is_empty() => return Err(error),
-        _ => {}
+        Some(error) if rows.is_empty() => Err(error),
+        _ => Ok(Backups { rows, problems }),
     }
-    let key = |row: &BackupRow| newest_first(row.ctime, &format!("{}@{}", row.backup, row.node));
-    Ok(BackupList {
-        page: page(rows, args.limit, args.cursor.as_deref(), key)?,
-        problems,
-    })
 }
 
 /// What to back up, and how.

@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod backup_changes;
 pub(crate) mod backup_jobs;
+pub(crate) mod backup_report;
 pub(crate) mod backups;
 pub(crate) mod clone;
 pub(crate) mod cluster;
@@ -21,6 +22,7 @@ pub(crate) mod power;
 pub(crate) mod provision;
 pub(crate) mod resize;
 pub(crate) mod restore;
+pub(crate) mod restore_test;
 pub(crate) mod snapshots;
 pub(crate) mod storage;
 pub(crate) mod tasks;

@@ -216,7 +216,7 @@ pub(crate) async fn stop_task(
     proxmox.follow(ctx, &args.upid, Some(10)).await
 }
 
-fn stop_call(upid: &Upid) -> Call {
+pub(super) fn stop_call(upid: &Upid) -> Call {
     Call::delete("task_stop", "/nodes/{}/tasks/{}", &[&upid.node(), upid])
 }
 

@@ -19,6 +19,7 @@ mod migration;
 mod power;
 mod raw;
 mod restore;
+mod restore_test;
 mod shape;
 mod snapshots;
 mod storage;

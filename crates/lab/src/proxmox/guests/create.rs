@@ -41,6 +41,8 @@ struct New {
     disks: Vec<(String, String, u64)>,
     pool: Option<String>,
     starts: bool,
+    /// What was installed in it is in it again.
+    is_restored: bool,
 }
 
 /// `POST /nodes/{node}/qemu` and `/lxc`.
@@ -74,6 +76,7 @@ pub(in crate::proxmox) fn create(state: &mut State, call: &Call) -> Answer {
         disks: Vec::new(),
         pool: call.text("pool").map(str::to_owned),
         starts: call.is_set("start"),
+        is_restored: restores,
     };
     if let Some(source) = source {
         let volume = source_volume(state, call, source, restores)?;
@@ -270,6 +273,7 @@ fn make(state: &mut State, new: New) {
     forget(state, new.vmid);
     let mut guest = Guest::new(new.vmid, new.kind, &new.node, new.config);
     guest.pool = new.pool;
+    guest.agent = new.is_restored && guest.config.contains_key("agent");
     for (number, (name, storage, bytes)) in new.disks.into_iter().enumerate() {
         let volume = Volume::disk(&storage, &new.node, guest.vmid, number, guest.kind, bytes);
         let text = format!("{},size={}G", volume.volid, bytes >> 30);
