@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::config::Config;
+use crate::config::sections::Servers;
 use crate::environment::Environment;
 use crate::exit::Failure;
 
@@ -29,6 +30,8 @@ pub(crate) const KNOWN_HOSTS: &str = "known_hosts";
 pub(crate) const BACKUPS: &str = "backups";
 /// Name of the file that says that everything in here is made up.
 const DEMO: &str = "demo";
+/// Name of the file that says where the systems of a running demo are.
+const DEMO_SERVERS: &str = "demo-servers.json";
 
 const LOCK: &str = ".lock";
 
@@ -157,6 +160,20 @@ impl DataDir {
             DEMO,
             "Everything in this directory is made up by `serve --demo`.\n",
         )
+    }
+
+    /// Notes the servers of the demo that runs here, for commands that look at it.
+    pub(crate) fn note_demo_servers(&self, servers: &Servers) -> Result<()> {
+        self.write_private(DEMO_SERVERS, &serde_json::to_string_pretty(servers)?)
+    }
+
+    /// The servers of the demo that runs here; none where none were noted.
+    pub(crate) fn demo_servers(&self) -> Result<Servers> {
+        let Some(text) = self.read_private(DEMO_SERVERS)? else {
+            return Ok(Servers::default());
+        };
+        serde_json::from_str(&text)
+            .with_context(|| format!("reading `{}`", self.file(DEMO_SERVERS).display()))
     }
 
     /// Says that this process uses the data; several may.

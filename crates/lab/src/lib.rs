@@ -11,7 +11,8 @@
 //!    ones, and `demo()`. It serves an [`axum::Router`] under [`Upstream::serve`], which brings log
 //!    and faults. Write the contract from the vendor's documentation; vendors' schemas are not copied
 //!    here.
-//! 2. A field in [`Lab`], started in [`Lab::start`].
+//! 2. A field in [`Systems`], started in `Systems::start`, and the settings that lead to it in
+//!    [`Systems::settings`].
 //! 3. Demo data in [`demo`] that points at it.
 
 use std::collections::BTreeMap;
@@ -36,6 +37,7 @@ mod retention;
 mod rights;
 mod services;
 mod shared;
+mod systems;
 mod tls;
 pub mod traefik;
 mod upstream;
@@ -45,6 +47,7 @@ pub use fault::{Fault, Faults};
 pub use instrument::{Action, Instrument, Profile};
 pub use log::{Recorded, RequestLog};
 pub use services::{Behaviour, Services};
+pub use systems::Systems;
 pub use tls::Identity;
 pub use upstream::Upstream;
 
@@ -56,6 +59,8 @@ pub struct Lab {
     pub services: Services,
     /// The instruments of the demo inventory that speak SCPI over a raw socket, by name.
     pub instruments: BTreeMap<String, Instrument>,
+    /// The systems that have an API of their own.
+    pub systems: Systems,
     closed: ClosedPort,
 }
 
@@ -72,6 +77,7 @@ impl Lab {
         Ok(Self {
             services: Services::start(demo::endpoints()).await?,
             instruments,
+            systems: Systems::start().await?,
             closed: ClosedPort::reserve()?,
         })
     }

@@ -87,6 +87,7 @@ async fn with_services_or_demo(
     let data = session.open_data_dir_or_demo(&loaded.config)?;
     if data.is_demo() {
         serve::use_nothing_real(&mut loaded.config);
+        loaded.config.servers = data.demo_servers()?;
     }
     with_data(session, loaded, data, work).await
 }

@@ -18,6 +18,9 @@ use serde_json::{Map, Value};
 
 pub(crate) use auth::{Auth, Certificate, Issuer, Proxy, Scopes};
 
+/// Sections of servers, by the instance's name.
+pub(crate) type Servers = BTreeMap<String, Map<String, Value>>;
+
 /// The whole configuration.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -49,7 +52,7 @@ pub(crate) struct Config {
     /// The servers behind this one: one table for each instance. A table's name is its kind
     /// unless it says otherwise: `[servers.proxmox]`, or `[servers.pve-2]` with
     /// `kind = "proxmox"`.
-    pub(crate) servers: BTreeMap<String, Map<String, Value>>,
+    pub(crate) servers: Servers,
 }
 
 /// Where and how clients connect.

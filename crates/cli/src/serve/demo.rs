@@ -7,6 +7,7 @@ use homelab_core::secret::Secret;
 use homelab_core::store::Credential;
 use homelab_lab::{Lab, demo};
 use homelab_ssh::SshConfig;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::config::Config;
@@ -128,10 +129,23 @@ pub(crate) fn use_nothing_real(config: &mut Config) {
     config.servers.clear();
 }
 
-/// Starts the lab and stores its inventory and credentials.
-pub(super) async fn fill(services: &Services) -> Result<Lab> {
+/// Starts the lab, and has a server configured for each of its systems.
+pub(super) async fn start(config: &mut Config, data: &DataDir) -> Result<Lab> {
     let lab = Lab::start().await.context("starting the demo lab")?;
-    let snapshot = demo::inventory_on(&lab);
+    let sections = lab.systems.settings().into_iter();
+    config.servers = sections
+        .filter_map(|(name, settings)| match settings {
+            Value::Object(settings) => Some((name.to_owned(), settings)),
+            _ => None,
+        })
+        .collect();
+    data.note_demo_servers(&config.servers)?;
+    Ok(lab)
+}
+
+/// Stores the lab's inventory and credentials.
+pub(super) async fn fill(services: &Services, lab: &Lab) -> Result<()> {
+    let snapshot = demo::inventory_on(lab);
     services
         .stores
         .inventory
@@ -154,7 +168,7 @@ pub(super) async fn fill(services: &Services) -> Result<Lab> {
         };
         services.stores.credentials.put(credential).await?;
     }
-    Ok(lab)
+    Ok(())
 }
 
 /// Somebody may take a demo's data for their own.

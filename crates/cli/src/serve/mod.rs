@@ -88,12 +88,15 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<Exit> {
         None => session.open_data_dir(&loaded.config)?,
     };
     demo::warn_if_real_use_of_demo_data(args.demo, &data);
-    let services = Services::open_in(session, &loaded.config, data).await?;
-    pinned::warn(services.stores.settings.as_ref()).await?;
     let lab = match &demo {
-        Some(_) => Some(demo::fill(&services).await?),
+        Some(_) => Some(demo::start(&mut loaded.config, &data).await?),
         None => None,
     };
+    let services = Services::open_in(session, &loaded.config, data).await?;
+    pinned::warn(services.stores.settings.as_ref()).await?;
+    if let Some(lab) = &lab {
+        demo::fill(&services, lab).await?;
+    }
     let running = Running {
         session,
         loaded,

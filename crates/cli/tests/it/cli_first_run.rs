@@ -207,6 +207,23 @@ fn a_demo_answers_for_its_made_up_lab() {
 }
 
 #[test]
+fn a_demo_has_a_server_for_each_system_of_its_lab() {
+    let place = Place::new();
+    let (_demo, _) = place.serve(&["--demo"], &[]);
+
+    for tool in [
+        "proxmox_list_vms",
+        "pbs_list_backups",
+        "docker_list_containers",
+        "ollama_list_models",
+    ] {
+        let listed = place.json(&["tools", "call", tool]);
+        let rows = listed["items"].as_array().map_or(0, Vec::len);
+        assert!(rows > 1, "{tool}: {listed}");
+    }
+}
+
+#[test]
 fn whoever_tries_the_demo_looks_around_with_the_same_commands_until_it_ends() {
     let place = Place::new();
     let (mut demo, _) = place.serve(&["--demo"], &[]);

@@ -1,0 +1,86 @@
+//! The systems of the demo lab that have an API of their own, and the settings with which servers
+//! reach them.
+
+use std::io;
+
+use serde_json::{Value, json};
+
+use crate::docker::Docker;
+use crate::ollama::Ollama;
+use crate::pbs::{self, Pbs};
+use crate::portainer::Portainer;
+use crate::proxmox::{self, Proxmox};
+use crate::traefik::Traefik;
+
+/// One running system of each kind, each on a loopback port of its own.
+pub struct Systems {
+    /// The cluster `homelab`: `pve1` to `pve3`.
+    pub proxmox: Proxmox,
+    /// The backup server.
+    pub pbs: Pbs,
+    /// The engine on `docker-1`.
+    pub docker_1: Docker,
+    /// The engine on `docker-2`.
+    pub docker_2: Docker,
+    /// Portainer, with both engines behind it.
+    pub portainer: Portainer,
+    /// The reverse proxy.
+    pub traefik: Traefik,
+    /// The language models on `ollama`.
+    pub ollama: Ollama,
+}
+
+impl Systems {
+    /// Starts them with the demo lab's content.
+    ///
+    /// # Errors
+    /// When a loopback port cannot be opened.
+    pub(crate) async fn start() -> io::Result<Self> {
+        let docker_1 = Docker::demo().await?;
+        let docker_2 = Docker::start().await?;
+        Ok(Self {
+            proxmox: Proxmox::demo().await?,
+            pbs: Pbs::demo().await?,
+            portainer: Portainer::demo(&docker_1, &docker_2).await?,
+            docker_1,
+            docker_2,
+            traefik: Traefik::demo().await?,
+            ollama: Ollama::demo().await?,
+        })
+    }
+
+    /// The sections `[servers.NAME]` for a server of each kind, by name. Their secrets are as made up
+    /// as the systems.
+    pub fn settings(&self) -> Vec<(&'static str, Value)> {
+        let engine = |engine: &Docker| json!({ "url": format!("tcp://{}", engine.address()), "plain": true });
+        vec![
+            (
+                "proxmox",
+                json!({
+                    "hosts": [self.proxmox.url()],
+                    "token_id": proxmox::ROOT_TOKEN.0,
+                    "token_secret": proxmox::ROOT_TOKEN.1,
+                }),
+            ),
+            (
+                "pbs",
+                json!({
+                    "url": self.pbs.url(),
+                    "token_id": pbs::ROOT_TOKEN.0,
+                    "token_secret": pbs::ROOT_TOKEN.1,
+                }),
+            ),
+            (
+                "docker",
+                json!({
+                    "hosts": {
+                        "docker-1": engine(&self.docker_1),
+                        "docker-2": engine(&self.docker_2),
+                    },
+                    "default_host": "docker-1",
+                }),
+            ),
+            ("whisper", json!({ "ollama": { "url": self.ollama.url() } })),
+        ]
+    }
+}
