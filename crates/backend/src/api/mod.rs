@@ -9,7 +9,8 @@
 //!    "/nodes/{node}/qemu/{vmid}/status/stop").with(&["timeout"])`), which other `GET`s reveal no
 //!    secret, what is withheld and why, what is critical.
 //! 4. Four methods: `version` (names the cached description), `document` (its bytes from the
-//!    upstream, a file or a URL; [`known`] where there is none), `send` (an [`ApiCall`] with the
+//!    upstream, or from a file or address that a [`Source`] among the settings names; [`known`]
+//!    where there is none), `send` (an [`ApiCall`] with the
 //!    backend's own client: authentication, redaction of errors and caps come with it; path by
 //!    [`ApiCall::template`]), `targets` (what the values of a path name, as the tools' own hooks do).
 //! 5. A test that [`faults`] is empty, besides `shape::faults`; one call that reads, one that
@@ -34,6 +35,7 @@ mod place;
 mod read;
 mod rules;
 mod search;
+mod source;
 
 use std::collections::BTreeMap;
 
@@ -52,6 +54,7 @@ pub use find::{Detail, Found, SearchApi, SearchResult, search_api};
 pub use model::{Operation, Parameter, Place, Verb};
 pub use place::{OneServer, Where};
 pub use rules::{Cover, Rules, Withheld};
+pub use source::Source;
 
 /// A backend that offers its upstream's whole API.
 pub trait WholeApi: Backend {

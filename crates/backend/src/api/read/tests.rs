@@ -171,7 +171,8 @@ fn an_openapi_document_may_be_yaml() {
 }
 
 #[rstest]
-#[case("", "it is neither JSON nor YAML")]
+#[case("", "it is no description")]
+#[case("a: [", "it is neither JSON nor YAML")]
 #[case("<html>not found</html>", "it is no description")]
 #[case("{}", "it describes no operation")]
 #[case("{\"paths\": [", "it cannot be read")]
