@@ -11,6 +11,7 @@ mod config;
 mod containers;
 mod credentials;
 mod failover;
+mod fakepve;
 mod faults;
 mod guests;
 mod injection;
