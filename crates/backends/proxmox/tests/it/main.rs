@@ -20,6 +20,7 @@ mod power;
 mod raw;
 mod restore;
 mod restore_test;
+mod scale;
 mod shape;
 mod snapshots;
 mod storage;
