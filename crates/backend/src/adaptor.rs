@@ -64,7 +64,18 @@ impl<B: Backend> Server for Adaptor<B> {
     }
 
     fn effect(&self, tool: usize, args: Value) -> Option<Effect> {
-        self.tools.get(tool)?.effect(&self.backend, args)
+        let def = self.tools.get(tool)?;
+        let own = def.effect(&self.backend, args.clone())?;
+        let other = self
+            .stands_for(tool, args)
+            .and_then(|other| self.infos.get(other))
+            .map(|other| other.spec.effect);
+        Some(other.map_or(own, |other| own.max(other)))
+    }
+
+    fn stands_for(&self, tool: usize, args: Value) -> Option<usize> {
+        let name = self.tools.get(tool)?.stands_for(&self.backend, args)?;
+        self.infos.iter().position(|info| info.spec.name == name)
     }
 
     fn preview(&self, tool: usize, args: Value) -> Option<BoxFuture<'_, ToolResult<Preview>>> {

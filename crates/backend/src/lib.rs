@@ -18,6 +18,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 mod adaptor;
+pub mod api;
 mod env;
 mod kind;
 pub mod settings;

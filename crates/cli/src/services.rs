@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
+use homelab_backend::api::CacheDir;
 use homelab_backend::{Env, Shared};
 use homelab_core::audit::{AuditEntry, AuditKey, EntryKind};
 use homelab_core::call::{CallContext, Caller, Confirmer, Principal, Progress, Transport};
@@ -112,7 +113,8 @@ impl Services {
         let checkpointer = Checkpointer::start(trail.clone(), chain, audit.progress(), due);
         let teamwork = Teamwork::new(config, &stores, clock.clone(), entropy.clone());
         let keyring = master.ring.clone();
-        let shared = Shared::default().with(teamwork.service.clone());
+        let cache = Arc::new(CacheDir(data.file("cache")));
+        let shared = Shared::default().with(teamwork.service.clone()).with(cache);
         let env = environment(session, &stores, keyring, &metrics, shared);
         let (env, hosts) = with_hosts(session, config, &data, env)?;
         let registry = Arc::new(ArcSwap::from_pointee(servers::registry(config, &env)));

@@ -41,6 +41,13 @@ pub trait Server: Send + Sync {
         None
     }
 
+    /// The tool (an index into [`Server::tools`]) whose work a call with these arguments does by
+    /// another way, such as a call of the upstream's raw API. Whoever decides asks about both, and
+    /// the stricter answer holds. No I/O.
+    fn stands_for(&self, _tool: usize, _args: Value) -> Option<usize> {
+        None
+    }
+
     /// What the call would do; `None` where the tool has no preview.
     fn preview(&self, tool: usize, args: Value) -> Option<BoxFuture<'_, ToolResult<Preview>>>;
 

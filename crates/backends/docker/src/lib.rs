@@ -4,6 +4,7 @@
 //! Engines are asked with the newest API version that both sides know, never without one. Sub-codes
 //! (`reason`) of its errors are listed under `docs/reference/errors/`.
 
+use homelab_backend::api::{call_api, search_api};
 use homelab_backend::{Backend, Env, Kind};
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::server::Health;
@@ -22,6 +23,7 @@ mod stats;
 mod times;
 mod tools;
 mod types;
+mod whole_api;
 
 use client::Docker;
 pub use config::{Config, HostConfig, RegistryConfig};
@@ -110,6 +112,8 @@ impl Backend for Docker {
             tools::volumes::remove_volume,
             tools::compose::list_compose_projects,
             tools::events::get_events,
+            search_api,
+            call_api,
         ]
     }
 }

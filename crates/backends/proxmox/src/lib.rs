@@ -17,6 +17,7 @@
 //! `task_failed`, `task_not_found`, `template_in_use`, `test_running`, `token_refused`, `unexpected_answer`,
 //! `vmid_in_use`, `volume_not_found`, `wrong_guest_type`, and those of the HTTP client.
 
+use homelab_backend::api::{call_api, search_api};
 use homelab_backend::{Backend, Env, Kind};
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::server::Health;
@@ -39,6 +40,7 @@ mod task;
 mod tools;
 mod types;
 mod units;
+mod whole_api;
 
 use client::Proxmox;
 use config::Config;
@@ -126,6 +128,8 @@ impl Backend for Proxmox {
             tools::tasks::get_task_status,
             tools::tasks::stop_task,
             tools::cluster::get_next_vmid,
+            search_api,
+            call_api,
         ]
     }
 }

@@ -13,6 +13,7 @@ mod metrics;
 mod pipeline_access;
 mod pipeline_answers;
 mod pipeline_arguments;
+mod pipeline_beside;
 mod pipeline_effect;
 mod pipeline_held;
 mod pipeline_instances;

@@ -15,4 +15,5 @@ mod shape;
 mod ssh;
 mod system;
 mod tls;
+mod whole_api;
 mod world;

@@ -5,7 +5,7 @@ use homelab_backend_pbs::kind;
 use homelab_core::tool::Effect;
 
 /// The canonical tools and the extras, in listing order.
-const TOOLS: [&str; 22] = [
+const TOOLS: [&str; 24] = [
     "list_backups",
     "verify_backup",
     "prune_backups",
@@ -28,6 +28,8 @@ const TOOLS: [&str; 22] = [
     "list_tasks",
     "get_task_status",
     "stop_task",
+    "search_api",
+    "call_api",
 ];
 /// Bytes of the whole listing as it is sent; about four make a token.
 const LISTING_BUDGET: usize = 24_000;

@@ -28,4 +28,5 @@ mod tasks;
 mod templates;
 mod trust;
 mod versions;
+mod whole_api;
 mod world;

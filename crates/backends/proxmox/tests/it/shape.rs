@@ -5,7 +5,7 @@ use homelab_backend_proxmox::kind;
 use homelab_core::tool::Effect;
 
 /// The canonical tools and the extras, in listing order.
-const TOOLS: [&str; 38] = [
+const TOOLS: [&str; 40] = [
     "list_vms",
     "get_vm_status",
     "start_vm",
@@ -44,6 +44,8 @@ const TOOLS: [&str; 38] = [
     "get_task_status",
     "stop_task",
     "get_next_vmid",
+    "search_api",
+    "call_api",
 ];
 /// Bytes of the whole listing as it is sent; about four make a token.
 const LISTING_BUDGET: usize = 48_000;

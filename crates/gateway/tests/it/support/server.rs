@@ -23,6 +23,7 @@ pub(crate) struct FakeTool {
     inverse: Option<Hook<Option<Inverse>>>,
     preview: Option<Foresight>,
     effect: Option<fn(&Value) -> Effect>,
+    stands_for: Option<fn(&Value) -> Option<usize>>,
 }
 
 impl FakeTool {
@@ -39,6 +40,7 @@ impl FakeTool {
             inverse: None,
             preview: None,
             effect: None,
+            stands_for: None,
         }
     }
 
@@ -90,6 +92,12 @@ impl FakeTool {
     pub(crate) fn does(mut self, effect: fn(&Value) -> Effect) -> Self {
         self.info.spec.varies = true;
         self.effect = Some(effect);
+        self
+    }
+
+    /// Its arguments may do what another tool of the server does.
+    pub(crate) fn stands_for(mut self, other: fn(&Value) -> Option<usize>) -> Self {
+        self.stands_for = Some(other);
         self
     }
 
@@ -182,6 +190,10 @@ impl Server for FakeServer {
 
     fn effect(&self, tool: usize, args: Value) -> Option<Effect> {
         self.tools[tool].effect.map(|effect| effect(&args))
+    }
+
+    fn stands_for(&self, tool: usize, args: Value) -> Option<usize> {
+        self.tools[tool].stands_for?(&args)
     }
 
     fn preview(&self, tool: usize, args: Value) -> Option<BoxFuture<'_, ToolResult<Preview>>> {

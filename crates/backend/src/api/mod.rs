@@ -1,0 +1,164 @@
+//! The whole API of an upstream as two tools, `search_api` and `call_api`, safely.
+//!
+//! # How a backend mounts it
+//! 1. `tools![…, search_api, call_api]` with `use homelab_backend::api::{call_api, search_api};`.
+//! 2. Keep a [`Book`] in the backend: `Book::new(instance, env)`. It reads nothing yet.
+//! 3. `impl WholeApi for Mine`: two permissions (`mine:api:read`, `mine:api:call`), `type Place =
+//!    OneServer` (or a type with arguments of its own that say which server is meant, such as
+//!    `host`), and [`Rules`]: which operations the tools cover (`Cover::new("stop_vm", Verb::Post,
+//!    "/nodes/{node}/qemu/{vmid}/status/stop").with(&["timeout"])`), which other `GET`s reveal no
+//!    secret, what is withheld and why, what is critical.
+//! 4. Four methods: `version` (names the cached description), `document` (its bytes from the
+//!    upstream, or from a file or address that a [`Source`] among the settings names; [`known`]
+//!    where there is none), `send` (an [`ApiCall`] with the
+//!    backend's own client: authentication, redaction of errors and caps come with it; path by
+//!    [`ApiCall::template`]), `targets` (what the values of a path name, as the tools' own hooks do).
+//! 5. A test that [`faults`] is empty, besides `shape::faults`; one call that reads, one that
+//!    changes, one that is withheld.
+//!
+//! Readers know the data of Proxmox's API viewer, OpenAPI 3 and Swagger 2.0, as JSON or YAML.
+//!
+//! # What is safe about it
+//! A call goes to an operation of the description, never to a path as written. Its effect is told
+//! from method and path before anything is asked: where a tool covers the operation, the tool's own
+//! permission, effect and rules hold besides those of `call_api` ([`Tool::stands_for`]); every other
+//! change is destructive at least, and every other `GET` has to be listed.
+
+mod book;
+mod call;
+mod check;
+mod faults;
+mod find;
+mod model;
+mod path;
+mod place;
+mod read;
+mod rules;
+mod search;
+mod source;
+
+use std::collections::BTreeMap;
+
+use homelab_core::error::ToolResult;
+use homelab_core::tool::Target;
+#[cfg(doc)]
+use homelab_core::tool::Tool;
+use serde_json::{Map, Value};
+
+use crate::Backend;
+
+pub use book::{Book, CacheDir, Document};
+pub use call::{CallApi, Called, call_api};
+pub use faults::{faults, known};
+pub use find::{Detail, Found, SearchApi, SearchResult, search_api};
+pub use model::{Operation, Parameter, Place, Verb};
+pub use place::{OneServer, Where};
+pub use rules::{Cover, Rules, Withheld};
+pub use source::Source;
+
+/// A backend that offers its upstream's whole API.
+pub trait WholeApi: Backend {
+    /// Which of several servers of the instance is meant, where a call may say so.
+    type Place: Where;
+    /// Permission of `search_api`: `<kind>:api:read`.
+    const SEARCH: &'static str;
+    /// Permission of `call_api`: `<kind>:api:call`.
+    const CALL: &'static str;
+    /// What may be called.
+    const RULES: Rules;
+
+    /// Where the description is kept.
+    ///
+    /// # Errors
+    /// `invalid_argument` if there is no such place.
+    fn book(&self, place: &Self::Place) -> ToolResult<&Book>;
+
+    /// The upstream's version, by which its description is cached.
+    fn version(&self, place: &Self::Place) -> impl Future<Output = ToolResult<String>> + Send;
+
+    /// The description that goes with this version.
+    fn document(
+        &self,
+        place: &Self::Place,
+        version: &str,
+    ) -> impl Future<Output = ToolResult<Document>> + Send;
+
+    /// Sends a call that was checked.
+    fn send(
+        &self,
+        place: &Self::Place,
+        call: &ApiCall,
+    ) -> impl Future<Output = ToolResult<ApiAnswer>> + Send;
+
+    /// The objects that a change will touch, as far as its path and parameters name them.
+    fn targets(
+        &self,
+        place: &Self::Place,
+        call: &ApiCall,
+    ) -> impl Future<Output = ToolResult<Vec<Target>>> + Send;
+}
+
+/// A call of a known operation with parameters that fit it.
+#[derive(Debug, Clone)]
+pub struct ApiCall {
+    /// Its method.
+    pub method: Verb,
+    /// Template of the operation, for rules and messages.
+    pub operation: String,
+    /// The segments of the path, decoded.
+    pub segments: Vec<String>,
+    /// The variables of the path.
+    pub path: BTreeMap<String, String>,
+    /// The query.
+    pub query: Map<String, Value>,
+    /// What goes wherever the method has its arguments, see [`Place::Argument`].
+    pub arguments: Map<String, Value>,
+    /// The whole body.
+    pub body: Option<Value>,
+}
+
+impl ApiCall {
+    /// A template with a `{}` for each of [`ApiCall::segments`], so that none of them can reach
+    /// another path.
+    pub fn template(&self) -> &'static str {
+        const ALL: &str =
+            "/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}";
+        ALL.get(..3 * self.segments.len()).unwrap_or(ALL)
+    }
+
+    /// What a variable of the path or an argument says.
+    pub fn value(&self, name: &str) -> Option<String> {
+        let argument = || self.arguments.get(name).map(check::plain);
+        self.path.get(name).cloned().or_else(argument)
+    }
+}
+
+/// What the upstream answered.
+#[derive(Debug, Clone, Default)]
+pub struct ApiAnswer {
+    /// Its status.
+    pub status: u16,
+    /// What it sent, without any envelope; absent where that was nothing.
+    pub data: Option<Value>,
+    /// The task that the call started, where the upstream has tasks.
+    pub task: Option<String>,
+}
+
+impl ApiAnswer {
+    /// JSON as it is, anything else as text.
+    pub fn of_body(status: u16, body: &[u8]) -> Self {
+        let data = match serde_json::from_slice(body) {
+            Ok(Value::Null) => None,
+            Ok(value) => Some(value),
+            Err(_) => {
+                let text = String::from_utf8_lossy(body);
+                (!text.trim().is_empty()).then(|| text.into_owned().into())
+            }
+        };
+        Self {
+            status,
+            data,
+            task: None,
+        }
+    }
+}
