@@ -1,4 +1,4 @@
-//! Launchers of the real programs that tests talk to: a PostgreSQL server, an OpenSSH server, a Docker engine, foreign
+//! Launchers of the real programs that tests talk to: a PostgreSQL server, an OpenSSH server, a Docker engine, Traefik, foreign
 //! MCP clients, our own binary.
 //!
 //! A fake agrees with our mistakes; these do not. `scripts/install-peers` installs them. Where one is missing, the
@@ -35,6 +35,7 @@ mod postgres;
 mod process;
 mod skip;
 mod sshd;
+mod traefik;
 
 pub use docker::DockerEngine;
 pub use error::{Error, Result};
@@ -45,3 +46,4 @@ pub use process::{Mark, Proc, command};
 pub use rustix::process::Signal;
 pub use skip::{peers_are_required, skip};
 pub use sshd::{KeyType, SshAgent, Sshd, SshdSetup};
+pub use traefik::Traefik;
