@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE;
 use homelab_backend::Env;
 use homelab_backend::settings::nearest;
 use homelab_core::error::{Code, ToolError, ToolResult};
+use homelab_core::net::Ip;
 use homelab_ssh::Hosts;
 use http::HeaderValue;
 use serde_json::json;
@@ -208,5 +209,13 @@ impl Engine {
     /// Where it listens.
     pub(crate) fn address(&self) -> String {
         self.place.endpoint.to_string()
+    }
+
+    /// The address of its machine, where the settings say it as a number.
+    pub(crate) fn ip(&self) -> Option<Ip> {
+        match &self.place.endpoint {
+            Endpoint::Tcp { host, .. } => host.parse::<Ip>().ok().filter(|ip| !ip.0.is_loopback()),
+            Endpoint::Unix(_) | Endpoint::Ssh(_) => None,
+        }
     }
 }

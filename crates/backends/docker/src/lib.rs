@@ -6,12 +6,14 @@
 
 use homelab_backend::{Backend, Env, Kind};
 use homelab_core::error::{ToolError, ToolResult};
+use homelab_core::facts::{Facts, FactsQuery};
 use homelab_core::server::Health;
 use homelab_core::tool::ToolDef;
 use homelab_core::tools;
 
 mod client;
 mod config;
+mod facts;
 mod lines;
 mod paging;
 mod ports;
@@ -35,6 +37,7 @@ impl Backend for Docker {
     const KIND: &'static str = "docker";
     const TITLE: &'static str = "Docker";
     type Config = Config;
+    const FACTS: &'static [&'static str] = facts::TOOLS;
     const ENV_NAMES: &'static [(&'static str, &'static str)] = &[("DOCKER_HOST", "url")];
 
     fn check(config: &Config) -> ToolResult<()> {
@@ -72,6 +75,10 @@ impl Backend for Docker {
             return Health::down(envelope.message.clone(), hint);
         }
         Health::degraded(format!("{}; {}", envelope.message, well.join(", ")), hint)
+    }
+
+    async fn facts(&self, _query: &FactsQuery) -> ToolResult<Facts> {
+        self.tell().await
     }
 
     fn tools() -> Vec<ToolDef<Self>> {
