@@ -10,6 +10,7 @@
 mod authorize;
 mod catalogue;
 mod execute;
+mod facts;
 mod gate;
 mod hold;
 mod instances;
@@ -137,6 +138,7 @@ impl Dispatcher {
             redactor: parts.redactor,
             metrics: parts.metrics,
             budget: Budget::from_tokens(options.page_tokens, options.most_tokens),
+            facts: facts::Memory::default(),
         })))
     }
 
@@ -183,6 +185,7 @@ struct Pipeline {
     redactor: Redactor,
     metrics: Arc<Metrics>,
     budget: Budget,
+    facts: facts::Memory,
 }
 
 /// A call whose arguments are in order.
