@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use homelab_backend::{Env, Shared};
 use homelab_core::audit::{AuditEntry, AuditKey, EntryKind};
 use homelab_core::call::{CallContext, Caller, Confirmer, Principal, Progress, Transport};
+use homelab_core::facts::{FactsHandle, FactsSource};
 use homelab_core::id::{RequestId, uuid_v7};
 use homelab_core::keyring::Keyring;
 use homelab_core::policy::Role;
@@ -112,7 +113,10 @@ impl Services {
         let checkpointer = Checkpointer::start(trail.clone(), chain, audit.progress(), due);
         let teamwork = Teamwork::new(config, &stores, clock.clone(), entropy.clone());
         let keyring = master.ring.clone();
-        let shared = Shared::default().with(teamwork.service.clone());
+        let facts = Arc::new(FactsHandle::default());
+        let shared = Shared::default()
+            .with(teamwork.service.clone())
+            .with(facts.clone());
         let env = environment(session, &stores, keyring, &metrics, shared);
         let (env, hosts) = with_hosts(session, config, &data, env)?;
         let registry = Arc::new(ArcSwap::from_pointee(servers::registry(config, &env)));
@@ -158,6 +162,8 @@ impl Services {
         });
         let caller: Arc<dyn Caller> = dispatcher.clone();
         control.connect(Arc::downgrade(&caller));
+        let source: Arc<dyn FactsSource> = dispatcher.clone();
+        facts.connect(Arc::downgrade(&source));
         let uid = uid(data.path());
         Ok(Self {
             data,

@@ -14,6 +14,7 @@ mod pipeline_access;
 mod pipeline_answers;
 mod pipeline_arguments;
 mod pipeline_effect;
+mod pipeline_facts;
 mod pipeline_held;
 mod pipeline_instances;
 mod pipeline_recording;
