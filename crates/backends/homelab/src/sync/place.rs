@@ -13,7 +13,7 @@ impl Planner<'_> {
         let place = match entity.kind {
             EntityKind::Host => known.or_else(|| self.named(Table::Hosts, entity)),
             EntityKind::Guest => known.or_else(|| self.named(Table::Guests, entity)),
-            EntityKind::Container => known.or_else(|| self.named(Table::Services, entity)),
+            EntityKind::Container => self.container(known, entity),
             EntityKind::NetworkDevice => known.or_else(|| {
                 self.recognised(entity)
                     .filter(|(table, _)| *table == Table::Devices)
@@ -35,6 +35,23 @@ impl Planner<'_> {
         }?;
         let key = self.key(entity.kind.as_str(), &entity.id);
         self.claimed.entry(place.clone()).or_default().push(key);
+        Some(place)
+    }
+
+    /// A container: its engine and what manages the engine tell of the same one.
+    fn container(&mut self, known: Option<Place>, entity: &Entity) -> Option<Place> {
+        let machine = self.runs_on(entity);
+        let key = machine.map(|machine| (fold(entity.name.trim()), machine));
+        let twin = || {
+            key.as_ref()
+                .and_then(|key| self.containers.get(key).cloned())
+        };
+        let place = known
+            .or_else(twin)
+            .or_else(|| self.named(Table::Services, entity))?;
+        if let Some(key) = key {
+            self.containers.insert(key, place.clone());
+        }
         Some(place)
     }
 
@@ -168,7 +185,7 @@ impl Planner<'_> {
                 kind: Some(kind),
                 id: Some(id),
                 ..
-            } => self.places.get(&(*kind, id.clone())).cloned(),
+            } => self.places.get(&self.key(kind.as_str(), id)).cloned(),
             _ => None,
         })
     }

@@ -34,12 +34,17 @@ pub(crate) fn plan(
     new_id: &dyn Fn() -> String,
 ) -> ToolResult<(Observed, Outcome)> {
     let mut planner = Planner::new(known, new_id)?;
-    for source in sources {
-        if let Ok(facts) = &source.facts {
-            planner.source = source.instance.clone();
-            planner.seen_at = source.seen_at;
-            planner.take(facts);
-        }
+    // What others run on goes first, whoever tells of it: an engine is the guest of another source.
+    let mut told: Vec<(&SourceFacts, &Entity)> = sources
+        .iter()
+        .filter_map(|source| Some((source, source.facts.as_ref().ok()?)))
+        .flat_map(|(source, facts)| facts.entities.iter().map(move |entity| (source, entity)))
+        .collect();
+    told.sort_by_key(|(_, entity)| rank(entity.kind));
+    for (source, entity) in told {
+        planner.source.clone_from(&source.instance);
+        planner.seen_at = source.seen_at;
+        planner.take(entity);
     }
     for source in sources {
         if let Ok(facts) = &source.facts
@@ -65,8 +70,10 @@ pub(super) struct Planner<'a> {
     seen_at: Micros,
     /// Which things of which source a record is, so that no two things of one kind share it.
     pub(super) claimed: HashMap<Place, Vec<Key>>,
-    /// Records of the engines and hosts of the source at hand, by kind and id.
-    pub(super) places: HashMap<(EntityKind, String), Place>,
+    /// The records of this run's things.
+    pub(super) places: HashMap<Key, Place>,
+    /// Containers by name and by the record of the machine that they run on.
+    pub(super) containers: HashMap<(String, Place), Place>,
     /// Records that were made for a thing and hold nothing yet.
     pub(super) fresh: HashSet<Place>,
     seen: HashSet<Key>,
@@ -98,6 +105,7 @@ impl<'a> Planner<'a> {
             seen_at: Micros(0),
             claimed,
             places: HashMap::new(),
+            containers: HashMap::new(),
             fresh: HashSet::new(),
             seen: HashSet::new(),
             sightings: Vec::new(),
@@ -105,33 +113,23 @@ impl<'a> Planner<'a> {
         })
     }
 
-    /// Everything that the source at hand tells; what others run on first.
-    fn take(&mut self, facts: &Facts) {
-        self.places.clear();
-        let mut entities: Vec<&Entity> = facts.entities.iter().collect();
-        entities.sort_by_key(|entity| rank(entity.kind));
-        for entity in entities {
-            self.outcome.seen += 1;
-            let place = self.place(entity);
-            let key = self.key(entity.kind.as_str(), &entity.id);
-            if !self.seen.insert(key) {
-                continue;
-            }
-            let written = match place {
-                Some(place) => {
-                    let id = (entity.kind, entity.id.clone());
-                    self.places.insert(id, place.clone());
-                    let written = self.write(entity, &place);
-                    Some((place, written))
-                }
-                None => None,
-            };
-            self.sight(entity.kind.as_str(), &entity.id, entity, written);
-            let template = entity.attributes.contains_key("template");
-            if has_addresses(entity.kind) && !template {
-                for ip in &entity.addresses {
-                    self.take_address(entity, *ip);
-                }
+    /// One thing that the source at hand tells of.
+    fn take(&mut self, entity: &Entity) {
+        self.outcome.seen += 1;
+        let key = self.key(entity.kind.as_str(), &entity.id);
+        if !self.seen.insert(key.clone()) {
+            return;
+        }
+        let record = self.place(entity).map(|place| {
+            self.places.insert(key, place.clone());
+            let written = self.write(entity, &place);
+            (place, written)
+        });
+        self.sight(entity.kind.as_str(), &entity.id, entity, record);
+        let template = entity.attributes.contains_key("template");
+        if has_addresses(entity.kind) && !template {
+            for ip in &entity.addresses {
+                self.take_address(entity, *ip);
             }
         }
     }
