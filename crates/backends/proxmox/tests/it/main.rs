@@ -10,6 +10,7 @@ mod cluster;
 mod config;
 mod containers;
 mod credentials;
+mod facts;
 mod failover;
 mod faults;
 mod guests;
