@@ -3,6 +3,7 @@
 use homelab_core::BoxFuture;
 use homelab_core::call::CallContext;
 use homelab_core::error::{ToolError, ToolResult};
+use homelab_core::facts::{Facts, FactsQuery};
 use homelab_core::server::{Health, Server};
 use homelab_core::tool::{Effect, Inverse, Preview, Ran, Target, ToolDef, ToolInfo};
 use serde_json::Value;
@@ -98,6 +99,19 @@ impl<B: Backend> Server for Adaptor<B> {
         Box::pin(self.backend.health())
     }
 
+    fn facts<'a>(&'a self, query: &'a FactsQuery) -> Option<BoxFuture<'a, ToolResult<Facts>>> {
+        (!B::FACTS.is_empty()).then(|| -> BoxFuture<'a, ToolResult<Facts>> {
+            Box::pin(async move {
+                let facts = self.backend.facts(query).await;
+                facts.map_err(|error| error.instance(&self.instance))
+            })
+        })
+    }
+
+    fn facts_tools(&self) -> &'static [&'static str] {
+        B::FACTS
+    }
+
     fn concurrency(&self) -> usize {
         B::CONCURRENCY
     }
@@ -110,6 +124,7 @@ pub(crate) struct Unconfigured {
     title: &'static str,
     instance: String,
     infos: Vec<ToolInfo>,
+    facts_tools: &'static [&'static str],
     error: ToolError,
 }
 
@@ -129,6 +144,7 @@ impl Unconfigured {
             title: B::TITLE,
             instance: instance.to_owned(),
             infos: B::tools().into_iter().map(|tool| tool.info).collect(),
+            facts_tools: B::FACTS,
             error: envelope.into(),
         }
     }
@@ -192,5 +208,15 @@ impl Server for Unconfigured {
                 .unwrap_or_default();
             Health::down(envelope.message.clone(), hint)
         })
+    }
+
+    fn facts<'a>(&'a self, _query: &'a FactsQuery) -> Option<BoxFuture<'a, ToolResult<Facts>>> {
+        (!self.facts_tools.is_empty()).then(|| -> BoxFuture<'a, ToolResult<Facts>> {
+            Box::pin(async { Err(self.error.clone()) })
+        })
+    }
+
+    fn facts_tools(&self) -> &'static [&'static str] {
+        self.facts_tools
     }
 }

@@ -9,6 +9,7 @@ use homelab_backend::api::CacheDir;
 use homelab_backend::{Env, Shared};
 use homelab_core::audit::{AuditEntry, AuditKey, EntryKind};
 use homelab_core::call::{CallContext, Caller, Confirmer, Principal, Progress, Transport};
+use homelab_core::facts::{FactsHandle, FactsSource};
 use homelab_core::id::{RequestId, uuid_v7};
 use homelab_core::keyring::Keyring;
 use homelab_core::policy::Role;
@@ -114,7 +115,11 @@ impl Services {
         let teamwork = Teamwork::new(config, &stores, clock.clone(), entropy.clone());
         let keyring = master.ring.clone();
         let cache = Arc::new(CacheDir(data.file("cache")));
-        let shared = Shared::default().with(teamwork.service.clone()).with(cache);
+        let facts = Arc::new(FactsHandle::default());
+        let shared = Shared::default()
+            .with(teamwork.service.clone())
+            .with(cache)
+            .with(facts.clone());
         let env = environment(session, &stores, keyring, &metrics, shared);
         let (env, hosts) = with_hosts(session, config, &data, env)?;
         let registry = Arc::new(ArcSwap::from_pointee(servers::registry(config, &env)));
@@ -160,6 +165,8 @@ impl Services {
         });
         let caller: Arc<dyn Caller> = dispatcher.clone();
         control.connect(Arc::downgrade(&caller));
+        let source: Arc<dyn FactsSource> = dispatcher.clone();
+        facts.connect(Arc::downgrade(&source));
         let uid = uid(data.path());
         Ok(Self {
             data,

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::BoxFuture;
 use crate::call::CallContext;
 use crate::error::ToolResult;
+use crate::facts::{Facts, FactsQuery};
 use crate::tool::{Effect, Inverse, Preview, Ran, Target, ToolInfo, ToolSpec};
 
 /// One instance of a kind of server, with its types erased.
@@ -63,6 +64,17 @@ pub trait Server: Send + Sync {
 
     /// Whether its upstream answers.
     fn health(&self) -> BoxFuture<'_, Health>;
+
+    /// What it knows of the lab's things; `None` where it tells nothing.
+    fn facts<'a>(&'a self, _query: &'a FactsQuery) -> Option<BoxFuture<'a, ToolResult<Facts>>> {
+        None
+    }
+
+    /// Bare names of its tools that show the same as [`Server::facts`]: a caller who may not call all
+    /// of them is not shown the facts.
+    fn facts_tools(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// Longest answer time of [`Server::health`] is 5 s; the caller enforces it.
     fn concurrency(&self) -> usize {

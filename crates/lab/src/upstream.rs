@@ -183,6 +183,7 @@ async fn pass(State(frame): State<Frame>, request: Request, next: Next) -> Respo
         status: 0,
         expected: true,
     };
+    let _in_flight = frame.log.begin();
     let fault = frame.faults.take(&recorded.path);
     let right = next.run(Request::from_parts(parts, Body::from(body)));
     let answer = match fault {

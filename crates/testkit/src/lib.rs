@@ -1,5 +1,5 @@
-//! Launchers of the real programs that tests talk to: a PostgreSQL server, an OpenSSH server, a Docker engine, a
-//! Proxmox VE that others wrote, foreign MCP clients, our own binary.
+//! Launchers of the real programs that tests talk to: a PostgreSQL server, an OpenSSH server, a Docker engine, Traefik,
+//! a Proxmox VE that others wrote, foreign MCP clients, our own binary.
 //!
 //! A fake agrees with our mistakes; these do not. `scripts/install-peers` installs them. Where one is missing, the
 //! test says `SKIPPED: <why>` on stderr and returns; with `HOMELAB_TEST_REQUIRE_PEERS=1`, as in CI, it fails instead.
@@ -36,6 +36,7 @@ mod postgres;
 mod process;
 mod skip;
 mod sshd;
+mod traefik;
 
 pub use docker::DockerEngine;
 pub use error::{Error, Result};
@@ -47,3 +48,4 @@ pub use process::{Mark, Proc, command};
 pub use rustix::process::Signal;
 pub use skip::{peers_are_required, skip};
 pub use sshd::{KeyType, SshAgent, Sshd, SshdSetup};
+pub use traefik::Traefik;

@@ -21,19 +21,22 @@ pub enum Peer {
     Promtool,
     /// Schemathesis: asks a server what its OpenAPI document allows, and what it does not.
     Schemathesis,
+    /// The reverse proxy, which [`crate::Traefik`] starts.
+    Traefik,
     /// The OpenSSH server. It must be started by its absolute path.
     Sshd,
 }
 
 impl Peer {
     /// Every peer, for checks over all of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Python,
         Self::Node,
         Self::Conformance,
         Self::Inspector,
         Self::Promtool,
         Self::Schemathesis,
+        Self::Traefik,
         Self::Sshd,
     ];
 
@@ -46,6 +49,7 @@ impl Peer {
             Self::Inspector => "inspector",
             Self::Promtool => "promtool",
             Self::Schemathesis => "schemathesis",
+            Self::Traefik => "traefik",
             Self::Sshd => "sshd",
         }
     }

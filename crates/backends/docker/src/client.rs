@@ -10,6 +10,7 @@ use homelab_backend::Env;
 use homelab_backend::api::{Book, Source};
 use homelab_backend::settings::nearest;
 use homelab_core::error::{Code, ToolError, ToolResult};
+use homelab_core::net::Ip;
 use homelab_ssh::Hosts;
 use homelab_upstream::{Client, ClientConfig};
 use http::HeaderValue;
@@ -234,5 +235,13 @@ impl Engine {
     /// Where it listens.
     pub(crate) fn address(&self) -> String {
         self.place.endpoint.to_string()
+    }
+
+    /// The address of its machine, where the settings say it as a number.
+    pub(crate) fn ip(&self) -> Option<Ip> {
+        match &self.place.endpoint {
+            Endpoint::Tcp { host, .. } => host.parse::<Ip>().ok().filter(|ip| !ip.0.is_loopback()),
+            Endpoint::Unix(_) | Endpoint::Ssh(_) => None,
+        }
     }
 }

@@ -7,12 +7,14 @@
 use homelab_backend::api::{call_api, search_api};
 use homelab_backend::{Backend, Env, Kind};
 use homelab_core::error::{ToolError, ToolResult};
+use homelab_core::facts::{Facts, FactsQuery};
 use homelab_core::server::Health;
 use homelab_core::tool::ToolDef;
 use homelab_core::tools;
 
 mod client;
 mod config;
+mod facts;
 mod lines;
 mod paging;
 mod ports;
@@ -37,6 +39,7 @@ impl Backend for Docker {
     const KIND: &'static str = "docker";
     const TITLE: &'static str = "Docker";
     type Config = Config;
+    const FACTS: &'static [&'static str] = facts::TOOLS;
     const ENV_NAMES: &'static [(&'static str, &'static str)] = &[("DOCKER_HOST", "url")];
 
     fn check(config: &Config) -> ToolResult<()> {
@@ -74,6 +77,10 @@ impl Backend for Docker {
             return Health::down(envelope.message.clone(), hint);
         }
         Health::degraded(format!("{}; {}", envelope.message, well.join(", ")), hint)
+    }
+
+    async fn facts(&self, _query: &FactsQuery) -> ToolResult<Facts> {
+        self.tell().await
     }
 
     fn tools() -> Vec<ToolDef<Self>> {

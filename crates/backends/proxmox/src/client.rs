@@ -79,7 +79,7 @@ impl Proxmox {
 
     /// `GET /cluster/resources`, of one type or all.
     pub(crate) async fn resources(&self, kind: Option<&str>) -> ToolResult<Vec<Resource>> {
-        let call = Call::get("cluster_resources", "/cluster/resources", &[]);
+        let call = Call::get("cluster_resources", "/cluster/resources", &[]).large();
         self.api.list(&call.with_opt("type", kind)).await
     }
 

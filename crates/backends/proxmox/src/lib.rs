@@ -20,6 +20,7 @@
 use homelab_backend::api::{call_api, search_api};
 use homelab_backend::{Backend, Env, Kind};
 use homelab_core::error::{ToolError, ToolResult};
+use homelab_core::facts::{Facts, FactsQuery};
 use homelab_core::server::Health;
 use homelab_core::tool::ToolDef;
 use homelab_core::tools;
@@ -31,6 +32,7 @@ mod client;
 mod config;
 mod disks;
 mod explain;
+mod facts;
 mod guest;
 mod ids;
 mod known;
@@ -61,6 +63,7 @@ impl Backend for Proxmox {
     const KIND: &'static str = "proxmox";
     const TITLE: &'static str = "Proxmox VE";
     type Config = Config;
+    const FACTS: &'static [&'static str] = facts::TOOLS;
     const ENV_NAMES: &'static [(&'static str, &'static str)] = &[
         ("PROXMOX_HOST", "hosts"),
         ("PROXMOX_URL", "hosts"),
@@ -86,6 +89,10 @@ impl Backend for Proxmox {
             Ok(health) => health,
             Err(error) => down(&error),
         }
+    }
+
+    async fn facts(&self, query: &FactsQuery) -> ToolResult<Facts> {
+        self.tell(query).await
     }
 
     fn tools() -> Vec<ToolDef<Self>> {

@@ -11,6 +11,7 @@ mod authorize;
 mod beside;
 mod catalogue;
 mod execute;
+mod facts;
 mod gate;
 mod hold;
 mod instances;
@@ -139,6 +140,7 @@ impl Dispatcher {
             redactor: parts.redactor,
             metrics: parts.metrics,
             budget: Budget::from_tokens(options.page_tokens, options.most_tokens),
+            facts: facts::Memory::default(),
         })))
     }
 
@@ -185,6 +187,7 @@ struct Pipeline {
     redactor: Redactor,
     metrics: Arc<Metrics>,
     budget: Budget,
+    facts: facts::Memory,
 }
 
 /// A call whose arguments are in order.

@@ -15,6 +15,7 @@ mod pipeline_answers;
 mod pipeline_arguments;
 mod pipeline_beside;
 mod pipeline_effect;
+mod pipeline_facts;
 mod pipeline_held;
 mod pipeline_instances;
 mod pipeline_recording;

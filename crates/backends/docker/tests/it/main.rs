@@ -5,6 +5,7 @@ mod changes;
 mod connection;
 mod create;
 mod exec;
+mod facts;
 mod images;
 mod lifecycle;
 mod logs;

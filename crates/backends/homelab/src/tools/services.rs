@@ -45,5 +45,11 @@ pub(crate) async fn homelab_list_services(
     };
     let page = PageRequest::from_args(args.limit, args.cursor.as_deref())?;
     let services = lab.inventory().services(&filter, &page).await;
-    Ok(services.map_err(stored)?.map(ServiceRow::from))
+    let services = services.map_err(stored)?;
+    let ids = services.items.iter().map(|service| service.id.clone());
+    let mut seen = lab.seen(ids.collect()).await?;
+    Ok(services.map(|service| ServiceRow {
+        seen: seen.remove(&service.id),
+        ..ServiceRow::from(service)
+    }))
 }
