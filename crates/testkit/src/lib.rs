@@ -1,5 +1,5 @@
-//! Launchers of the real programs that tests talk to: a PostgreSQL server, an OpenSSH server, a Docker engine, Traefik, foreign
-//! MCP clients, our own binary.
+//! Launchers of the real programs that tests talk to: a PostgreSQL server, an OpenSSH server, a Docker engine, Traefik,
+//! a Proxmox VE that others wrote, foreign MCP clients, our own binary.
 //!
 //! A fake agrees with our mistakes; these do not. `scripts/install-peers` installs them. Where one is missing, the
 //! test says `SKIPPED: <why>` on stderr and returns; with `HOMELAB_TEST_REQUIRE_PEERS=1`, as in CI, it fails instead.
@@ -29,6 +29,7 @@
 
 mod engine;
 mod error;
+mod fakepve;
 mod peers;
 mod port;
 mod postgres;
@@ -39,6 +40,7 @@ mod traefik;
 
 pub use engine::{DockerEngine, PodmanEngine};
 pub use error::{Error, Result};
+pub use fakepve::FakePve;
 pub use peers::Peer;
 pub use port::{free_port, wait_for_port};
 pub use postgres::Postgres;

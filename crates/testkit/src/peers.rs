@@ -9,7 +9,7 @@ use crate::skip::skip;
 /// A program that is not ours and that tests run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Peer {
-    /// Python with the official MCP SDK (`mcp`), `cryptography`, `scpipy`, `pyvisa` and `pyvisa-py`.
+    /// Python with the official MCP SDK (`mcp`), `cryptography`, `scpipy`, `pyvisa`, `pyvisa-py` and `fakepve`.
     Python,
     /// Node 22 or newer.
     Node,

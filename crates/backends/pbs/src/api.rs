@@ -99,16 +99,19 @@ impl Api {
             .instance(instance.clone())
     }
 
-    /// A page of the server itself, beside its API and without credentials; `None` if it has none
-    /// of that path.
+    /// A page of the server itself, beside its API and without credentials; `None` if there is none
+    /// for everybody.
     pub(crate) async fn page(&self, path: &str, most: usize) -> ToolResult<Option<Bytes>> {
         let mut url = self.url.clone();
         url.set_path(path);
         let request = Request::get_url("api_description", url)
             .max_body(most, Overflow::Fail)
             .redirects(0);
-        let page = self.client.send(request).await?.found()?;
-        Ok(page.map(|page| page.body))
+        let page = self.client.send(request).await?;
+        if matches!(page.status.as_u16(), 401 | 403 | 404) {
+            return Ok(None);
+        }
+        Ok(Some(page.checked()?.body))
     }
 
     /// The whole answer, whatever it holds, and its status.

@@ -110,8 +110,8 @@ impl Api {
         })
     }
 
-    /// A page of the server itself, beside its API and without credentials; `None` if no host has
-    /// it.
+    /// A page of the server itself, beside its API and without credentials; `None` if there is none
+    /// for everybody.
     pub(crate) async fn page(&self, path: &str, most: usize) -> ToolResult<Option<Bytes>> {
         let first = self.preferred.load(Ordering::Relaxed);
         let count = self.hosts.len();
@@ -126,7 +126,11 @@ impl Api {
             let request = Request::get_url("api_description", url)
                 .max_body(most, Overflow::Fail)
                 .redirects(0);
-            match host.send(request).await.and_then(Response::found) {
+            let page = host.send(request).await.and_then(|page| {
+                let is_there = !is_hidden(page.status);
+                is_there.then(|| page.checked()).transpose()
+            });
+            match page {
                 Ok(page) => return Ok(page.map(|page| page.body)),
                 Err(error) => failed = Some(self.who.unanswered(error)),
             }
@@ -198,6 +202,11 @@ impl Api {
             error
         })
     }
+}
+
+/// Statuses of a page that is not there, or not for everybody.
+fn is_hidden(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 401 | 403 | 404)
 }
 
 /// Statuses by which a host says that it could not pass the request on, or is not ready.

@@ -320,6 +320,16 @@ const WITHHELD: &[Withheld] = &[
     withheld("/access/password", NO_LOGIN),
     withheld("/access/openid/**", NO_LOGIN),
     withheld("/access/tfa/**", NO_LOGIN),
+    no(
+        Verb::Post,
+        "/access/users/{userid}/token/{tokenid}",
+        NO_LOGIN,
+    ),
+    no(
+        Verb::Put,
+        "/access/users/{userid}/token/{tokenid}",
+        NO_LOGIN,
+    ),
     withheld("/cluster/config/join", NO_LOGIN),
     withheld("/nodes/{node}/vncshell", NO_CONSOLE),
     withheld("/nodes/{node}/termproxy", NO_CONSOLE),

@@ -79,7 +79,7 @@ fn the_listing_stays_within_its_budget() {
 }
 
 #[test]
-fn deleting_a_whole_group_is_critical() {
+fn deleting_a_whole_group_and_some_raw_calls_are_critical() {
     let critical: Vec<&str> = kind()
         .catalogue()
         .iter()
@@ -87,7 +87,7 @@ fn deleting_a_whole_group_is_critical() {
         .map(|info| info.spec.name)
         .collect();
 
-    assert_eq!(critical, ["delete_backup_group"]);
+    assert_eq!(critical, ["delete_backup_group", "call_api"]);
 }
 
 #[test]

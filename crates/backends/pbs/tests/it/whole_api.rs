@@ -28,10 +28,7 @@ async fn operations_are_found_and_shown_with_what_they_take() {
         )
         .await;
 
-    assert_eq!(
-        found["items"][0]["path"],
-        "/admin/datastore/{store}/prune-datastore"
-    );
+    assert_eq!(found["items"][0]["path"], "/admin/datastore/{store}/prune");
     assert_eq!(found["items"][0]["tool"], "prune_backups");
     assert_eq!(one["operation"]["tool"], "verify_backup");
     let parameters = one["operation"]["parameters"].as_array().expect("some");

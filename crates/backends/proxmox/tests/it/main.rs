@@ -12,6 +12,7 @@ mod containers;
 mod credentials;
 mod facts;
 mod failover;
+mod fakepve;
 mod faults;
 mod guests;
 mod injection;
