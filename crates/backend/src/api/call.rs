@@ -1,5 +1,6 @@
 //! `call_api`: calls one operation of the upstream's own API.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -283,7 +284,7 @@ fn row<'a>(
         .iter()
         .filter_map(|row| Some((path::fit(&row.path, written)?, row)))
         .collect();
-    fitting.sort_by(|a, b| b.0.cmp(&a.0));
+    fitting.sort_by_key(|(literal, _)| Reverse(*literal));
     // A literal path takes a request even where it has another method.
     let most = fitting.first().map(|(literal, _)| *literal);
     let mut here = fitting

@@ -109,11 +109,12 @@ fn unknown(name: &str, operation: &Operation) -> ToolError {
         .parameters
         .iter()
         .map(|parameter| parameter.name.clone());
-    stranger(field(name), name, names.collect())
+    let known: Vec<String> = names.collect();
+    stranger(field(name), name, &known)
 }
 
-fn stranger(field: String, name: &str, known: Vec<String>) -> ToolError {
-    let hint = match nearest(name, &known) {
+fn stranger(field: String, name: &str, known: &[String]) -> ToolError {
+    let hint = match nearest(name, known) {
         Some(near) => format!("did you mean `{near}`?"),
         None if known.is_empty() => "it takes none".to_owned(),
         None => {
@@ -138,7 +139,7 @@ fn stranger(field: String, name: &str, known: Vec<String>) -> ToolError {
 
 fn refused(name: &str, fault: Fault) -> ToolError {
     match fault {
-        Fault::Unknown { at, key, known } => stranger(field(&at), &key, known),
+        Fault::Unknown { at, key, known } => stranger(field(&at), &key, &known),
         Fault::Value { at, what } => {
             let error = ToolError::invalid(field(&at), format!("`{at}` {what}"));
             error.reason("parameter_invalid")
@@ -263,8 +264,7 @@ fn object(schema: &Value, value: &Value, at: &str, lenient: bool) -> Result<Valu
     for (key, member) in members {
         let below = format!("{at}.{key}");
         let of = match (properties.and_then(|known| known.get(key)), rest) {
-            (Some(of), _) => Some(of),
-            (None, Some(of @ Value::Object(_))) => Some(of),
+            (Some(of), _) | (None, Some(of @ Value::Object(_))) => Some(of),
             (None, Some(Value::Bool(true))) => None,
             (None, _) => match properties {
                 Some(known) if !known.is_empty() => {

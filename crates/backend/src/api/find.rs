@@ -179,46 +179,42 @@ fn list<B: WholeApi>(
         .take(request.limit as usize + 1)
         .collect();
     let page = Page::from_rows(page, &request, total, |(at, _)| at.to_string());
-    let items: ToolResult<Vec<Found>> = page
-        .items
-        .iter()
-        .map(|(_, row)| found(backend, place, row))
-        .collect();
+    let found = page.items.iter().map(|(_, row)| found(backend, place, row));
     Ok(SearchResult {
-        items: items?,
+        items: found.collect(),
         total,
         next_cursor: page.next_cursor,
         ..result(described)
     })
 }
 
-fn found<B: WholeApi>(backend: &B, place: &B::Place, row: &Row) -> ToolResult<Found> {
-    let (effect, tool, _) = standing(backend, place, row)?;
-    Ok(Found {
+fn found<B: WholeApi>(backend: &B, place: &B::Place, row: &Row) -> Found {
+    let (effect, tool, _) = standing(backend, place, row);
+    Found {
         method: row.method,
         path: row.path.clone(),
         summary: row.summary.clone(),
         effect,
         tool,
-    })
+    }
 }
 
 type Told = (Option<Effect>, Option<&'static str>, Option<&'static str>);
 
 /// What a call without parameters may do, which tool covers it, and why it is refused.
-fn standing<B: WholeApi>(backend: &B, place: &B::Place, row: &Row) -> ToolResult<Told> {
+fn standing<B: WholeApi>(backend: &B, place: &B::Place, row: &Row) -> Told {
     let template: Vec<String> = path::segments(&row.path).map(str::to_owned).collect();
     let tool = B::RULES
         .cover(row.method, &template, &Map::new())
         .map(|cover| cover.tool);
-    Ok(match B::RULES.judge(row.method, &template, &Map::new()) {
+    match B::RULES.judge(row.method, &template, &Map::new()) {
         Standing::Withheld(advice) => (None, tool, Some(advice)),
         Standing::Open { effect, tool } => {
             let of_tool = tool.and_then(|tool| call::effects(backend, place).ok()?.get(tool));
             let effect = of_tool.map_or(effect, |of_tool| effect.max(*of_tool));
             (Some(effect), tool, None)
         }
-    })
+    }
 }
 
 async fn one<B: WholeApi>(
@@ -229,7 +225,7 @@ async fn one<B: WholeApi>(
     args: &SearchApi,
 ) -> ToolResult<SearchResult> {
     let row = call::named(described, operation, args.method)?;
-    let (effect, tool, withheld) = standing(backend, place, row)?;
+    let (effect, tool, withheld) = standing(backend, place, row);
     let operation = described.operation(row).await?;
     let (parameters, note) = shown(&operation, args.query.as_deref());
     let detail = Detail {

@@ -119,11 +119,12 @@ pub struct ApiCall {
 
 impl ApiCall {
     /// A template with a `{}` for each of [`ApiCall::segments`], so that none of them can reach
-    /// another path.
+    /// another path. It ends in a slash where the operation does.
     pub fn template(&self) -> &'static str {
         const ALL: &str =
-            "/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}";
-        ALL.get(..3 * self.segments.len()).unwrap_or(ALL)
+            "/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/";
+        let slash = usize::from(self.operation.ends_with('/'));
+        ALL.get(..3 * self.segments.len() + slash).unwrap_or(ALL)
     }
 
     /// What a variable of the path or an argument says.
@@ -160,5 +161,43 @@ impl ApiAnswer {
             data,
             task: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("/nodes/{node}/dns", &["nodes", "a/b", "dns"], "/{}/{}/{}")]
+    #[case("/dcim/devices/", &["dcim", "devices"], "/{}/{}/")]
+    #[case("/", &[], "/")]
+    fn a_path_has_a_place_for_each_segment(
+        #[case] operation: &str,
+        #[case] segments: &[&str],
+        #[case] template: &str,
+    ) {
+        let call = ApiCall {
+            method: Verb::Get,
+            operation: operation.to_owned(),
+            segments: segments.iter().map(|part| (*part).to_owned()).collect(),
+            path: BTreeMap::new(),
+            query: Map::new(),
+            arguments: Map::new(),
+            body: None,
+        };
+
+        assert_eq!(call.template(), template);
+    }
+
+    #[rstest]
+    #[case(b"null", None)]
+    #[case(b" ", None)]
+    #[case(b"[1]", Some(serde_json::json!([1])))]
+    #[case(b"OK\n", Some(serde_json::json!("OK\n")))]
+    fn an_answer_is_json_or_text(#[case] body: &[u8], #[case] data: Option<Value>) {
+        assert_eq!(ApiAnswer::of_body(200, body).data, data);
     }
 }

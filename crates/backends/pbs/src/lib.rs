@@ -13,7 +13,7 @@
 //! `namespace_not_found`, `not_supported`, `parameter_refused`, `plan_changed`, `plan_missing`,
 //! `privilege_missing`, `protected`, `refused_by_server`, `remote_not_found`, `second_factor`,
 //! `snapshot_not_found`, `task_ended`, `task_failed`, `task_not_found`, `token_refused`,
-//! `unexpected_answer`, and those of the HTTP client.
+//! `unexpected_answer`, those of the HTTP client and of `homelab_backend::api`.
 #![expect(clippy::unused_async, reason = "tools and hooks are async by contract")]
 
 use homelab_backend::api::{call_api, search_api};

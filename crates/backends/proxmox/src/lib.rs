@@ -15,7 +15,8 @@
 //! `shutdown_timeout`, `snapshot_exists`, `snapshot_not_found`, `snapshot_unsupported`,
 //! `storage_full`, `storage_not_found`, `storage_unavailable`, `storage_unsuitable`, `task_ended`,
 //! `task_failed`, `task_not_found`, `template_in_use`, `test_running`, `token_refused`, `unexpected_answer`,
-//! `vmid_in_use`, `volume_not_found`, `wrong_guest_type`, and those of the HTTP client.
+//! `vmid_in_use`, `volume_not_found`, `wrong_guest_type`, those of the HTTP client and of
+//! `homelab_backend::api`.
 
 use homelab_backend::api::{call_api, search_api};
 use homelab_backend::{Backend, Env, Kind};

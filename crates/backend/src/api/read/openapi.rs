@@ -127,14 +127,17 @@ fn operation(
     }
     parameters.extend(of.get("requestBody").and_then(|body| reader.body(body)));
     let text = |name: &str| of.get(name).and_then(Value::as_str).unwrap_or_default();
-    let summary = match text("summary") {
-        "" => text("description"),
-        summary => summary,
+    let texts = [text("summary"), text("description")];
+    let summary = texts.into_iter().find(|text| !text.is_empty());
+    let summary = match summary {
+        Some(summary) => one_line(summary),
+        // Some documents have names alone, such as `dcim_devices_list`.
+        None => one_line(&text("operationId").replace('_', " ")),
     };
     Operation {
         method,
         path: path.to_owned(),
-        summary: one_line(summary),
+        summary,
         parameters,
     }
 }
