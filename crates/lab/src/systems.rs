@@ -2,6 +2,7 @@
 //! reach them.
 
 use std::io;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -50,8 +51,9 @@ impl Systems {
     }
 
     /// The sections `[servers.NAME]` for a server of each kind, by name. Their secrets are as made up
-    /// as the systems.
-    pub fn settings(&self) -> Vec<(&'static str, Value)> {
+    /// as the systems. The proxy reads `proxy_files`, an empty directory, from now on.
+    pub fn settings(&self, proxy_files: &Path) -> Vec<(&'static str, Value)> {
+        self.traefik.watch(proxy_files);
         let engine = |engine: &Docker| json!({ "url": format!("tcp://{}", engine.address()), "plain": true });
         vec![
             (
@@ -79,6 +81,10 @@ impl Systems {
                     },
                     "default_host": "docker-1",
                 }),
+            ),
+            (
+                "traefik",
+                json!({ "url": self.traefik.url(), "directory": proxy_files }),
             ),
             ("whisper", json!({ "ollama": { "url": self.ollama.url() } })),
         ]

@@ -27,7 +27,7 @@
 //! 2. Add a variant to [`Peer`] with its place and the reason that a skipped test prints.
 //! 3. A server of its own gets a module like `postgres`: a guard around a [`Proc`], ready when its constructor returns.
 
-mod docker;
+mod engine;
 mod error;
 mod fakepve;
 mod peers;
@@ -38,7 +38,7 @@ mod skip;
 mod sshd;
 mod traefik;
 
-pub use docker::DockerEngine;
+pub use engine::{DockerEngine, PodmanEngine};
 pub use error::{Error, Result};
 pub use fakepve::FakePve;
 pub use peers::Peer;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use homelab_backend::Env;
-use homelab_backend::api::{Book, Source};
+use homelab_backend::api::{self, Book};
 use homelab_backend::settings::nearest;
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::net::Ip;
@@ -61,7 +61,7 @@ pub(crate) struct Docker {
 /// The description of the engines' whole API.
 pub(crate) struct Description {
     /// Where it is, if the settings say so.
-    pub(crate) source: Option<Source>,
+    pub(crate) source: Option<api::Source>,
     /// Fetches it.
     pub(crate) client: Client,
     /// The setting's full name.

@@ -215,6 +215,7 @@ fn a_demo_has_a_server_for_each_system_of_its_lab() {
         "proxmox_list_vms",
         "pbs_list_backups",
         "docker_list_containers",
+        "traefik_list_routers",
         "ollama_list_models",
     ] {
         let listed = place.json(&["tools", "call", tool]);

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::inventory::Status;
 use crate::net::{Ip, Mac};
 
-/// What kind of thing it is. Add a kind here rather than stretching one that is there: readers go by it.
+/// What kind of thing it is.
+// Add a kind rather than stretching one that is there: readers go by it.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]

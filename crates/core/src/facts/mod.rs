@@ -9,12 +9,13 @@
 //!
 //! ```
 //! use homelab_core::facts::{Entity, EntityKind, Facts, Reference, Relation};
+//! use homelab_core::net::Ip;
 //!
 //! let mut facts = Facts::default();
 //! let mut guest = Entity::new(EntityKind::Guest, "qemu/100", "web")
 //!     .link(Relation::RunsOn, Reference::id(EntityKind::Host, "pve1"))
 //!     .attribute("vmid", Some(100));
-//! guest.addresses.extend("192.0.2.80".parse());
+//! guest.addresses.extend("192.0.2.80".parse::<Ip>());
 //! facts.add(guest);
 //! assert_eq!(facts.entities.len(), 1);
 //! ```

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::lab::{Engine, Lab, START};
 use crate::sample::{guest, host, record};
 
-fn sighting(id: &str, record: Option<&str>) -> Sighting {
+pub(crate) fn sighting(id: &str, record: Option<&str>) -> Sighting {
     let entity = Entity::new(EntityKind::Guest, id, "web \"ünï\"")
         .link(Relation::RunsOn, Reference::id(EntityKind::Host, "pve1"))
         .attribute("vmid", Some(100));

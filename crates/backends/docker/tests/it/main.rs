@@ -10,6 +10,7 @@ mod images;
 mod lifecycle;
 mod logs;
 mod networks;
+mod podman;
 mod prune;
 mod recreate;
 mod shape;

@@ -60,8 +60,10 @@ pub(crate) async fn homelab_list_vms(lab: &Homelab, args: ListVms) -> ToolResult
     let guests = guests.map_err(stored)?;
     let ids = guests.items.iter().map(|guest| guest.id.clone());
     let mut seen = lab.seen(ids.collect()).await?;
-    Ok(guests.map(|guest| GuestRow {
-        seen: seen.remove(&guest.id),
-        ..GuestRow::from(guest)
+    Ok(guests.map(|guest| {
+        let last = seen.remove(&guest.id);
+        let mut row = GuestRow::from(guest);
+        row.seen = last;
+        row
     }))
 }

@@ -48,8 +48,10 @@ pub(crate) async fn homelab_list_services(
     let services = services.map_err(stored)?;
     let ids = services.items.iter().map(|service| service.id.clone());
     let mut seen = lab.seen(ids.collect()).await?;
-    Ok(services.map(|service| ServiceRow {
-        seen: seen.remove(&service.id),
-        ..ServiceRow::from(service)
+    Ok(services.map(|service| {
+        let last = seen.remove(&service.id);
+        let mut row = ServiceRow::from(service);
+        row.seen = last;
+        row
     }))
 }

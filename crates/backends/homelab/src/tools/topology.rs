@@ -78,7 +78,7 @@ struct EdgeView {
     relation: Relation,
 }
 
-/// Draw the lab as a graph of hosts, guests, engines, containers, services, DNS and network, from the inventory and all live systems together; optionally only around one thing, and as a Mermaid flowchart.
+/// Draw the lab as a graph of hosts, guests, containers, services, DNS and network, from the inventory and all live systems together; whole or around one thing, also as a Mermaid flowchart.
 ///
 /// Where there are more things than fit, those with the most links come first.
 #[tool(

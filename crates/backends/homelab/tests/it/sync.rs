@@ -3,6 +3,7 @@
 use homelab_core::error::{Code, ToolError};
 use homelab_core::facts::{Entity, EntityKind, Facts, Port, Reference, Relation};
 use homelab_core::inventory::Status;
+use homelab_core::net::{Ip, Mac};
 use homelab_core::store::{Records, Sighting};
 use homelab_core::tool::Effect;
 use serde_json::{Value, json};
@@ -13,7 +14,7 @@ const SYNC: &str = "homelab_sync_inventory";
 
 pub(crate) fn node(name: &str, ip: &str) -> Entity {
     let mut node = Entity::new(EntityKind::Host, name, name).attribute("cluster", Some("lab"));
-    node.addresses.extend(ip.parse());
+    node.addresses.extend(ip.parse::<Ip>());
     node.status = Status::Online;
     node
 }
@@ -26,10 +27,10 @@ pub(crate) fn machine(vmid: u32, name: &str, on: &str, ip: &str) -> Entity {
         .attribute("cores", Some(4))
         .attribute("memory_mib", Some(2048))
         .attribute("tags", Some("prod,web"));
-    guest.addresses.extend(ip.parse());
+    guest.addresses.extend(ip.parse::<Ip>());
     guest
         .macs
-        .extend(format!("00:00:5e:00:53:{:02x}", vmid % 256).parse());
+        .extend(format!("00:00:5e:00:53:{:02x}", vmid % 256).parse::<Mac>());
     guest.status = Status::Online;
     guest
 }

@@ -2,6 +2,7 @@
 
 use homelab_core::error::Code;
 use homelab_core::facts::{Entity, EntityKind};
+use homelab_core::net::Ip;
 use serde_json::{Value, json};
 
 use crate::whatis::lab;
@@ -94,7 +95,7 @@ async fn thousands_of_things_are_put_together_and_cut() {
         // All of one name in part, and of few addresses: nothing here may be quadratic.
         one.aliases.push(format!("client.{}", number % 3));
         one.addresses
-            .extend(format!("198.51.100.{}", number % 200).parse());
+            .extend(format!("198.51.100.{}", number % 200).parse::<Ip>());
         one
     });
     world.told.knows("unifi", many.collect());

@@ -3,6 +3,7 @@
 use homelab_core::error::{Code, ToolError};
 use homelab_core::facts::{Entity, EntityKind, Reference, Relation, Wellness};
 use homelab_core::inventory::Status;
+use homelab_core::net::{Ip, Mac};
 use serde_json::{Value, json};
 
 use crate::sync::{container, engine, machine, node};
@@ -13,7 +14,7 @@ const WHATIS: &str = "homelab_whatis";
 pub(crate) fn record(name: &str, ip: &str) -> Entity {
     let mut record =
         Entity::new(EntityKind::DnsRecord, format!("A/{name}"), name).attribute("type", Some("A"));
-    record.addresses.extend(ip.parse());
+    record.addresses.extend(ip.parse::<Ip>());
     record
 }
 
@@ -38,7 +39,7 @@ pub(crate) async fn lab() -> World {
         Reference::id(EntityKind::Container, "local/broker"),
     );
     paperless.health = Some(Wellness::Ok);
-    paperless.inner_addresses.extend("172.17.0.2".parse());
+    paperless.inner_addresses.extend("172.17.0.2".parse::<Ip>());
     world.told.knows(
         "docker",
         vec![
@@ -59,7 +60,7 @@ pub(crate) async fn lab() -> World {
             Reference::id(EntityKind::NetworkDevice, "sw1"),
         )
         .attribute("port", Some(7));
-    client.macs.extend("00:00:5e:00:53:6b".parse());
+    client.macs.extend("00:00:5e:00:53:6b".parse::<Mac>());
     world.told.knows("unifi", vec![switch, client]);
     world
 }
@@ -141,10 +142,10 @@ async fn systems_that_disagree_are_shown_side_by_side() {
     let mut moved = machine(100, "web", "pve1", "192.0.2.80");
     moved.macs.clear();
     let mut booked = Entity::new(EntityKind::Registration, "42", "web");
-    booked.addresses.extend("192.0.2.99".parse());
+    booked.addresses.extend("192.0.2.99".parse::<Ip>());
     world.told.knows("netbox", vec![booked]);
     let mut printer = Entity::new(EntityKind::NetworkClient, "c2", "printer");
-    printer.addresses.extend("192.0.2.80".parse());
+    printer.addresses.extend("192.0.2.80".parse::<Ip>());
     world.told.knows("unifi", vec![printer]);
     world
         .told
