@@ -9,7 +9,7 @@ use crate::process::{Proc, command};
 use crate::{Error, Peer, Result};
 
 /// Starting Python may take long on a busy machine.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 const ANSWER: Duration = Duration::from_secs(30);
 
 /// A running fakepve with the nodes `pve1` and `pve2`, the machines 100 (`web`, running, on `pve1`) and 101 (`build`,
