@@ -112,17 +112,13 @@ pub struct Detail {
 pub enum search_api {}
 
 impl<B: WholeApi> Tool<B> for search_api {
-    const SPEC: ToolSpec = {
-        let mut spec = ToolSpec::read(
-            "search_api",
-            "Search the API",
-            "Finds operations of this server's own HTTP API for which there is no tool, and shows the \
-             parameters of one; `call_api` calls them.",
-            B::SEARCH,
-        );
-        spec.untrusted = &[];
-        spec
-    };
+    const SPEC: ToolSpec = ToolSpec::read(
+        "search_api",
+        "Search the API",
+        "Finds operations of this server's own HTTP API for which there is no tool, and shows the \
+         parameters of one; `call_api` calls them.",
+        B::SEARCH,
+    );
     type Args = With<SearchApi, B::Place>;
     type Output = SearchResult;
 

@@ -10,9 +10,9 @@
 //!    secret, what is withheld and why, what is critical.
 //! 4. Four methods: `version` (names the cached description), `document` (its bytes from the
 //!    upstream, or from a file or address that a [`Source`] among the settings names; [`known`]
-//!    where there is none), `send` (an [`ApiCall`] with the
-//!    backend's own client: authentication, redaction of errors and caps come with it; path by
-//!    [`ApiCall::template`]), `targets` (what the values of a path name, as the tools' own hooks do).
+//!    where there is none), `send` (an [`ApiCall`] with the backend's own client: authentication,
+//!    redaction of errors and caps come with it; [`ApiCall::request`] or [`ApiCall::template`]),
+//!    `targets` (what the values of a path name, as the tools' own hooks do).
 //! 5. A test that [`faults`] is empty, besides `shape::faults`; one call that reads, one that
 //!    changes, one that is withheld.
 //!
@@ -38,11 +38,13 @@ mod search;
 mod source;
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use homelab_core::error::ToolResult;
 use homelab_core::tool::Target;
 #[cfg(doc)]
 use homelab_core::tool::Tool;
+use homelab_upstream::Request;
 use serde_json::{Map, Value};
 
 use crate::Backend;
@@ -127,6 +129,31 @@ impl ApiCall {
         ALL.get(..3 * self.segments.len() + slash).unwrap_or(ALL)
     }
 
+    /// The request as most APIs read it, without credentials: lists in the query are repeated, and
+    /// the body is JSON. Redirects are not followed.
+    pub fn request(&self) -> Request {
+        let parts: Vec<&dyn Display> = self.segments.iter().map(|part| part as _).collect();
+        let mut request =
+            Request::new("api_call", self.method.method(), self.template(), &parts).redirects(0);
+        let has_body = !matches!(self.method, Verb::Get | Verb::Delete);
+        let arguments = (!has_body).then_some(&self.arguments);
+        for (name, value) in self.query.iter().chain(arguments.into_iter().flatten()) {
+            match value {
+                Value::Array(items) => {
+                    for item in items {
+                        request = request.query(name, check::plain(item));
+                    }
+                }
+                value => request = request.query(name, check::plain(value)),
+            }
+        }
+        match &self.body {
+            Some(body) => request.json(body),
+            None if has_body && !self.arguments.is_empty() => request.json(&self.arguments),
+            None => request,
+        }
+    }
+
     /// What a variable of the path or an argument says.
     pub fn value(&self, name: &str) -> Option<String> {
         let argument = || self.arguments.get(name).map(check::plain);
@@ -166,7 +193,12 @@ impl ApiAnswer {
 
 #[cfg(test)]
 mod tests {
+    use homelab_core::redact::Redactor;
+    use homelab_upstream::{Client, ClientConfig};
     use rstest::rstest;
+    use serde_json::json;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
 
     use super::*;
 
@@ -179,24 +211,99 @@ mod tests {
         #[case] segments: &[&str],
         #[case] template: &str,
     ) {
-        let call = ApiCall {
-            method: Verb::Get,
+        assert_eq!(call(Verb::Get, operation, segments).template(), template);
+    }
+
+    fn call(method: Verb, operation: &str, segments: &[&str]) -> ApiCall {
+        ApiCall {
+            method,
             operation: operation.to_owned(),
             segments: segments.iter().map(|part| (*part).to_owned()).collect(),
             path: BTreeMap::new(),
             query: Map::new(),
             arguments: Map::new(),
             body: None,
-        };
+        }
+    }
 
-        assert_eq!(call.template(), template);
+    fn object(value: Value) -> Map<String, Value> {
+        match value {
+            Value::Object(members) => members,
+            other => panic!("not an object: {other}"),
+        }
+    }
+
+    /// The head's first line and the body of a request as it arrives.
+    async fn arrived(call: &ApiCall) -> (String, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let config = ClientConfig {
+            base_url: Some(url.parse().unwrap()),
+            ..ClientConfig::new("peer")
+        };
+        let client = Client::new(&config, Redactor::default()).unwrap();
+        let sent = client.send(call.request());
+        let seen = async {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut text = String::new();
+            let length = |head: &str| -> usize {
+                let mut lines = head.lines();
+                let line = lines.find_map(|line| line.strip_prefix("content-length: "));
+                line.map_or(0, |length| length.parse().unwrap())
+            };
+            loop {
+                let mut bytes = [0; 4096];
+                let count = socket.read(&mut bytes).await.unwrap();
+                text.push_str(std::str::from_utf8(&bytes[..count]).unwrap());
+                if let Some((head, body)) = text.split_once("\r\n\r\n")
+                    && body.len() >= length(head)
+                {
+                    let first = head.lines().next().unwrap().to_owned();
+                    let body = body.to_owned();
+                    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+                    socket.write_all(answer).await.unwrap();
+                    return (first, body);
+                }
+            }
+        };
+        let (sent, seen) = tokio::join!(sent, seen);
+        sent.unwrap();
+        seen
+    }
+
+    #[tokio::test]
+    async fn a_read_has_its_arguments_in_the_query_and_a_change_in_the_body() {
+        let mut read = call(Verb::Get, "/dcim/devices/", &["dcim", "devices"]);
+        read.query = object(json!({ "tag": ["a b", "c"], "full": true }));
+        read.arguments = object(json!({ "limit": 5 }));
+        let mut change = call(Verb::Put, "/hosts/{host}", &["hosts", "a/b"]);
+        change.query = object(json!({ "force": 1 }));
+        change.arguments = object(json!({ "name": "x" }));
+        let mut whole = change.clone();
+        whole.body = Some(json!([1]));
+
+        assert_eq!(
+            arrived(&read).await,
+            (
+                "GET /dcim/devices/?tag=a+b&tag=c&full=true&limit=5 HTTP/1.1".to_owned(),
+                String::new()
+            )
+        );
+        assert_eq!(
+            arrived(&change).await,
+            (
+                "PUT /hosts/a%2Fb?force=1 HTTP/1.1".to_owned(),
+                r#"{"name":"x"}"#.to_owned()
+            )
+        );
+        assert_eq!(arrived(&whole).await.1, "[1]");
     }
 
     #[rstest]
     #[case(b"null", None)]
     #[case(b" ", None)]
-    #[case(b"[1]", Some(serde_json::json!([1])))]
-    #[case(b"OK\n", Some(serde_json::json!("OK\n")))]
+    #[case(b"[1]", Some(json!([1])))]
+    #[case(b"OK\n", Some(json!("OK\n")))]
     fn an_answer_is_json_or_text(#[case] body: &[u8], #[case] data: Option<Value>) {
         assert_eq!(ApiAnswer::of_body(200, body).data, data);
     }
