@@ -6,7 +6,7 @@ use futures_util::future::{join, join_all};
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::facts::{Entity, EntityKind, Facts, Port, Reference, Relation, Wellness};
 use homelab_core::inventory::Status;
-use homelab_core::net::Ip;
+use homelab_core::net::{Ip, Mac};
 
 use crate::client::{Docker, Engine};
 use crate::types::{Info, Network, Summary};
@@ -189,7 +189,7 @@ fn entity(
             .filter_map(|text| text.parse::<Ip>().ok());
         if outer_networks.contains(network) {
             entity.addresses.extend(addresses);
-            entity.macs.extend(attached.mac_address.parse().ok());
+            entity.macs.extend(attached.mac_address.parse::<Mac>().ok());
         } else {
             entity.inner_addresses.extend(addresses);
         }
