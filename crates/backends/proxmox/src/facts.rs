@@ -57,14 +57,13 @@ impl Proxmox {
         facts: &mut Facts,
     ) -> Vec<Option<Detail>> {
         let mut details = vec![None; guests.len()];
-        let asked = guests
-            .iter()
-            .enumerate()
-            .filter(|(_, guest)| !guest.row.template)
-            .map(|(index, guest)| async move { (index, self.detail(guest).await) });
+        let wanted: Vec<usize> = (0..guests.len())
+            .filter(|index| guests.get(*index).is_some_and(|guest| !guest.row.template))
+            .collect();
+        let all = wanted.len();
+        let asked = wanted.into_iter().map(|index| self.numbered(guests, index));
         let mut asked = stream::iter(asked).buffer_unordered(AT_A_TIME);
         let (mut unread, mut why) = (0_usize, None);
-        let wanted = guests.iter().filter(|guest| !guest.row.template).count();
         let mut answered = 0;
         while let Ok(Some((index, detail))) =
             tokio::time::timeout_at(query.deadline, asked.next()).await
@@ -81,11 +80,19 @@ impl Proxmox {
         if let Some(why) = why {
             facts.gap(format!("addresses of {unread} guests are not known: {why}"));
         }
-        if answered < wanted {
-            let late = wanted - answered;
+        if answered < all {
+            let late = all - answered;
             facts.gap(format!("addresses of {late} guests were not read in time"));
         }
         details
+    }
+
+    async fn numbered(&self, guests: &[Guest], index: usize) -> (usize, Detail) {
+        let detail = match guests.get(index) {
+            Some(guest) => self.detail(guest).await,
+            None => Detail::default(),
+        };
+        (index, detail)
     }
 
     async fn detail(&self, guest: &Guest) -> Detail {

@@ -138,7 +138,7 @@ async fn a_backup_of_either_engine_is_restored_into_either(
 
     assert_eq!(report.rows["devices"], 2);
     assert_eq!(report.rows["audit_log"], 5);
-    assert_eq!(report.rows.len(), 26, "{report:?}");
+    assert_eq!(report.rows.len(), 27, "{report:?}");
     let copy = place.open(Arc::clone(&lab.clock)).await.unwrap();
     assert_eq!(contents(&copy.stores()).await, contents(&lab.stores).await);
     assert_eq!(copy.verify_audit(key()).await.unwrap(), (5, vec![]));
