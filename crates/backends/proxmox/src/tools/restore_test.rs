@@ -501,7 +501,7 @@ async fn remove(
     let delete = guest.delete("guest_delete", Tail::Itself);
     let upid = proxmox.api.task(&delete).await?;
     let task = proxmox.finish(ctx, upid, Some(TIDY_TASK_S)).await?;
-    match task.filter(|task| task.is_running()) {
+    match task.filter(TaskReport::is_running) {
         Some(task) => Err(failed(format!("its removal still runs as `{}`", task.upid))),
         None => Ok(()),
     }
