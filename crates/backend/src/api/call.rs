@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use homelab_core::call::CallContext;
 use homelab_core::error::{Code, ToolError, ToolResult};
@@ -20,6 +21,8 @@ use super::place::With;
 use super::rules::Standing;
 use super::{ApiCall, WholeApi, check, path, search};
 
+/// Longest run time of both tools.
+pub(super) const LIMIT: Duration = Duration::from_secs(90);
 /// Rows of a list that are answered unless asked otherwise.
 const ROWS: u32 = 50;
 
@@ -90,7 +93,8 @@ impl<B: WholeApi> Tool<B> for call_api {
             B::CALL,
         );
         spec.varies = true;
-        spec.timeout = std::time::Duration::from_secs(90);
+        spec.timeout = LIMIT;
+        spec.open_world = true;
         spec.untrusted = &["data"];
         // By name besides what the redactor finds: neither these nor their digest are kept.
         spec.sensitive_args = &[

@@ -112,13 +112,19 @@ pub struct Detail {
 pub enum search_api {}
 
 impl<B: WholeApi> Tool<B> for search_api {
-    const SPEC: ToolSpec = ToolSpec::read(
-        "search_api",
-        "Search the API",
-        "Finds operations of this server's own HTTP API for which there is no tool, and shows the \
-         parameters of one; `call_api` calls them.",
-        B::SEARCH,
-    );
+    const SPEC: ToolSpec = {
+        let mut spec = ToolSpec::read(
+            "search_api",
+            "Search the API",
+            "Finds operations of this server's own HTTP API for which there is no tool, and shows the \
+             parameters of one; `call_api` calls them.",
+            B::SEARCH,
+        );
+        // The first call may fetch a description of many megabytes.
+        spec.timeout = call::LIMIT;
+        spec.open_world = true;
+        spec
+    };
     type Args = With<SearchApi, B::Place>;
     type Output = SearchResult;
 

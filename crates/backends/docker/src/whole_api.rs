@@ -20,9 +20,9 @@ use crate::resolve;
 /// Which engine is meant.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub(crate) struct Host {
-    /// Docker host; the default one unless given.
+    /// Docker host; the default one if left out.
     #[serde(default)]
-    #[schemars(length(min = 1, max = 64))]
+    #[schemars(length(max = 64))]
     host: Option<String>,
 }
 
