@@ -132,7 +132,7 @@ impl Graph {
             thing.is_some_and(|thing| {
                 thing.any(|node| {
                     let mut names = node.entity.names().map(fold);
-                    node.entity.kind.is_machine() && (names.any(|other| alike(&other, name)))
+                    node.entity.kind.is_machine() && names.any(|other| alike(&other, name))
                 })
             })
         })
@@ -175,35 +175,30 @@ impl Thing {
 
     /// How well it fits, best first; nothing if it does not.
     fn fit(&self, subject: &Subject) -> Option<u8> {
+        let first_of = |fits: &[bool]| {
+            let best = fits.iter().position(|fit| *fit)?;
+            u8::try_from(best).ok()
+        };
         match subject {
-            Subject::Ip(ip) => {
-                let has = |node: &Node| node.entity.addresses.contains(ip);
-                let inside = |node: &Node| node.entity.inner_addresses.contains(ip);
-                match () {
-                    () if self.any(has) => Some(0),
-                    () if self.any(inside) => Some(1),
-                    () => None,
-                }
-            }
-            Subject::Mac(mac) => self.any(|node| node.entity.macs.contains(mac)).then_some(0),
+            Subject::Ip(ip) => first_of(&[
+                self.any(|node| node.entity.addresses.contains(ip)),
+                self.any(|node| node.entity.inner_addresses.contains(ip)),
+            ]),
+            Subject::Mac(mac) => first_of(&[self.any(|node| node.entity.macs.contains(mac))]),
             Subject::Name(name) => {
                 let name = fold(name);
-                let names = || {
-                    self.nodes
-                        .iter()
-                        .flat_map(|node| node.entity.names())
-                        .map(fold)
+                let goes_by = |fits: &dyn Fn(&str) -> bool| {
+                    self.any(|node| node.entity.names().map(fold).any(|other| fits(&other)))
                 };
                 let numbered = |node: &Node| {
                     let vmid = node.entity.attributes.get("vmid");
                     vmid.is_some_and(|vmid| *vmid == name) || fold(&node.entity.id) == name
                 };
-                match () {
-                    () if names().any(|other| other == name) => Some(0),
-                    () if self.any(numbered) => Some(1),
-                    () if names().any(|other| alike(&other, &name)) => Some(2),
-                    () => None,
-                }
+                first_of(&[
+                    goes_by(&|other| other == name),
+                    self.any(numbered),
+                    goes_by(&|other| alike(other, &name)),
+                ])
             }
         }
     }
@@ -327,12 +322,14 @@ impl<'a> Index<'a> {
                 entity.is_some_and(|entity| entity.names().any(|other| alike(&fold(other), &name)))
             })
             .collect();
-        // What has no kind stated is a machine that something runs on, not a record that names it.
+        // What has no kind stated is a machine that something runs on, not a record or container of
+        // its name.
         if reference.kind.is_none() {
             fitting.retain(|number| {
                 let kind = nodes.get(*number).map(|node| node.entity.kind);
                 kind.is_some_and(|kind| kind != EntityKind::DnsRecord && kind != EntityKind::Backup)
             });
+            return fitting.into_iter().min_by_key(|number| rank(number).1);
         }
         // Of several, one of the same source, then the kind that people mean first.
         fitting.into_iter().min_by_key(rank)
