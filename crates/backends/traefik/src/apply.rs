@@ -13,6 +13,9 @@ use crate::managed::{Kind, Object};
 use crate::protocol::Protocol;
 use crate::types::qualified;
 
+/// Traefik read a change and does not serve it.
+const REFUSED: &str = "config_refused";
+
 /// A version of one of our files.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Version {
@@ -148,7 +151,18 @@ impl Traefik {
             .await
         };
         match back.await {
-            Ok(()) => Err(error),
+            Ok(()) => {
+                // What Traefik read and refused, it shows until it reads what was there before.
+                if error.envelope().reason.as_deref() == Some(REFUSED) {
+                    let before = Change {
+                        to: now.map(|now| now.document),
+                        from: None,
+                        object: object.clone(),
+                    };
+                    self.wait(&before).await.unwrap_or_default();
+                }
+                Err(error)
+            }
             Err(second) => {
                 let mut envelope = error.envelope().clone();
                 envelope.message = format!(
@@ -334,7 +348,7 @@ fn refused(object: &Object, errors: &[String]) -> ToolError {
         errors.join("; ")
     );
     ToolError::new(Code::UpstreamRejected, message)
-        .reason("config_refused")
+        .reason(REFUSED)
         .hint("correct what Traefik names, and call again")
 }
 
