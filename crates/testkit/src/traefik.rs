@@ -15,7 +15,7 @@ use crate::process::{Proc, command, watch_folder};
 use crate::{Error, Peer, Result, free_port};
 
 /// For a start on a busy machine; usually one second.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two looks whether it answers.
 const POLL: Duration = Duration::from_millis(20);
 /// Another program may take a port between finding and using it.
@@ -107,8 +107,8 @@ impl Traefik {
              traefik: {{address: \"127.0.0.1:{api}\"}}\n\
              api: {{insecure: true}}\nlog: {{level: ERROR, noColor: true}}\n\
              providers:\n  providersThrottleDuration: 50ms\n  \
-             file: {{directory: {:?}, watch: true}}\n",
-            self.directory()
+             file: {{directory: \"{}\", watch: true}}\n",
+            self.directory().display()
         );
         let file = self.folder.path().join("traefik.yml");
         fs::write(&file, settings).context(|| "cannot write Traefik's settings".to_owned())?;

@@ -11,7 +11,7 @@ use crate::fields;
 use crate::files::{Expected, sha256};
 use crate::managed::{Kind, Object};
 use crate::protocol::Protocol;
-use crate::types::qualified;
+use crate::types::{Server, qualified};
 
 /// Traefik read a change and does not serve it.
 const REFUSED: &str = "config_refused";
@@ -81,7 +81,7 @@ impl Traefik {
         }
         let message = format!(
             "Traefik {} has another syntax of rules; only 3 and newer are changed",
-            version.version
+            version.number
         );
         Err(ToolError::new(Code::UpstreamRejected, message)
             .reason("not_supported")
@@ -271,7 +271,7 @@ impl Traefik {
         };
         let shown = service.load_balancer.unwrap_or_default();
         let wanted = &wanted["loadBalancer"];
-        let urls: Vec<&str> = shown.servers.iter().map(|server| server.place()).collect();
+        let urls: Vec<&str> = shown.servers.iter().map(Server::place).collect();
         let wanted_urls = wanted["servers"].as_array().into_iter().flatten();
         let wanted_urls: Vec<&str> = wanted_urls.filter_map(|one| one["url"].as_str()).collect();
         let check = shown.health_check.unwrap_or(Value::Null);

@@ -158,7 +158,7 @@ mod tests {
         "m".parse().unwrap()
     }
 
-    fn config(value: Value) -> Map<String, Value> {
+    fn config(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
     }
 
@@ -202,7 +202,7 @@ mod tests {
         let document = document(
             &name(),
             MiddlewareType::RateLimit,
-            config(json!({ "average": 5 })),
+            config(&json!({ "average": 5 })),
             &[],
         )
         .unwrap();
@@ -224,7 +224,7 @@ mod tests {
         #[case] value: Value,
         #[case] field: &str,
     ) {
-        let error = document(&name(), kind, config(value), &[]).unwrap_err();
+        let error = document(&name(), kind, config(&value), &[]).unwrap_err();
 
         assert_eq!(error.envelope().field.as_deref(), Some(field));
         assert!(!error.to_string().contains("plain`"));
@@ -237,7 +237,7 @@ mod tests {
         #[case] kind: MiddlewareType,
         #[case] value: Value,
     ) {
-        let error = document(&name(), kind, config(value), &["a:$2y$x".into()]).unwrap_err();
+        let error = document(&name(), kind, config(&value), &["a:$2y$x".into()]).unwrap_err();
 
         assert_eq!(error.envelope().field.as_deref(), Some("users"));
     }

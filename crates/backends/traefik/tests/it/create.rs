@@ -11,7 +11,7 @@ fn app() -> Value {
     json!({ "name": "app", "host": "app.lab.example", "backend_urls": ["http://192.0.2.9:8080"], "entry_points": ["websecure"], "tls": "default" })
 }
 
-fn with(change: Value) -> Value {
+fn with(change: &Value) -> Value {
     let mut args = app();
     for (key, value) in change.as_object().expect("arguments") {
         args[key] = value.clone();
@@ -26,7 +26,7 @@ async fn a_router_is_written_and_served() {
     let made = world
         .call(
             "create_router",
-            with(json!({ "middlewares": ["auth@docker"], "priority": 50 })),
+            with(&json!({ "middlewares": ["auth@docker"], "priority": 50 })),
         )
         .await;
     let shown = world.call("get_router", json!({ "name": "app" })).await;
@@ -68,7 +68,7 @@ async fn the_same_call_again_writes_nothing() {
 async fn one_that_is_there_is_replaced_only_if_that_is_said() {
     let world = World::lab().await;
     world.call("create_router", app()).await;
-    let other = with(json!({ "backend_urls": ["http://192.0.2.10:8080"] }));
+    let other = with(&json!({ "backend_urls": ["http://192.0.2.10:8080"] }));
 
     let error = world.fail("create_router", other.clone()).await;
     let replaced = world
@@ -105,13 +105,13 @@ async fn what_a_call_does_depends_on_how_it_is_made() {
 
     assert_eq!(world.effect("create_router", app()), Effect::Write);
     assert_eq!(
-        world.effect("create_router", with(json!({ "overwrite": true }))),
+        world.effect("create_router", with(&json!({ "overwrite": true }))),
         Effect::Destructive
     );
     assert_eq!(
         world.effect(
             "create_router",
-            with(json!({ "dry_run": true, "overwrite": true }))
+            with(&json!({ "dry_run": true, "overwrite": true }))
         ),
         Effect::Read
     );
@@ -122,7 +122,7 @@ async fn a_dry_run_shows_and_writes_nothing() {
     let world = World::lab().await;
 
     let shown = world
-        .call("create_router", with(json!({ "dry_run": true })))
+        .call("create_router", with(&json!({ "dry_run": true })))
         .await;
     let preview = world.preview("create_router", app()).await;
     let targets = world.targets("create_router", app()).await;
@@ -167,7 +167,7 @@ async fn what_the_router_refers_to_must_be_there() {
             "backend_urls[0]",
         ),
     ] {
-        let error = world.fail("create_router", with(change)).await;
+        let error = world.fail("create_router", with(&change)).await;
 
         assert_eq!(
             (reason(&error), field(&error)),
@@ -243,7 +243,7 @@ async fn a_file_that_somebody_changed_is_not_overwritten() {
         .expect("a file")
         .replace("192.0.2.9", "192.0.2.99");
     world.put("hl-router-app.yml", &text);
-    let args = with(json!({ "overwrite": true, "priority": 3 }));
+    let args = with(&json!({ "overwrite": true, "priority": 3 }));
 
     let error = world.fail("create_router", args).await;
 
@@ -295,7 +295,7 @@ async fn a_replacement_that_is_not_served_leaves_the_old_one_and_what_was_kept()
     world
         .call(
             "create_router",
-            with(json!({ "overwrite": true, "priority": 2 })),
+            with(&json!({ "overwrite": true, "priority": 2 })),
         )
         .await;
     let before = (
@@ -307,7 +307,7 @@ async fn a_replacement_that_is_not_served_leaves_the_old_one_and_what_was_kept()
     let error = world
         .fail(
             "create_router",
-            with(json!({ "overwrite": true, "priority": 3 })),
+            with(&json!({ "overwrite": true, "priority": 3 })),
         )
         .await;
 
@@ -332,7 +332,7 @@ async fn a_change_is_waited_for() {
 #[tokio::test]
 async fn what_may_surprise_is_said() {
     let world = World::lab().await;
-    let args = with(json!({
+    let args = with(&json!({
         "host": "blog.lab.example", "tls": "cert_resolver", "cert_resolver": "other",
         "backend_urls": ["https://192.0.2.9"], "insecure_skip_verify": true,
     }));
