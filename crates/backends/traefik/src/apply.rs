@@ -11,7 +11,10 @@ use crate::fields;
 use crate::files::{Expected, sha256};
 use crate::managed::{Kind, Object};
 use crate::protocol::Protocol;
-use crate::types::qualified;
+use crate::types::{Server, qualified};
+
+/// Traefik read a change and does not serve it.
+const REFUSED: &str = "config_refused";
 
 /// A version of one of our files.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,7 +81,7 @@ impl Traefik {
         }
         let message = format!(
             "Traefik {} has another syntax of rules; only 3 and newer are changed",
-            version.version
+            version.number
         );
         Err(ToolError::new(Code::UpstreamRejected, message)
             .reason("not_supported")
@@ -148,7 +151,18 @@ impl Traefik {
             .await
         };
         match back.await {
-            Ok(()) => Err(error),
+            Ok(()) => {
+                // What Traefik read and refused, it shows until it reads what was there before.
+                if error.envelope().reason.as_deref() == Some(REFUSED) {
+                    let before = Change {
+                        to: now.map(|now| now.document),
+                        from: None,
+                        object: object.clone(),
+                    };
+                    self.wait(&before).await.unwrap_or_default();
+                }
+                Err(error)
+            }
             Err(second) => {
                 let mut envelope = error.envelope().clone();
                 envelope.message = format!(
@@ -257,7 +271,7 @@ impl Traefik {
         };
         let shown = service.load_balancer.unwrap_or_default();
         let wanted = &wanted["loadBalancer"];
-        let urls: Vec<&str> = shown.servers.iter().map(|server| server.place()).collect();
+        let urls: Vec<&str> = shown.servers.iter().map(Server::place).collect();
         let wanted_urls = wanted["servers"].as_array().into_iter().flatten();
         let wanted_urls: Vec<&str> = wanted_urls.filter_map(|one| one["url"].as_str()).collect();
         let check = shown.health_check.unwrap_or(Value::Null);
@@ -334,7 +348,7 @@ fn refused(object: &Object, errors: &[String]) -> ToolError {
         errors.join("; ")
     );
     ToolError::new(Code::UpstreamRejected, message)
-        .reason("config_refused")
+        .reason(REFUSED)
         .hint("correct what Traefik names, and call again")
 }
 

@@ -125,16 +125,16 @@ impl Config {
                 user: user.clone(),
                 password: password.clone(),
             }),
-            (None, None, Some(name), Some(value)) => match name.trim().parse() {
-                Ok(name) => Ok(Login::Header {
+            (None, None, Some(name), Some(value)) => {
+                let Ok(name) = name.trim().parse() else {
+                    let message = format!("`{name}` cannot be the name of a header");
+                    return Err(ToolError::invalid("header", message));
+                };
+                Ok(Login::Header {
                     name,
                     value: value.clone(),
-                }),
-                Err(_) => {
-                    let message = format!("`{name}` cannot be the name of a header");
-                    Err(ToolError::invalid("header", message))
-                }
-            },
+                })
+            }
             (Some(_), None, None, None) => missing("password", "username"),
             (None, Some(_), None, None) => missing("username", "password"),
             (None, None, Some(_), None) => missing("header_value", "header"),
@@ -243,8 +243,8 @@ mod tests {
         }
     }
 
-    fn secret() -> Option<SecretRef> {
-        Some(SecretRef::Plain(Secret::new("x")))
+    fn secret() -> SecretRef {
+        SecretRef::Plain(Secret::new("x"))
     }
 
     #[rstest]
@@ -279,12 +279,12 @@ mod tests {
     #[case(Config { url: "ftp://x".into(), ..good() }, "url")]
     #[case(Config { url: "http://u:p@x".into(), ..good() }, "url")]
     #[case(Config { username: Some("u".into()), ..good() }, "password")]
-    #[case(Config { password: secret(), ..good() }, "username")]
+    #[case(Config { password: Some(secret()), ..good() }, "username")]
     #[case(Config { header: Some("x".into()), ..good() }, "header_value")]
-    #[case(Config { header_value: secret(), ..good() }, "header")]
-    #[case(Config { header: Some("x y".into()), header_value: secret(), ..good() }, "header")]
+    #[case(Config { header_value: Some(secret()), ..good() }, "header")]
+    #[case(Config { header: Some("x y".into()), header_value: Some(secret()), ..good() }, "header")]
     #[case(
-        Config { header: Some("x".into()), header_value: secret(), username: Some("u".into()), password: secret(), ..good() },
+        Config { header: Some("x".into()), header_value: Some(secret()), username: Some("u".into()), password: Some(secret()), ..good() },
         "header"
     )]
     #[case(Config { timeout_s: 0, ..good() }, "timeout_s")]

@@ -1,6 +1,8 @@
 //! What the files of the provider's directory say, and whether Traefik can read them: one that it
 //! cannot read keeps it from reading any other, and only its log says so.
 
+use std::path::Path;
+
 use homelab_core::error::{Code, ToolError, ToolResult};
 use serde_json::{Map, Value};
 
@@ -82,7 +84,7 @@ fn examined(file: String, content: &[u8]) -> Examined {
 /// A document in the format that the file's name says.
 fn parse(file: &str, text: &str) -> Result<Value, String> {
     let line = |text: String| text.lines().next().unwrap_or_default().to_owned();
-    if file.ends_with(".toml") {
+    if Path::new(file).extension().is_some_and(|end| end == "toml") {
         return toml::from_str(text).map_err(|error| {
             let message = error.message().to_owned();
             format!("it is not TOML: {}", line(message))

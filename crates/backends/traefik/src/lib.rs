@@ -97,7 +97,7 @@ impl Traefik {
     /// Whether the API answers, and whether anything can be changed.
     async fn examine(&self) -> ToolResult<Health> {
         let version = self.fresh_version().await?;
-        let found = format!("Traefik {}", version.version);
+        let found = format!("Traefik {}", version.number);
         if version.numbers().0 == 2 {
             return Ok(Health::degraded(
                 format!("{found} is only read: its rules have another syntax"),

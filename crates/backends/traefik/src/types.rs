@@ -5,10 +5,10 @@ use serde_json::{Map, Value};
 
 /// `GET /api/version`.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
 pub(crate) struct Version {
-    pub(crate) version: String,
-    #[serde(default)]
+    #[serde(rename = "Version")]
+    pub(crate) number: String,
+    #[serde(default, rename = "Codename")]
     pub(crate) codename: Option<String>,
     #[serde(default, rename = "startDate")]
     pub(crate) start_date: Option<String>,
@@ -17,7 +17,7 @@ pub(crate) struct Version {
 impl Version {
     /// Major and minor number; 0 where it is not a number, as with builds from source.
     pub(crate) fn numbers(&self) -> (u32, u32) {
-        let mut parts = self.version.trim_start_matches('v').split('.');
+        let mut parts = self.number.trim_start_matches('v').split('.');
         let mut next = || parts.next().and_then(|part| part.parse().ok()).unwrap_or(0);
         (next(), next())
     }

@@ -51,10 +51,6 @@ impl CertificateRow {
     pub(crate) fn read(der: &[u8], source: Source, now: Micros) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let not_after = Micros(0).plus_seconds(certificate.validity().not_after.timestamp());
-        let common = certificate
-            .subject()
-            .iter_common_name()
-            .filter_map(|name| name.as_str().ok());
         let alternative = certificate
             .subject_alternative_name()
             .ok()
@@ -62,11 +58,15 @@ impl CertificateRow {
             .into_iter()
             .flat_map(|extension| &extension.value.general_names)
             .filter_map(|name| match name {
-                GeneralName::DNSName(name) => Some(*name),
+                GeneralName::DNSName(name) => Some(shown(name)),
                 _ => None,
             });
-        let mut names: Vec<String> = common.chain(alternative).map(shown).collect();
-        names.dedup();
+        let mut names: Vec<String> = alternative.collect();
+        if names.is_empty() {
+            // Clients look at it only where there are no others, if at all.
+            let common = certificate.subject().iter_common_name();
+            names.extend(common.filter_map(|name| name.as_str().ok()).map(shown));
+        }
         names.truncate(MOST_NAMES);
         Some(Self {
             source,

@@ -37,9 +37,8 @@ pub(crate) fn without_secrets(structure: &'static str, value: &Value, mark: &str
             Some((user, _)) if !user.contains('/') => Value::from(format!("{user}:{mark}")),
             _ => Value::from(mark),
         },
-        ("s", _) => Value::from(mark),
         // Of what we do not know, texts may be anything.
-        ("?", Value::String(_)) => Value::from(mark),
+        ("s", _) | ("?", Value::String(_)) => Value::from(mark),
         ("?", Value::Object(members)) => members
             .iter()
             .map(|(name, member)| (name.clone(), without_secrets("?", member, mark)))

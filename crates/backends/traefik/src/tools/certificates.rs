@@ -171,7 +171,8 @@ async fn known(traefik: &Traefik) -> ToolResult<(Vec<CertificateRow>, Vec<Source
             found.extend(rows.into_iter().filter_map(|one| of_api(one, now)));
         }
         None => {
-            notes.push("this version's API does not list certificates; 3.7 and newer do".to_owned())
+            notes
+                .push("this version's API does not list certificates; 3.7 and newer do".to_owned());
         }
     }
     match files::acme(&traefik.config, &traefik.env).await {

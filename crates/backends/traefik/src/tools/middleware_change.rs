@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::attach;
 use super::changes::{between, target};
 use super::list::page;
-use super::middleware_document::{MiddlewareType, document};
+use super::middleware_document::{MiddlewareType, check_names, document, hashed};
 use super::middlewares::{MiddlewareRow, no_middleware, row};
 use super::rollback::Step;
 use super::routers::RouterRow;
@@ -211,6 +211,7 @@ impl ManageMiddleware {
 
     /// As [`Self::document`] without the work of hashing: for what is only looked at.
     fn sketch(&self, name: &Name) -> ToolResult<Value> {
+        check_names(&self.users)?;
         let users: Vec<String> = self
             .users
             .iter()
@@ -302,7 +303,7 @@ async fn write(traefik: &Traefik, args: &ManageMiddleware) -> ToolResult<Middlew
             ..MiddlewareManaged::default()
         });
     }
-    let hashes = super::middleware_document::hashed(&args.users, &traefik.env).await?;
+    let hashes = hashed(&args.users, &traefik.env).await?;
     let document = args.document(&object.name, &hashes)?;
     let changed = current.as_ref().map(|current| &current.document) != Some(&document);
     if changed {

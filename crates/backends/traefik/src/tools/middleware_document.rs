@@ -108,14 +108,20 @@ fn refuse_plain_passwords(kind: MiddlewareType, config: &Map<String, Value>) -> 
     Ok(())
 }
 
+/// Refuses names that a `name:hash` cannot hold.
+pub(super) fn check_names(users: &[User]) -> ToolResult<()> {
+    let fine = |user: &User| !user.name.contains(':') && !user.name.chars().any(char::is_control);
+    if users.iter().all(fine) {
+        return Ok(());
+    }
+    let message = "the name of a user has a colon or a control character in it";
+    Err(ToolError::invalid("users", message))
+}
+
 /// `name:hash` for each.
 pub(super) async fn hashed(users: &[User], env: &Env) -> ToolResult<Vec<String>> {
     let mut all = Vec::new();
     for user in users {
-        if user.name.contains(':') || user.name.chars().any(char::is_control) {
-            let message = "the name of a user has a colon or a control character in it";
-            return Err(ToolError::invalid("users", message));
-        }
         env.redactor.learn(&user.password);
         let mut salt = [0; 16];
         env.entropy.fill(&mut salt);
@@ -152,7 +158,7 @@ mod tests {
         "m".parse().unwrap()
     }
 
-    fn config(value: Value) -> Map<String, Value> {
+    fn config(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
     }
 
@@ -196,7 +202,7 @@ mod tests {
         let document = document(
             &name(),
             MiddlewareType::RateLimit,
-            config(json!({ "average": 5 })),
+            config(&json!({ "average": 5 })),
             &[],
         )
         .unwrap();
@@ -218,7 +224,7 @@ mod tests {
         #[case] value: Value,
         #[case] field: &str,
     ) {
-        let error = document(&name(), kind, config(value), &[]).unwrap_err();
+        let error = document(&name(), kind, config(&value), &[]).unwrap_err();
 
         assert_eq!(error.envelope().field.as_deref(), Some(field));
         assert!(!error.to_string().contains("plain`"));
@@ -231,7 +237,7 @@ mod tests {
         #[case] kind: MiddlewareType,
         #[case] value: Value,
     ) {
-        let error = document(&name(), kind, config(value), &["a:$2y$x".into()]).unwrap_err();
+        let error = document(&name(), kind, config(&value), &["a:$2y$x".into()]).unwrap_err();
 
         assert_eq!(error.envelope().field.as_deref(), Some("users"));
     }

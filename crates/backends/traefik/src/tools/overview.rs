@@ -103,7 +103,7 @@ pub(crate) async fn get_traefik_overview(
             .push("version 2 gets no more fixes, and rules have another syntax in 3".to_owned());
     }
     Ok(TraefikOverview {
-        version: version.version,
+        version: version.number,
         codename: version.codename,
         started: version.start_date,
         providers: overview.providers,

@@ -295,7 +295,7 @@ mod tests {
 
     use super::*;
 
-    fn args(value: Value) -> CreateRouter {
+    fn args(value: &Value) -> CreateRouter {
         let mut all = json!({ "name": "app" });
         for (key, value) in value.as_object().unwrap() {
             all[key] = value.clone();
@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_router_with_its_servers_is_one_file() {
-        let document = args(json!({
+        let document = args(&json!({
             "host": "App.example.test", "path_prefix": "/x", "backend_urls": ["https://192.0.2.9:8443/"],
             "entry_points": ["websecure"], "middlewares": ["auth"], "tls": "cert_resolver", "cert_resolver": "le",
             "priority": 7, "health_check": { "path": "/health" }, "pass_host_header": false, "insecure_skip_verify": true,
@@ -352,7 +352,7 @@ mod tests {
     #[case(json!({ "host": "a", "service": "b", "health_check": { "path": "/x" } }), "health_check")]
     #[case(json!({ "host": "a", "service": "b", "insecure_skip_verify": true }), "insecure_skip_verify")]
     fn what_is_wrong_is_named(#[case] value: Value, #[case] field: &str) {
-        let error = args(value).document().unwrap_err();
+        let error = args(&value).document().unwrap_err();
 
         assert_eq!(error.envelope().field.as_deref(), Some(field));
     }

@@ -276,10 +276,10 @@ pub(crate) async fn get_service_health(
         "its servers are not checked: nothing is known of them".to_owned()
     };
     Ok(ServiceHealth {
+        service,
         up,
         down,
         unchecked,
         verdict,
-        service,
     })
 }
