@@ -87,6 +87,10 @@ impl<B: Backend> Server for Adaptor<B> {
         Box::pin(self.backend.health())
     }
 
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.backend.close())
+    }
+
     fn concurrency(&self) -> usize {
         B::CONCURRENCY
     }
