@@ -1,6 +1,7 @@
 //! The update of the lists: what it does comes as text, and whether it went well stands after the
 //! end of the answer, where no client of HTTP looks.
 
+use std::io;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -50,7 +51,7 @@ pub(super) fn stream(shared: &Shared<State>, wire: &Wire, color: bool) -> Respon
     };
     let body = Body::from_stream(stream::unfold(sending, |mut sending| async move {
         let chunk = sending.next().await?;
-        Some((Ok::<_, std::io::Error>(chunk), sending))
+        Some((chunk, sending))
     }));
     ([(header::CONTENT_TYPE, "text/plain")], body).into_response()
 }
@@ -66,9 +67,11 @@ struct Sending {
 }
 
 impl Sending {
-    async fn next(&mut self) -> Option<Bytes> {
+    async fn next(&mut self) -> Option<io::Result<Bytes>> {
         if self.plan.breaks_after == Some(self.next) {
-            self.wire.cut();
+            // The server flushes what it has only while the body makes it wait.
+            tokio::task::yield_now().await;
+            return Some(Err(io::Error::other("broken on purpose")));
         }
         if !self.plan.pause.is_zero() {
             tokio::time::sleep(self.plan.pause).await;
@@ -86,7 +89,7 @@ impl Sending {
             return None;
         };
         self.next += 1;
-        Some(chunk.clone())
+        Some(Ok(chunk.clone()))
     }
 
     fn end(&mut self) {

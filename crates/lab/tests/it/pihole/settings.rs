@@ -5,10 +5,11 @@ use std::sync::Arc;
 use homelab_core::clock::{ManualClock, Micros};
 use homelab_lab::pihole::{Options, PASSWORD, Pihole};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::{error, fresh, signed};
-use crate::wire::{exchange_on, request};
+use crate::wire::{Answer, exchange_on, request};
 
 #[tokio::test]
 async fn a_timer_ends_by_the_clock_and_only_a_number_is_one() {
@@ -213,36 +214,49 @@ async fn what_destroys_can_be_switched_off() {
     lab.end();
 }
 
+/// Sends bytes over a new connection and reads until its end.
+async fn raw(server: &Pihole, head: &str, body: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(body).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    answer
+}
+
 #[tokio::test]
 async fn an_archive_brings_back_what_was_there() {
     let lab = fresh().await;
     lab.server.set_restart_drops(0);
     lab.server.add_rule("deny/exact", "a.example");
     let sid = [("X-FTL-SID", lab.sid.as_str())];
-    let stream = TcpStream::connect(lab.server.address()).await.unwrap();
-    let bytes = exchange_on(stream, &request("GET", "/api/teleporter", &sid, "")).await;
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    let archive = &text[text.find("PK\u{3}\u{4}").unwrap()..];
-
+    let head = request("GET", "/api/teleporter", &sid, "");
+    let answer = raw(&lab.server, &head, b"").await;
+    let start = answer.windows(4).position(|four| four == b"PK\x03\x04");
+    let archive = &answer[start.unwrap()..];
     lab.server.add_rule("deny/exact", "later.example");
-    let form = format!(
-        "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.zip\"\r\n\r\n{archive}\r\n--x--\r\n"
-    );
-    let headers = [
-        ("X-FTL-SID", lab.sid.as_str()),
-        ("Content-Type", "multipart/form-data; boundary=x"),
-    ];
-    let send = async |form: &str| {
-        let to = lab.server.address();
-        crate::wire::call(to, "POST", "/api/teleporter", &headers, form).await
+    let import = async |archive: &[u8]| {
+        let mut form = b"--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n".to_vec();
+        form.extend(archive);
+        form.extend(b"\r\n--x--\r\n");
+        let head = format!(
+            "POST /api/teleporter HTTP/1.1\r\nHost: pi.hole\r\nConnection: close\r\nX-FTL-SID: {}\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: {}\r\n\r\n",
+            lab.sid,
+            form.len()
+        );
+        Answer::read(&raw(&lab.server, &head, &form).await)
     };
-    let broken = send(&form.replace("PK", "KP")).await;
-    let kept = lab.server.rules().len();
 
-    assert!(text.contains("content-disposition: attachment; filename="));
+    let broken = import(&archive[1..]).await;
+    let kept = lab.server.rules().len();
+    let well = import(archive).await;
+
+    let head = String::from_utf8_lossy(&answer).into_owned();
+    assert!(head.contains("content-disposition: attachment; filename="));
     assert_eq!((broken.status, kept), (400, 2));
-    // The signs of the archive that are no text were lost above, so only its refusal is seen here.
-    assert_eq!(error(&broken).0, "bad_request");
+    assert_eq!(well.json()["files"], json!(["etc/pihole/pihole.toml"]));
+    assert_eq!(lab.server.rules(), ["deny/exact a.example"]);
+    assert_eq!(lab.server.restarts(), 1);
     lab.end();
 }
 
