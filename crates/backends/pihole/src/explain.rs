@@ -86,8 +86,7 @@ impl Who {
             (429, _) => ToolError::new(Code::RateLimited, refuses)
                 .retry_after_s(RATE_LIMIT_S)
                 .hint("logins came too fast: wait, and check the password"),
-            (_, "bad_request") if text.contains("2FA") => self.second_factor(),
-            (_, "unauthorized") if text.contains("2FA") => self.second_factor(),
+            (_, "bad_request" | "unauthorized") if text.contains("2FA") => self.second_factor(),
             (401, _) => self.not_accepted(),
             (403, _) => {
                 let setting = if hint.contains("app_sudo") || text.contains("read-only") {
@@ -152,7 +151,8 @@ impl Who {
     fn second_factor(&self) -> ToolError {
         let Self { host, section, .. } = self;
         let message = format!("`{host}` asks for a second factor, which a service cannot give");
-        ToolError::new(Code::UpstreamUnauthorized, message)
+        ToolError::new(Code::NotConfigured, message)
+            .field(format!("{section}.password"))
             .reason("second_factor")
             .hint(format!(
                 "make an application password (Settings, Web interface / API) and set it as `{section}.password`"

@@ -115,11 +115,12 @@ impl Host {
             if response.status != StatusCode::UNAUTHORIZED {
                 return Ok(response);
             }
-            if matches!(proof, Proof::Open) && !self.session.forget(&proof).await {
+            let renewable = self.session.forget(&proof).await;
+            if !renewable && matches!(proof, Proof::Open) {
                 return Err(self.who.no_password());
             }
             // Refused before anything was done, so even a change may be sent again.
-            if renewed || !self.session.forget(&proof).await {
+            if renewed || !renewable {
                 return Err(self.who.not_accepted().upstream_status(401));
             }
             renewed = true;
@@ -165,7 +166,9 @@ impl Host {
             let found = match self.blocking().await {
                 Ok(found) if found.blocking != "unknown" => return Ok(found),
                 Ok(_) => None,
-                Err(error) if error.code() == Code::UpstreamUnreachable => Some(error),
+                Err(error) if matches!(error.code(), Code::UpstreamUnreachable | Code::Timeout) => {
+                    Some(error)
+                }
                 Err(error) => return Err(error),
             };
             if Instant::now() >= until {

@@ -107,13 +107,15 @@ impl Session {
         match (&state.proof, used) {
             (Some(Proof::Seat(current)), Proof::Seat(used)) if Arc::ptr_eq(current, used) => {
                 state.proof = None;
+                // Where something else than Pi-hole refused it, its seat would stay taken.
+                let (shared, sid) = (Arc::clone(&self.0), Arc::clone(used));
+                tokio::spawn(async move { shared.log_out(&sid).await });
             }
-            // A password was set since.
-            (Some(Proof::Open), Proof::Open) if self.0.password.is_some() => state.proof = None,
-            (_, Proof::Open) => return false,
+            // A password was set there since.
+            (Some(Proof::Open), Proof::Open) => state.proof = None,
             _ => {}
         }
-        true
+        self.0.password.is_some()
     }
 
     /// Gives the session back.
