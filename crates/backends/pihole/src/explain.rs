@@ -45,7 +45,8 @@ impl Who {
         redactor: &Redactor,
     ) -> Result<Response, ToolError> {
         let status = response.status.as_u16();
-        let said = response.json::<Refusal>().ok().map(|refusal| Said {
+        let said = serde_json::from_slice::<Refusal>(&response.body);
+        let said = said.ok().map(|refusal| Said {
             message: clean(&refusal.error.message, redactor),
             hint: refusal.error.hint.map(|hint| clean(&hint, redactor)),
             ..refusal.error

@@ -94,8 +94,7 @@ impl Host {
     /// Sends a deletion; false where there was nothing to delete.
     pub(crate) async fn removed(&self, call: &Call) -> ToolResult<bool> {
         let response = self.send(call).await?;
-        let named = response
-            .json::<serde_json::Value>()
+        let named = serde_json::from_slice::<serde_json::Value>(&response.body)
             .is_ok_and(|body| body["error"].is_object());
         // Without an error's object it is the item that is not there, not the call.
         if response.status == StatusCode::NOT_FOUND && !named {

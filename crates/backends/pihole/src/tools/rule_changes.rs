@@ -229,7 +229,7 @@ fn add_call(
         (RuleType::Deny, RuleKind::Exact) => "/api/domains/deny/exact",
         (RuleType::Deny, RuleKind::Regex) => "/api/domains/deny/regex",
     };
-    let body = json!({ "domain": domains, "comment": comment, "groups": groups, "enabled": true });
+    let body = json!({ "comment": comment, "domain": domains, "enabled": true, "groups": groups });
     Call::post("add_domains", template, body)
 }
 

@@ -39,6 +39,15 @@ async fn what_is_no_pihole_says_where_to_look() {
         assert_eq!(reason(&error), "not_supported");
         assert!(hint(&error).contains("servers.pihole.url"));
     }
+    world
+        .pihole
+        .faults()
+        .always("/api/auth", Fault::Status(502));
+    let error = world.fail("list_groups", json!({})).await;
+    assert_eq!(
+        (reason(&error), error.envelope().upstream_status),
+        ("", Some(502))
+    );
 }
 
 #[tokio::test]
