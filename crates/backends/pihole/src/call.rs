@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use homelab_upstream::{Method, Overflow, Request};
+use homelab_upstream::{Method, Overflow, Request, header};
 use serde_json::Value;
 
 /// Most bytes of an answer: rules and lists cannot be asked for in pages.
@@ -94,6 +94,10 @@ impl Call {
         }
         match &self.body {
             Some(body) => request.json(body),
+            // A web server may wait for a body otherwise, or refuse.
+            None if matches!(self.method, Method::POST | Method::PUT) => {
+                request.header(header::CONTENT_LENGTH, "0")
+            }
             None => request,
         }
     }

@@ -134,3 +134,27 @@ async fn a_connection_that_breaks_is_tried_again_for_reading() {
 
     world.call("list_groups", json!({})).await;
 }
+
+#[tokio::test]
+async fn a_change_without_a_body_says_that_it_has_none() {
+    let world = World::lab().await;
+    let args = json!({ "name": "nas.lab", "ip": "192.0.2.70" });
+
+    world.call("add_local_dns", args).await;
+    world.call("update_pihole_gravity", json!({})).await;
+
+    let requests = world.pihole.log().all();
+    let bare = requests
+        .iter()
+        .filter(|one| one.method != "GET" && one.method != "DELETE" && one.body.is_empty());
+    let lengths: Vec<_> = bare
+        .map(|one| one.headers.get("content-length").cloned())
+        .collect();
+    // Its web server answers 411 otherwise.
+    assert_eq!(lengths.len(), 2);
+    assert!(
+        lengths
+            .iter()
+            .all(|length| length.as_ref().is_some_and(|text| text == "0"))
+    );
+}
