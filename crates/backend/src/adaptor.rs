@@ -112,6 +112,10 @@ impl<B: Backend> Server for Adaptor<B> {
         B::FACTS
     }
 
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.backend.close())
+    }
+
     fn concurrency(&self) -> usize {
         B::CONCURRENCY
     }

@@ -68,6 +68,12 @@ pub trait Backend: Sized + Send + Sync + 'static {
         async { Ok(Facts::default()) }
     }
 
+    /// Ends what the upstream keeps for us, such as a session of which it has few. Called once, when
+    /// the program ends; the caller gives it 5 s. Whatever is dropped before that is gone already.
+    fn close(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
     /// Its tools, in the order in which they are listed: `tools![…]`.
     fn tools() -> Vec<ToolDef<Self>>;
 }

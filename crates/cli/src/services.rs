@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
 use homelab_backend::api::CacheDir;
+use futures_util::future::join_all;
 use homelab_backend::{Env, Shared};
 use homelab_core::audit::{AuditEntry, AuditKey, EntryKind};
 use homelab_core::call::{CallContext, Caller, Confirmer, Principal, Progress, Transport};
@@ -37,6 +38,9 @@ use crate::pin::Pins;
 use crate::session::Session;
 use crate::teamwork::Teamwork;
 use crate::{policy, servers, target};
+
+/// How long servers may take to give back what their upstreams keep for us.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// The program, ready to run calls.
 pub(crate) struct Services {
@@ -257,8 +261,16 @@ impl Services {
         self.audit.durable(entry).await.context("writing the audit")
     }
 
+    /// Gives back what upstreams keep for us. One that does not answer holds nothing up for long.
+    async fn close_servers(&self) {
+        let registry = self.registry.load_full();
+        let closing = registry.servers().map(|server| server.close());
+        drop(tokio::time::timeout(CLOSING, join_all(closing)).await);
+    }
+
     /// Ends: every queued audit row is written first, and the last one signed.
     pub(crate) async fn close(self) -> Result<()> {
+        self.close_servers().await;
         self.dispatcher.flush().await;
         self.audit
             .shutdown()

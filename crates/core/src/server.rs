@@ -76,6 +76,11 @@ pub trait Server: Send + Sync {
         &[]
     }
 
+    /// Ends what its upstream keeps for us, such as a session; called once, when the program ends.
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
     /// Longest answer time of [`Server::health`] is 5 s; the caller enforces it.
     fn concurrency(&self) -> usize {
         16

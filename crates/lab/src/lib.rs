@@ -31,6 +31,7 @@ mod log;
 pub mod oidc;
 pub mod ollama;
 pub mod pbs;
+pub mod pihole;
 pub mod portainer;
 pub mod proxmox;
 mod retention;

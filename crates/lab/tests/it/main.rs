@@ -7,6 +7,7 @@ mod docker;
 mod instrument;
 mod ollama;
 mod pbs;
+mod pihole;
 mod portainer;
 mod proxmox;
 mod services;
