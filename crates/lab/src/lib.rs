@@ -36,6 +36,7 @@ mod retention;
 mod rights;
 mod services;
 mod shared;
+pub mod tailscale;
 mod tls;
 pub mod traefik;
 mod upstream;
