@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Flavor;
 use super::entry::Call;
-use super::reply::{Answer, Failure, Reply};
+use super::reply::{Answer, Failure, json_of};
 use super::state::State;
 use crate::hash;
 
@@ -145,10 +145,10 @@ pub(super) fn token(state: &mut State, call: &Call) -> Answer {
     };
     state.tokens.insert(text.clone(), token);
     state.tokens_issued += 1;
-    Ok(Reply::Json(json!({
+    json_of(json!({
         "access_token": text,
         "token_type": "Bearer",
         "expires_in": state.token_lifetime_s,
         "scope": scopes.join(" "),
-    })))
+    }))
 }

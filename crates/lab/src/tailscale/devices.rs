@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::entry::Call;
 use super::hujson;
-use super::reply::{Answer, Failure, Reply};
+use super::reply::{Answer, Failure, Reply, json_of};
 use super::state::{Device, State};
 
 /// What is told of a device where nobody asks for all.
@@ -70,12 +70,12 @@ pub(super) fn list(state: &mut State, call: &Call) -> Answer {
         .filter(fits)
         .map(|device| told(device, call))
         .collect();
-    Ok(Reply::Json(json!({ "devices": found })))
+    json_of(json!({ "devices": found }))
 }
 
 pub(super) fn inspect(state: &mut State, call: &Call) -> Answer {
     let device = state.device(call.path.get("id"))?;
-    Ok(Reply::Json(told(device, call)))
+    json_of(told(device, call))
 }
 
 pub(super) fn delete(state: &mut State, call: &Call) -> Answer {
@@ -88,7 +88,7 @@ pub(super) fn delete(state: &mut State, call: &Call) -> Answer {
     }
     let (id, target) = (device.text("nodeId").to_owned(), target(device));
     state.devices.retain(|device| device.text("nodeId") != id);
-    state.note(&call.caller, "DELETE", target, [Value::Null, Value::Null]);
+    state.note(&call.caller, "DELETE", &target, [Value::Null, Value::Null]);
     Ok(Reply::Nothing)
 }
 
@@ -99,7 +99,7 @@ fn change(state: &mut State, call: &Call, property: &str, field: &str, value: Va
     device.set(field, value.clone());
     let mut target = target(device);
     target["property"] = json!(property);
-    state.note(&call.caller, "UPDATE", target, [old, value]);
+    state.note(&call.caller, "UPDATE", &target, [old, value]);
     Ok(Reply::Nothing)
 }
 

@@ -6,7 +6,7 @@ use homelab_core::net::Ip;
 use serde_json::{Value, json};
 
 use super::entry::Call;
-use super::reply::{Answer, Failure, Reply};
+use super::reply::{Answer, Failure, json_of};
 use super::state::{Dns, Resolver, State};
 
 const NO_RESOLVER: &str = "MagicDNS needs at least one nameserver";
@@ -36,13 +36,11 @@ fn resolvers(addresses: &[String]) -> Result<Vec<Resolver>, Failure> {
 fn note(state: &mut State, call: &Call, old: &Dns) {
     let target = json!({ "id": super::TAILNET, "type": "TAILNET", "property": "DNS_CONFIG" });
     let change = [whole(old), whole(&state.dns)];
-    state.note(&call.caller, "UPDATE", target, change);
+    state.note(&call.caller, "UPDATE", &target, change);
 }
 
 pub(super) fn nameservers(state: &mut State, _: &Call) -> Answer {
-    Ok(Reply::Json(
-        json!({ "dns": addresses(&state.dns.nameservers) }),
-    ))
+    json_of(json!({ "dns": addresses(&state.dns.nameservers) }))
 }
 
 pub(super) fn set_nameservers(state: &mut State, call: &Call) -> Answer {
@@ -52,13 +50,11 @@ pub(super) fn set_nameservers(state: &mut State, call: &Call) -> Answer {
     state.dns.magic &= !state.dns.nameservers.is_empty();
     note(state, call, &old);
     let dns = &state.dns;
-    Ok(Reply::Json(
-        json!({ "dns": addresses(&dns.nameservers), "magicDNS": dns.magic }),
-    ))
+    json_of(json!({ "dns": addresses(&dns.nameservers), "magicDNS": dns.magic }))
 }
 
 pub(super) fn preferences(state: &mut State, _: &Call) -> Answer {
-    Ok(Reply::Json(json!({ "magicDNS": state.dns.magic })))
+    json_of(json!({ "magicDNS": state.dns.magic }))
 }
 
 pub(super) fn set_preferences(state: &mut State, call: &Call) -> Answer {
@@ -73,9 +69,7 @@ pub(super) fn set_preferences(state: &mut State, call: &Call) -> Answer {
 }
 
 pub(super) fn search_paths(state: &mut State, _: &Call) -> Answer {
-    Ok(Reply::Json(
-        json!({ "searchPaths": state.dns.search_paths }),
-    ))
+    json_of(json!({ "searchPaths": state.dns.search_paths }))
 }
 
 pub(super) fn set_search_paths(state: &mut State, call: &Call) -> Answer {
@@ -90,7 +84,7 @@ pub(super) fn split(state: &mut State, _: &Call) -> Answer {
     let map: BTreeMap<&str, Vec<&str>> = map
         .map(|(domain, list)| (domain.as_str(), addresses(list)))
         .collect();
-    Ok(Reply::Json(json!(map)))
+    json_of(json!(map))
 }
 
 /// Sets the domains that are named; `null` takes one out.
@@ -135,7 +129,7 @@ fn texts(list: &Value, domain: &str) -> Result<Vec<String>, Failure> {
 }
 
 pub(super) fn configuration(state: &mut State, _: &Call) -> Answer {
-    Ok(Reply::Json(whole(&state.dns)))
+    json_of(whole(&state.dns))
 }
 
 fn whole(dns: &Dns) -> Value {

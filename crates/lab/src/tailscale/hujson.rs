@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn an_error_says_where_it_is() {
-        let wrong = parse("{\n  // fine\n  \"a\": ,\n}").unwrap_err();
+        let wrong = parse("{\n  // fine\n  \"a\": ],\n}").unwrap_err();
 
         assert!(wrong.contains("line 3"), "{wrong}");
     }

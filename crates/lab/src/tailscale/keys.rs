@@ -4,13 +4,16 @@ use serde_json::{Map, Value, json};
 
 use super::devices::check_tags;
 use super::entry::Call;
-use super::reply::{Answer, Failure, Reply};
+use super::reply::{Answer, Failure, Reply, json_of};
 use super::state::{Key, State};
 use super::{Flavor, access};
 use crate::hash;
 
 /// 90 days, how long a key may hold, and does where nobody says otherwise.
 pub(super) const LONGEST_S: i64 = 90 * 86_400;
+
+/// What a key may allow for the machines that join with it.
+const CAPABILITIES: [&str; 4] = ["reusable", "ephemeral", "preauthorized", "tags"];
 
 /// At most 50 letters, digits, hyphens and spaces.
 pub(super) fn is_description(text: &str) -> bool {
@@ -70,7 +73,7 @@ pub(super) fn list(state: &mut State, call: &Call) -> Answer {
             }
         })
         .collect();
-    Ok(Reply::Json(json!({ "keys": keys })))
+    json_of(json!({ "keys": keys }))
 }
 
 /// The key of this id that the caller may read or change.
@@ -90,7 +93,7 @@ fn known<'a>(state: &'a mut State, call: &Call, ending: &str) -> Result<&'a mut 
 pub(super) fn inspect(state: &mut State, call: &Call) -> Answer {
     let now = state.time_in(0);
     let key = known(state, call, ":read")?;
-    Ok(Reply::Json(told(key, &now)))
+    json_of(told(key, &now))
 }
 
 pub(super) fn delete(state: &mut State, call: &Call) -> Answer {
@@ -101,7 +104,7 @@ pub(super) fn delete(state: &mut State, call: &Call) -> Answer {
     }
     key.fields.insert("revoked".to_owned(), json!(now));
     let target = json!({ "id": call.path.get("key"), "type": "API_KEY" });
-    state.note(&call.caller, "REVOKE", target, [Value::Null, Value::Null]);
+    state.note(&call.caller, "REVOKE", &target, [Value::Null, Value::Null]);
     Ok(Reply::Nothing)
 }
 
@@ -139,8 +142,8 @@ pub(super) fn create(state: &mut State, call: &Call) -> Answer {
     }
     state.keys.insert(id.clone(), Key { fields, secret });
     let target = json!({ "id": id, "type": "API_KEY" });
-    state.note(&call.caller, "CREATE", target, [Value::Null, Value::Null]);
-    Ok(Reply::Json(answer))
+    state.note(&call.caller, "CREATE", &target, [Value::Null, Value::Null]);
+    json_of(answer)
 }
 
 /// What is special about a key with which machines join.
@@ -151,8 +154,10 @@ fn for_joining(state: &State, call: &Call) -> Result<Map<String, Value>, Failure
             Failure::new(400, "capabilities.devices.create is required").outside_the_contract()
         );
     };
-    const KNOWN: [&str; 4] = ["reusable", "ephemeral", "preauthorized", "tags"];
-    if let Some(other) = asked.keys().find(|name| !KNOWN.contains(&name.as_str())) {
+    if let Some(other) = asked
+        .keys()
+        .find(|name| !CAPABILITIES.contains(&name.as_str()))
+    {
         let text = format!("unknown capability {other:?}");
         return Err(Failure::new(400, text).outside_the_contract());
     }
@@ -232,5 +237,5 @@ pub(super) fn replace(state: &mut State, call: &Call) -> Answer {
     fields.insert("updated".to_owned(), json!(now));
     let key = known(state, call, "")?;
     key.fields.extend(fields);
-    Ok(Reply::Json(told(key, &now)))
+    json_of(told(key, &now))
 }

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::entry::Call;
-use super::reply::{Answer, Failure, Reply};
+use super::reply::{Answer, Failure, Reply, json_of};
 use super::state::{Policy, State};
 use super::{Flavor, hujson, rules};
 
@@ -16,28 +16,29 @@ pub(super) fn show(state: &mut State, call: &Call) -> Answer {
     if call.query.get("details") == Some(&Value::Bool(true)) {
         let value = state.policy.value();
         let text = |row: &Value| row["warnings"][0].clone();
-        return Ok(Reply::Json(json!({
+        return json_of(json!({
             "acl": STANDARD.encode(&state.policy.text),
             "warnings": rules::warnings(&value).iter().map(text).collect::<Vec<_>>(),
             "errors": [],
-        })));
+        }));
     }
-    Ok(told(&state.policy, call))
+    told(&state.policy, call)
 }
 
 /// As JSON without its comments where that is asked for.
-fn told(policy: &Policy, call: &Call) -> Reply {
+#[expect(clippy::unnecessary_wraps, reason = "the answer of a handler")]
+fn told(policy: &Policy, call: &Call) -> Answer {
     let (kind, text) = if call.wants_json() {
         let text = serde_json::to_string_pretty(&policy.value()).unwrap_or_default();
         ("application/json", text)
     } else {
         ("application/hujson", policy.text.clone())
     };
-    Reply::Policy {
+    Ok(Reply::Policy {
         etag: policy.etag(),
         kind,
         text,
-    }
+    })
 }
 
 pub(super) fn set(state: &mut State, call: &Call) -> Answer {
@@ -73,8 +74,8 @@ pub(super) fn set(state: &mut State, call: &Call) -> Answer {
     );
     let target = json!({ "id": super::TAILNET, "type": "TAILNET", "property": "ACL" });
     let change = [json!(old.text), json!(call.text)];
-    state.note(&call.caller, "UPDATE", target, change);
-    Ok(told(&state.policy, call))
+    state.note(&call.caller, "UPDATE", &target, change);
+    told(&state.policy, call)
 }
 
 fn wrong(policy: &Value) -> Option<Failure> {
@@ -90,6 +91,7 @@ fn wrong(policy: &Value) -> Option<Failure> {
 
 /// A list is tests for the policy that is there, anything else a policy to look at. The answer is
 /// 200 whatever is found.
+#[expect(clippy::unnecessary_wraps, reason = "the answer of a handler")]
 pub(super) fn validate(state: &mut State, call: &Call) -> Answer {
     let found = if call.body.is_array() {
         let failed = rules::run_tests(&state.policy.value(), &call.body);
@@ -134,7 +136,5 @@ pub(super) fn preview(_: &mut State, call: &Call) -> Answer {
             found
         })
         .collect();
-    Ok(Reply::Json(
-        json!({ "matches": matches, "type": kind, "previewFor": what }),
-    ))
+    json_of(json!({ "matches": matches, "type": kind, "previewFor": what }))
 }

@@ -65,6 +65,11 @@ impl Failure {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the answer of a handler")]
+pub(super) fn json_of(value: Value) -> Answer {
+    Ok(Reply::Json(value))
+}
+
 /// The answer as it goes over the wire.
 pub(super) fn write(answer: Answer, nothing: Nothing) -> Response<Body> {
     match answer {

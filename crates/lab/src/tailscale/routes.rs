@@ -47,7 +47,7 @@ pub(super) fn set(state: &mut State, call: &Call) -> Answer {
         "property": "ALLOWED_IPS",
     });
     let reply = told(device);
-    state.note(&call.caller, "UPDATE", target, [json!(old), json!(wanted)]);
+    state.note(&call.caller, "UPDATE", &target, [json!(old), json!(wanted)]);
     Ok(reply)
 }
 

@@ -14,6 +14,10 @@ const DAY_S: i64 = 86_400;
 /// A machine that is to join: online, let in, of the owner, without tags or routes, unless said
 /// otherwise.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent marks, set one by one"
+)]
 pub struct DeviceSeed {
     hostname: String,
     os: String,

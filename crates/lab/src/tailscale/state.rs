@@ -252,7 +252,7 @@ impl State {
         &mut self,
         caller: &Caller,
         action: &str,
-        target: Value,
+        target: &Value,
         change: [Value; 2],
     ) {
         let serial = self.next_serial();

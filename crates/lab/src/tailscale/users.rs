@@ -4,7 +4,7 @@ use homelab_core::clock::Micros;
 use serde_json::{Value, json};
 
 use super::entry::Call;
-use super::reply::{Answer, Failure, Reply};
+use super::reply::{Answer, Failure, Reply, json_of};
 use super::state::State;
 
 pub(super) fn list(state: &mut State, call: &Call) -> Answer {
@@ -20,7 +20,7 @@ pub(super) fn list(state: &mut State, call: &Call) -> Answer {
         .filter(|user| kind == "all" || user["type"] == kind)
         .filter(|user| role == "all" || user["role"] == role)
         .collect();
-    Ok(Reply::Json(json!({ "users": users })))
+    json_of(json!({ "users": users }))
 }
 
 fn counted(state: &State, user: &Value) -> Value {
@@ -44,7 +44,7 @@ fn known<'a>(state: &'a mut State, call: &Call) -> Result<&'a mut Value, Failure
 
 pub(super) fn inspect(state: &mut State, call: &Call) -> Answer {
     let user = known(state, call)?.clone();
-    Ok(Reply::Json(counted(state, &user)))
+    json_of(counted(state, &user))
 }
 
 pub(super) fn set_role(state: &mut State, call: &Call) -> Answer {
@@ -71,7 +71,7 @@ fn shift(state: &mut State, call: &Call, from: &[&str], to: &str, action: &str) 
     }
     user["status"] = json!(to);
     let target = json!({ "id": user["id"], "name": user["loginName"], "type": "USER" });
-    state.note(&call.caller, action, target, [json!(status), json!(to)]);
+    state.note(&call.caller, action, &target, [json!(status), json!(to)]);
     Ok(Reply::Nothing)
 }
 
@@ -88,7 +88,7 @@ pub(super) fn restore(state: &mut State, call: &Call) -> Answer {
 }
 
 pub(super) fn settings(state: &mut State, _: &Call) -> Answer {
-    Ok(Reply::Json(state.settings.clone().into()))
+    json_of(state.settings.clone().into())
 }
 
 pub(super) fn set_settings(state: &mut State, call: &Call) -> Answer {
@@ -96,7 +96,7 @@ pub(super) fn set_settings(state: &mut State, call: &Call) -> Answer {
         let old = state.settings.insert(name.clone(), value.clone());
         let target = json!({ "id": super::TAILNET, "name": name, "type": "TAILNET" });
         let change = [old.unwrap_or_default(), value.clone()];
-        state.note(&call.caller, "UPDATE", target, change);
+        state.note(&call.caller, "UPDATE", &target, change);
     }
     settings(state, call)
 }
@@ -152,7 +152,5 @@ pub(super) fn audit(state: &mut State, call: &Call) -> Answer {
             }) && any("event", &|wanted| event == wanted)
         })
         .collect();
-    Ok(Reply::Json(
-        json!({ "version": "1.1", "tailnet": super::TAILNET, "logs": logs }),
-    ))
+    json_of(json!({ "version": "1.1", "tailnet": super::TAILNET, "logs": logs }))
 }
