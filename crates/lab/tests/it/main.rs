@@ -10,5 +10,6 @@ mod pbs;
 mod portainer;
 mod proxmox;
 mod services;
+mod tailscale;
 mod traefik;
 mod wire;
