@@ -47,12 +47,12 @@ impl Who {
         match status {
             401 => self.not_accepted(&behind),
             403 => self.not_allowed(&behind, call),
-            404 if call.operation.starts_with("device") => {
+            404 if is_about(call, "device") => {
                 ToolError::not_found(format!("`{instance}` has no such device{behind}"))
                     .reason("device_not_found")
                     .hint("call `list_tailscale_devices`")
             }
-            404 if call.operation.starts_with("key") => {
+            404 if is_about(call, "key") => {
                 ToolError::not_found(format!("`{instance}` has no such key{behind}"))
                     .reason("key_not_found")
                     .hint("call `list_auth_keys`")
@@ -156,6 +156,12 @@ impl Who {
         .upstream_status(response.status.as_u16())
         .instance(instance.clone())
     }
+}
+
+/// Whether a call is about one of these: `device` and `device_name`, but not `devices`.
+fn is_about(call: &Call, what: &str) -> bool {
+    let rest = call.operation.strip_prefix(what);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
 }
 
 /// Somebody else wrote the policy.

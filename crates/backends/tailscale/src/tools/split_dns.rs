@@ -25,13 +25,17 @@ pub(crate) enum SplitMode {
     Replace,
 }
 
+/// Nameservers of a domain.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub(crate) struct Nameservers(#[schemars(length(max = 20))] Vec<Address>);
+
 /// Which nameservers for which domains.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SetSplitDns {
     /// Nameservers by domain, such as `{"lab.example": ["192.0.2.66"]}`; an empty list clears a domain.
     #[schemars(length(max = 100))]
-    domains: BTreeMap<String, Vec<Address>>,
+    domains: BTreeMap<String, Nameservers>,
     /// `merge` (default) leaves other domains as they are, `replace` clears them.
     #[serde(default)]
     mode: SplitMode,
@@ -47,7 +51,7 @@ impl SetSplitDns {
             if let Err(what) = domain.parse::<Domain>() {
                 return Err(ToolError::invalid(field, what));
             }
-            if servers.len() > 20 {
+            if servers.0.len() > 20 {
                 let message = "a domain has 20 nameservers at most";
                 return Err(ToolError::invalid(field, message));
             }
@@ -59,7 +63,7 @@ impl SetSplitDns {
     }
 
     fn named(&self) -> Servers {
-        let texts = |servers: &Vec<Address>| servers.iter().map(ToString::to_string).collect();
+        let texts = |servers: &Nameservers| servers.0.iter().map(ToString::to_string).collect();
         self.domains
             .iter()
             .map(|(domain, servers)| (domain.clone(), texts(servers)))
@@ -140,7 +144,7 @@ pub(crate) async fn set_split_dns(
 
 /// Naming servers for domains takes none away.
 fn split_effect(_: &Tailscale, args: &SetSplitDns) -> Effect {
-    let clears = args.domains.values().any(Vec::is_empty);
+    let clears = args.domains.values().any(|servers| servers.0.is_empty());
     if args.mode == SplitMode::Merge && !clears {
         Effect::Write
     } else {
