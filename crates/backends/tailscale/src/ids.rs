@@ -88,6 +88,13 @@ text_id! {
     }
 }
 text_id! {
+    /// A user as a caller names it: id or login name.
+    UserRef: "a user's id or login name", 254, "^[^/\\\\?#%\\s]+$", |text| {
+        !text.is_empty() && !matches!(text, "." | "..")
+            && !text.chars().any(|letter| "/\\?#%".contains(letter) || letter.is_whitespace() || letter.is_control())
+    }
+}
+text_id! {
     /// A tag.
     Tag: "a tag (`tag:` and letters, digits, `-`)", 64, "^tag:[A-Za-z][A-Za-z0-9-]*$", |text| {
         text.strip_prefix("tag:").is_some_and(|name| {

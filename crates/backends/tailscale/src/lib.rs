@@ -8,7 +8,7 @@
 //! Sub-codes (`reason`) of its errors: `ambiguous_device`, `base_missing`, `client_refused`,
 //! `device_not_found`, `key_not_found`, `not_supported`, `policy_changed`, `policy_invalid`,
 //! `policy_warnings`, `refused_by_server`, `scope_missing`, `shared_in_device`, `token_refused`,
-//! `unexpected_answer`, `wrong_key_kind`, and those of the HTTP client.
+//! `unexpected_answer`, `user_not_found`, `user_status`, `wrong_key_kind`, and those of the HTTP client.
 #![expect(clippy::unused_async, reason = "tools and hooks are async by contract")]
 
 use homelab_backend::{Backend, Env, Kind};
@@ -91,9 +91,12 @@ impl Backend for Tailscale {
             tools::keys::list_auth_keys,
             tools::keys::create_auth_key,
             tools::keys::delete_auth_key,
-            tools::tailnet::get_tailnet_settings,
-            tools::tailnet::list_tailscale_users,
-            tools::tailnet::get_audit_log,
+            tools::settings::get_tailnet_settings,
+            tools::settings::update_tailnet_settings,
+            tools::users::list_tailscale_users,
+            tools::users::approve_user,
+            tools::users::suspend_user,
+            tools::audit::get_audit_log,
         ]
     }
 }

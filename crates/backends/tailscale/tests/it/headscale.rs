@@ -80,6 +80,9 @@ async fn what_it_lacks_is_said_without_asking() {
         );
     }
     assert!(world.control.log().all().is_empty());
+    let args = json!({ "user": "alex@lab.example" });
+    let user = world.fail("suspend_user", args).await;
+    assert_eq!(reason(&user), "not_supported");
     let error = world
         .fail("expire_device_key", json!({ "device_id": "nas-main" }))
         .await;

@@ -370,3 +370,31 @@ async fn a_preview_names_the_rules_that_apply() {
     assert_eq!(other["total"], 0);
     assert_eq!(field(&portless), "preview_for");
 }
+
+#[tokio::test]
+async fn a_warning_has_to_be_accepted() {
+    let world = world().await;
+    let group = "\"groups\": {\"group:lab@lab.example\": []},\n\t\"newKey\"";
+    let acl = POLICY.replace("\"newKey\"", group);
+    let args = json!({ "acl": acl, "if_match": etag(&world).await });
+
+    let error = world.fail("update_tailscale_acl", args.clone()).await;
+    let plan = world.preview("update_tailscale_acl", args.clone()).await;
+    let checked = world
+        .call("validate_tailscale_acl", json!({ "acl": acl }))
+        .await;
+    let mut accepted = args;
+    accepted["allow_warnings"] = json!(true);
+    let done = world.call("update_tailscale_acl", accepted).await;
+
+    assert_eq!(
+        (error.code(), reason(&error)),
+        (Code::UpstreamRejected, "policy_warnings")
+    );
+    assert!(hint(&error).contains("allow_warnings"));
+    assert!(says(&plan.impact, "SCIM"));
+    let warnings = checked["warnings"].as_array().unwrap().len();
+    assert_eq!((&checked["valid"], warnings), (&json!(true), 1));
+    assert!(done["warnings"][0].as_str().unwrap().contains("SCIM"));
+    assert_eq!(world.control.policy(), acl);
+}

@@ -5,7 +5,7 @@ use homelab_backend_tailscale::kind;
 use homelab_core::tool::Effect;
 
 /// The canonical tools and the extras, in listing order.
-const TOOLS: [&str; 26] = [
+const TOOLS: [&str; 29] = [
     "list_tailscale_devices",
     "get_tailscale_device",
     "authorize_tailscale_device",
@@ -30,7 +30,10 @@ const TOOLS: [&str; 26] = [
     "create_auth_key",
     "delete_auth_key",
     "get_tailnet_settings",
+    "update_tailnet_settings",
     "list_tailscale_users",
+    "approve_user",
+    "suspend_user",
     "get_audit_log",
 ];
 /// Bytes of the whole listing as it is sent; about four make a token.
