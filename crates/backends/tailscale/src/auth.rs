@@ -161,7 +161,7 @@ async fn fetch(api: &Api, id: &str, secret: &Secret, scopes: &str) -> ToolResult
         .idempotent();
     let response = api.send_once(request).await?;
     if matches!(response.status.as_u16(), 400 | 401 | 403) {
-        return Err(api.who.client_refused(id, response, &api.env.redactor));
+        return Err(api.who.client_refused(id, &response, &api.env.redactor));
     }
     let granted: Granted = response.json().map_err(ToolError::from)?;
     api.env.redactor.learn(&granted.access_token);

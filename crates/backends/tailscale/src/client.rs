@@ -12,7 +12,7 @@ use crate::api::Api;
 use crate::call::{Call, HUJSON};
 use crate::config::{Config, Flavor};
 use crate::ids::DeviceRef;
-use crate::types::{Device, Devices, Key, Keys, Routes, Settings};
+use crate::types::{Device, Devices, KeyRow, Keys, Routes, Settings};
 
 /// One instance of the server.
 pub(crate) struct Tailscale {
@@ -137,7 +137,7 @@ impl Tailscale {
         id: &str,
         what: &'static str,
         field: &str,
-        value: serde_json::Value,
+        value: &serde_json::Value,
     ) -> ToolResult<()> {
         self.api.done(&set_call(id, what, field, value)).await
     }
@@ -177,7 +177,7 @@ impl Tailscale {
     }
 
     /// `GET /tailnet/{tailnet}/keys`: of all kinds and users that our credentials see.
-    pub(crate) async fn keys(&self) -> ToolResult<Vec<Key>> {
+    pub(crate) async fn keys(&self) -> ToolResult<Vec<KeyRow>> {
         let call = Call::get("keys", "/tailnet/{}/keys", &[&self.tailnet])
             .with("all", true)
             .scope("auth_keys:read");
@@ -185,7 +185,7 @@ impl Tailscale {
     }
 
     /// `GET /tailnet/{tailnet}/keys/{id}`.
-    pub(crate) async fn key(&self, id: &str) -> ToolResult<Key> {
+    pub(crate) async fn key(&self, id: &str) -> ToolResult<KeyRow> {
         let call =
             Call::get("key", "/tailnet/{}/keys/{}", &[&self.tailnet, &id]).scope("auth_keys:read");
         self.api.data(&call).await
@@ -197,7 +197,7 @@ pub(crate) fn set_call(
     id: &str,
     what: &'static str,
     field: &str,
-    value: serde_json::Value,
+    value: &serde_json::Value,
 ) -> Call {
     let (operation, template, scope) = match what {
         "authorized" => ("device_authorize", "/device/{}/authorized", "devices:core"),
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn setting_a_field_replaces_it() {
-        let call = set_call("n1CNTRL", "routes", "routes", json!(["192.0.2.0/24"]));
+        let call = set_call("n1CNTRL", "routes", "routes", &json!(["192.0.2.0/24"]));
 
         assert_eq!(
             call.line(),

@@ -38,10 +38,9 @@ pub(crate) fn unified(before: &str, after: &str) -> String {
         let hunk = lines.get(start..end).unwrap_or_default();
         let place = |not: Kind| (count(head, not) + 1, count(hunk, not));
         let ((from, from_count), (to, to_count)) = (place(Kind::New), place(Kind::Gone));
-        text.push_str(&format!(
-            "@@ -{from},{from_count} +{to},{to_count} @@
-"
-        ));
+        let place = format!("@@ -{from},{from_count} +{to},{to_count} @@");
+        text.push_str(&place);
+        text.push('\n');
         for (kind, line) in hunk {
             let mark = match kind {
                 Kind::Same => ' ',

@@ -140,7 +140,7 @@ impl Who {
     pub(crate) fn client_refused(
         &self,
         id: &str,
-        response: Response,
+        response: &Response,
         redactor: &Redactor,
     ) -> ToolError {
         let (instance, section) = (&self.instance, &self.section);

@@ -5,7 +5,7 @@ use homelab_core::error::ToolResult;
 use homelab_core::server::Health;
 
 use crate::client::Tailscale;
-use crate::types::Key;
+use crate::types::KeyRow;
 
 /// Days before the end of an API access token from which on it is mentioned.
 const WARN_DAYS: i64 = 14;
@@ -50,7 +50,7 @@ impl Tailscale {
 }
 
 /// Days until the first valid API access token ends, if they are few.
-fn days_left(keys: &[Key], now: Micros) -> Option<i64> {
+fn days_left(keys: &[KeyRow], now: Micros) -> Option<i64> {
     keys.iter()
         .filter(|key| {
             key.key_type.as_deref() == Some("api") && !key.invalid && key.revoked.is_none()
@@ -68,10 +68,10 @@ mod tests {
     #[test]
     fn the_token_that_ends_first_counts() {
         let now = Micros::from_rfc3339("2026-11-20T00:00:00Z").unwrap();
-        let key = |kind: &str, expires: &str| Key {
+        let key = |kind: &str, expires: &str| KeyRow {
             key_type: Some(kind.to_owned()),
             expires: Some(expires.to_owned()),
-            ..Key::default()
+            ..KeyRow::default()
         };
         let keys = [
             key("api", "2026-12-01T00:00:00Z"),

@@ -16,6 +16,7 @@ pub(crate) struct Devices {
 /// A device. Routes and the like only come with all fields.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[expect(clippy::struct_excessive_bools, reason = "as the server sends it")]
 pub(crate) struct Device {
     #[serde(deserialize_with = "or_default")]
     pub(crate) addresses: Vec<String>,
@@ -159,13 +160,13 @@ pub(crate) type SplitDns = BTreeMap<String, Option<Vec<String>>>;
 #[serde(default)]
 pub(crate) struct Keys {
     #[serde(deserialize_with = "or_default")]
-    pub(crate) keys: Vec<Key>,
+    pub(crate) keys: Vec<KeyRow>,
 }
 
 /// A key. Its secret only comes when it is made.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(crate) struct Key {
+pub(crate) struct KeyRow {
     pub(crate) id: String,
     pub(crate) key: Option<String>,
     pub(crate) key_type: Option<String>,

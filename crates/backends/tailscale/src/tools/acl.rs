@@ -49,7 +49,7 @@ pub(crate) struct GetAcl {
 
 /// The policy.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Acl {
+pub(crate) struct PolicyFile {
     /// What `update_tailscale_acl` takes as `if_match`.
     etag: String,
     /// The text, or a part of it.
@@ -76,7 +76,10 @@ pub(crate) struct Acl {
     title = "Get the policy file",
     timeout = 90
 )]
-pub(crate) async fn get_tailscale_acl(tailscale: &Tailscale, args: GetAcl) -> ToolResult<Acl> {
+pub(crate) async fn get_tailscale_acl(
+    tailscale: &Tailscale,
+    args: GetAcl,
+) -> ToolResult<PolicyFile> {
     if args.section.is_some() && args.format == Format::Hujson {
         let message = "a section can only be shown as an object";
         return Err(ToolError::invalid("section", message).hint("set `format` to `json`"));
@@ -104,7 +107,7 @@ pub(crate) async fn get_tailscale_acl(tailscale: &Tailscale, args: GetAcl) -> To
         }
         Format::Json => (None, None),
     };
-    Ok(Acl {
+    Ok(PolicyFile {
         etag: policy.etag,
         acl,
         policy: object,

@@ -58,7 +58,7 @@ pub(crate) async fn authorize_tailscale_device(
     if device.authorized != args.authorized {
         let value = json!(args.authorized);
         tailscale
-            .set_device(device.key(), "authorized", "authorized", value)
+            .set_device(device.key(), "authorized", "authorized", &value)
             .await?;
     }
     let settings = tailscale.settings_if_allowed().await;
@@ -249,7 +249,7 @@ pub(crate) async fn set_device_key_expiry(
     let device = own(tailscale, &args.device_id).await?;
     let value = json!(args.key_expiry_disabled);
     tailscale
-        .set_device(device.key(), "key", "keyExpiryDisabled", value)
+        .set_device(device.key(), "key", "keyExpiryDisabled", &value)
         .await?;
     changed(tailscale, &device, Vec::new()).await
 }
@@ -310,7 +310,7 @@ pub(crate) async fn rename_device(
 ) -> ToolResult<DeviceChanged> {
     let device = own(tailscale, &args.device_id).await?;
     tailscale
-        .set_device(device.key(), "name", "name", json!(args.name))
+        .set_device(device.key(), "name", "name", &json!(args.name))
         .await?;
     changed(tailscale, &device, Vec::new()).await
 }

@@ -53,6 +53,10 @@ pub(crate) struct ListDevices {
 
 /// A device.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about a device"
+)]
 pub(crate) struct DeviceItem {
     /// What other tools take as `device_id`.
     pub(crate) node_id: String,

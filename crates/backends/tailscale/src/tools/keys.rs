@@ -14,7 +14,7 @@ use crate::call::Call;
 use crate::client::Tailscale;
 use crate::ids::{KeyId, Tag};
 use crate::page::page;
-use crate::types::{Key, given};
+use crate::types::{KeyRow, given};
 
 /// Keys that are asked for one by one, where the list only has their ids.
 const MOST_ASKED: usize = 100;
@@ -65,7 +65,7 @@ pub(crate) struct KeyItem {
 }
 
 impl KeyItem {
-    fn of(key: Key, now: Micros) -> Self {
+    fn of(key: KeyRow, now: Micros) -> Self {
         let create = &key.capabilities["devices"]["create"];
         let flag = |name: &str| create[name].as_bool();
         let tags: Vec<String> = match create["tags"].as_array() {
@@ -95,7 +95,7 @@ impl KeyItem {
     }
 }
 
-fn ends(key: &Key) -> Option<Micros> {
+fn ends(key: &KeyRow) -> Option<Micros> {
     Micros::from_rfc3339(key.expires.as_deref()?)
 }
 
@@ -126,11 +126,11 @@ pub(crate) async fn list_auth_keys(
 
 impl Tailscale {
     /// The keys; where the list only has ids, each is asked for.
-    pub(crate) async fn keys_in_full(&self) -> ToolResult<Vec<Key>> {
+    pub(crate) async fn keys_in_full(&self) -> ToolResult<Vec<KeyRow>> {
         let keys = self.keys().await?;
-        let brief = |key: &Key| key.created.is_none() && key.key_type.is_none();
-        let (brief, mut full): (Vec<Key>, Vec<Key>) = keys.into_iter().partition(brief);
-        let asked: Vec<ToolResult<Key>> = stream::iter(brief.into_iter().take(MOST_ASKED))
+        let brief = |key: &KeyRow| key.created.is_none() && key.key_type.is_none();
+        let (brief, mut full): (Vec<KeyRow>, Vec<KeyRow>) = keys.into_iter().partition(brief);
+        let asked: Vec<ToolResult<KeyRow>> = stream::iter(brief.into_iter().take(MOST_ASKED))
             .map(|key| async move { self.key(&key.id).await })
             .buffered(AT_A_TIME)
             .collect()
@@ -199,7 +199,7 @@ pub(crate) async fn create_auth_key(
     args: CreateKey,
 ) -> ToolResult<KeyCreated> {
     args.check(tailscale)?;
-    let key: Key = tailscale.api.data(&args.call(&tailscale.tailnet)).await?;
+    let key: KeyRow = tailscale.api.data(&args.call(&tailscale.tailnet)).await?;
     let Some(secret) = given(key.key.clone()) else {
         let message = "a key was made, but the answer does not hold its secret";
         return Err(ToolError::new(Code::UpstreamRejected, message)
@@ -321,7 +321,7 @@ pub(crate) async fn delete_auth_key(
 }
 
 /// The key, if devices join with it: our own credentials are not deleted this way.
-async fn auth_key(tailscale: &Tailscale, args: &DeleteKey) -> ToolResult<Key> {
+async fn auth_key(tailscale: &Tailscale, args: &DeleteKey) -> ToolResult<KeyRow> {
     // Somebody may give the key instead of its id: it must not reach an address.
     if args.key_id.as_str().contains("key-") {
         let message = "this is a key, not the id of one";

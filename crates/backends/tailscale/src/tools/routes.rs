@@ -134,7 +134,7 @@ pub(crate) async fn enable_subnet_routes(
     let wanted = args.wanted(&before.enabled_routes);
     if wanted != sorted(&before.enabled_routes) {
         tailscale
-            .set_device(device.key(), "routes", "routes", json!(wanted))
+            .set_device(device.key(), "routes", "routes", &json!(wanted))
             .await?;
     }
     let after = tailscale.routes(device.key()).await?;

@@ -41,7 +41,7 @@ pub(crate) async fn set_device_tags(
 ) -> ToolResult<DeviceChanged> {
     let device = own(tailscale, &args.device_id).await?;
     tailscale
-        .set_device(device.key(), "tags", "tags", json!(args.tags))
+        .set_device(device.key(), "tags", "tags", &json!(args.tags))
         .await?;
     let notes = if device.tags.is_empty() {
         vec![format!(

@@ -285,10 +285,12 @@ fn suspend_effect(_: &Tailscale, args: &SuspendUser) -> Effect {
 
 async fn preview_suspend(tailscale: &Tailscale, args: &SuspendUser) -> ToolResult<Preview> {
     let user = tailscale.user(&args.user).await?;
-    Ok(match args.suspended {
-        true => preview_of(&user, "suspend", SUSPENDED),
-        false => preview_of(&user, "bring back", "active"),
-    })
+    let (verb, to) = if args.suspended {
+        ("suspend", SUSPENDED)
+    } else {
+        ("bring back", "active")
+    };
+    Ok(preview_of(&user, verb, to))
 }
 
 async fn suspend_targets(tailscale: &Tailscale, args: &SuspendUser) -> ToolResult<Vec<Target>> {
