@@ -17,6 +17,7 @@ const ALL: &[fn() -> Kind] = &[
     homelab_backend_docker::kind,
     homelab_backend_portainer::kind,
     homelab_backend_traefik::kind,
+    homelab_backend_tailscale::kind,
     homelab_backend_pihole::kind,
 ];
 

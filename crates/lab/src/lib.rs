@@ -39,6 +39,7 @@ mod rights;
 mod services;
 mod shared;
 mod systems;
+pub mod tailscale;
 mod tls;
 pub mod traefik;
 mod upstream;

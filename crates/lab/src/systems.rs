@@ -11,6 +11,7 @@ use crate::ollama::Ollama;
 use crate::pbs::{self, Pbs};
 use crate::portainer::Portainer;
 use crate::proxmox::{self, Proxmox};
+use crate::tailscale::{self, Tailscale};
 use crate::traefik::Traefik;
 
 /// One running system of each kind, each on a loopback port of its own.
@@ -27,6 +28,8 @@ pub struct Systems {
     pub portainer: Portainer,
     /// The reverse proxy.
     pub traefik: Traefik,
+    /// The tailnet's control server.
+    pub tailscale: Tailscale,
     /// The language models on `ollama`.
     pub ollama: Ollama,
 }
@@ -46,6 +49,7 @@ impl Systems {
             docker_1,
             docker_2,
             traefik: Traefik::demo().await?,
+            tailscale: Tailscale::demo().await?,
             ollama: Ollama::demo().await?,
         })
     }
@@ -85,6 +89,10 @@ impl Systems {
             (
                 "traefik",
                 json!({ "url": self.traefik.url(), "directory": proxy_files }),
+            ),
+            (
+                "tailscale",
+                json!({ "url": self.tailscale.base_url(), "api_key": tailscale::ADMIN_KEY }),
             ),
             ("whisper", json!({ "ollama": { "url": self.ollama.url() } })),
         ]

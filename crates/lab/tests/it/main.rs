@@ -11,5 +11,6 @@ mod pihole;
 mod portainer;
 mod proxmox;
 mod services;
+mod tailscale;
 mod traefik;
 mod wire;

@@ -1,0 +1,15 @@
+//! The `tailscale` server against a control server that plays the documented API, and a Headscale
+//! that speaks its part of it.
+#![cfg(test)]
+
+mod credentials;
+mod devices;
+mod dns;
+mod faults;
+mod headscale;
+mod keys;
+mod policy;
+mod routes;
+mod shape;
+mod tailnet;
+mod world;
