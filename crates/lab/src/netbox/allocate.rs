@@ -109,9 +109,10 @@ pub(super) fn take(
         }
     }
     if outcome.is_ok() && !errors.is_empty() {
-        let body = match single {
-            true => errors.remove(0).into(),
-            false => errors.into_iter().map(Value::Object).collect(),
+        let body = if single {
+            errors.remove(0).into()
+        } else {
+            errors.into_iter().map(Value::Object).collect()
         };
         outcome = Err(Reply::of(400, body));
     }
@@ -125,9 +126,10 @@ pub(super) fn take(
             .get(made, *id)
             .map_or(Value::Null, |object| state.full(object))
     };
-    let body = match single {
-        true => ids.first().map_or(Value::Null, told),
-        false => ids.iter().map(told).collect(),
+    let body = if single {
+        ids.first().map_or(Value::Null, told)
+    } else {
+        ids.iter().map(told).collect()
     };
     Ok(Reply::of(201, body))
 }

@@ -117,9 +117,10 @@ pub(super) fn update_one(
         let text = "Invalid data. Expected a dictionary.";
         return Err(Reply::of(400, json!({ "non_field_errors": [text] })).strange());
     };
-    let more: &[&str] = match state.release >= Release::V4_6 {
-        true => &["add_tags", "remove_tags"],
-        false => &[],
+    let more: &[&str] = if state.release >= Release::V4_6 {
+        &["add_tags", "remove_tags"]
+    } else {
+        &[]
     };
     call.strange |= write::has_unknown(state, model, &body, more);
     let done = write::update(state, &call.actor, &before, &body, whole);

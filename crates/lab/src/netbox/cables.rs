@@ -207,10 +207,10 @@ pub(super) fn clean(state: &State, cable: &Object) -> Result<(), Complaint> {
             );
         }
     }
-    if let (Some((one, _)), Some((other, _))) = (a.first(), b.first()) {
-        if !fit(one, other) {
-            return object_wide(format!("Incompatible termination types: {one} and {other}"));
-        }
+    if let (Some((one, _)), Some((other, _))) = (a.first(), b.first())
+        && !fit(one, other)
+    {
+        return object_wide(format!("Incompatible termination types: {one} and {other}"));
     }
     if a.iter().any(|end| b.contains(end)) {
         let (kind, id) = &a[0];

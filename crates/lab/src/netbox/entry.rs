@@ -237,9 +237,8 @@ fn route(state: &mut State, call: &mut Call, method: &str, rest: &str) -> Answer
         .split('/')
         .map(|part| decode_segment(part).unwrap_or_default())
         .collect();
-    let (app, kind) = match parts.as_slice() {
-        [app, kind, ..] => (app, kind),
-        _ => return Err(not_found()),
+    let [app, kind, ..] = parts.as_slice() else {
+        return Err(not_found());
     };
     let path = format!("{app}/{kind}");
     let id = parts

@@ -54,7 +54,7 @@ pub(super) fn compile(
     let by_id = base.strip_suffix("_id");
     let reference = by_id.and_then(|name| model.field(name));
     if let Some(field) = reference.filter(|field| field.by != By::Nothing) {
-        return references(state, field, name, lookup, values, true);
+        return references(state, field, name, lookup, &values, true);
     }
     let Some(field) = model.field(base) else {
         return Ok(None);
@@ -71,7 +71,7 @@ fn of_field(
 ) -> Result<Option<Check>, Reply> {
     match field.kind {
         Type::Ref(..) if field.by == By::Both => {
-            references(state, field, name, lookup, values, false)
+            references(state, field, name, lookup, &values, false)
         }
         Type::Choice(of) | Type::PlainChoice(of) => {
             let wrong = values
@@ -88,7 +88,7 @@ fn of_field(
         | Type::Mac
         | Type::Color
         | Type::Address
-        | Type::ObjectType(_) => Ok(texts(field, lookup, values)),
+        | Type::KindOf(_) => Ok(texts(field, lookup, values)),
         Type::Int(..) | Type::Number(..) | Type::ObjectId | Type::NumberChoice(_) => {
             numbers(name, lookup, values, |object| object.number(field.name))
         }
@@ -237,9 +237,12 @@ fn resolve(
         ids.extend(
             state
                 .of(kind)
-                .filter(|object| match by_id {
-                    true => object.id.to_string() == *value,
-                    false => object.text(natural) == value,
+                .filter(|object| {
+                    if by_id {
+                        object.id.to_string() == *value
+                    } else {
+                        object.text(natural) == value
+                    }
                 })
                 .map(|object| Some(object.id)),
         );
@@ -255,7 +258,7 @@ fn references(
     field: &'static Field,
     name: &str,
     lookup: &str,
-    values: Vec<String>,
+    values: &[String],
     by_id: bool,
 ) -> Result<Option<Check>, Reply> {
     let Type::Ref(kind, _) = field.kind else {
@@ -265,7 +268,7 @@ fn references(
         return Ok(None);
     }
     let not = lookup == "n";
-    let wanted = resolve(state, kind, name, &values, by_id)?;
+    let wanted = resolve(state, kind, name, values, by_id)?;
     Ok(Some(Box::new(move |_, object| {
         wanted.contains(&object.id_of(field.name)) != not
     })))

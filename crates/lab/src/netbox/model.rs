@@ -109,7 +109,7 @@ pub(super) enum Type {
     /// A host name, possibly of several labels.
     DnsName,
     /// The kind of an object that is named by kind and id; the id is in the field beside it.
-    ObjectType(&'static [&'static str]),
+    KindOf(&'static [&'static str]),
     ObjectId,
     /// Pairs of VLAN ids.
     Ranges,

@@ -15,9 +15,10 @@ pub(super) fn field(
     value: &Value,
 ) -> Result<Value, String> {
     if value.is_null() {
-        return match field.nullable {
-            true => Ok(Value::Null),
-            false => Err("This field may not be null.".to_owned()),
+        return if field.nullable {
+            Ok(Value::Null)
+        } else {
+            Err("This field may not be null.".to_owned())
         };
     }
     match field.kind {
@@ -57,17 +58,14 @@ pub(super) fn field(
         Type::Address => net(value).map(|net| json!(net.to_string())),
         Type::Prefix => {
             let net = net(value)?;
-            match net == net.network() {
-                true => Ok(json!(net.to_string())),
-                false => Err(format!(
+            if net == net.network() { Ok(json!(net.to_string())) } else { Err(format!(
                     "{net} is not a valid prefix. Did you mean {}?",
                     net.network()
-                )),
-            }
+                )) }
         }
         Type::Mac => mac(value),
         Type::DnsName => dns_name(value),
-        Type::ObjectType(kinds) => match value.as_str() {
+        Type::KindOf(kinds) => match value.as_str() {
             Some(kind) if kinds.contains(&kind) => Ok(value.clone()),
             _ => Err(format!("Invalid content type: {}", plain(value))),
         },
@@ -302,12 +300,13 @@ fn dns_name(value: &Value) -> Result<Value, String> {
     };
     let fits =
         |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '*' | '-' | '.' | '_');
-    match name.chars().all(fits) {
-        true => Ok(json!(name.to_lowercase())),
-        false => Err(
+    if name.chars().all(fits) {
+        Ok(json!(name.to_lowercase()))
+    } else {
+        Err(
             "Only alphanumeric characters, asterisks, hyphens, periods, and underscores are allowed in DNS names"
                 .to_owned(),
-        ),
+        )
     }
 }
 

@@ -81,9 +81,10 @@ impl Shape {
     }
 
     fn apply(&self, state: &State, object: &Object) -> Value {
-        let told = match self.brief {
-            true => state.brief(object),
-            false => state.full(object),
+        let told = if self.brief {
+            state.brief(object)
+        } else {
+            state.full(object)
         };
         let Value::Object(told) = told else {
             return told;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::Release;
 use super::auth::{Token, User};
 use super::changes::Change;
-use super::model::Complaint;
+use super::model::{Complaint, Type};
 use super::models;
 use super::net::Net;
 use crate::hash;
@@ -177,9 +177,9 @@ impl State {
 
     /// The name of the object that a field refers to.
     pub(super) fn display_at(&self, object: &Object, field: &str) -> String {
-        let kind = match models::of(object.kind).field(field).map(|field| field.kind) {
-            Some(super::model::Type::Ref(kind, _)) => kind,
-            _ => return String::new(),
+        let field_of = models::of(object.kind).field(field);
+        let Some(Type::Ref(kind, _)) = field_of.map(|field| field.kind) else {
+            return String::new();
         };
         object
             .id_of(field)

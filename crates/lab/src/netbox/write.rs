@@ -13,8 +13,8 @@ use super::state::{Object, State, is_assigned_to};
 /// What is wrong, by field.
 pub(super) type Errors = Map<String, Value>;
 
-fn complain(errors: &mut Errors, field: &str, text: String) {
-    errors.insert(field.to_owned(), json!([text]));
+fn complain(errors: &mut Errors, field: &str, text: impl Into<Value>) {
+    errors.insert(field.to_owned(), Value::Array(vec![text.into()]));
 }
 
 /// The note of a change that a client gave.
@@ -116,10 +116,11 @@ pub(super) fn update(
             (Err(text), _) => complain(&mut errors, field.name, text),
         }
     }
-    if state.release >= Release::V4_6 && model.has("tags") {
-        if let Err((field, text)) = tag_deltas(state, &mut after, body) {
-            complain(&mut errors, field, text);
-        }
+    if state.release >= Release::V4_6
+        && model.has("tags")
+        && let Err((field, text)) = tag_deltas(state, &mut after, body)
+    {
+        complain(&mut errors, field, text);
     }
     if !errors.is_empty() {
         return Err(errors);
@@ -174,7 +175,7 @@ fn check(state: &State, model: &Model, object: &Object) -> Result<(), Errors> {
         let (has_kind, number) = (!object.text(&kind).is_empty(), object.id_of(&id));
         match number {
             Some(_) if !has_kind => {
-                complain(&mut errors, &kind, "This field is required.".to_owned())
+                complain(&mut errors, &kind, "This field is required.".to_owned());
             }
             None if has_kind => complain(&mut errors, &id, "This field is required.".to_owned()),
             Some(number) if state.generic(object, pair).is_none() => {
@@ -201,10 +202,10 @@ fn check(state: &State, model: &Model, object: &Object) -> Result<(), Errors> {
             _ => complain(&mut errors, "__all__", (*text).to_owned()),
         }
     }
-    if errors.is_empty() {
-        if let Err((field, text)) = (model.clean)(state, object) {
-            complain(&mut errors, field, text);
-        }
+    if errors.is_empty()
+        && let Err((field, text)) = (model.clean)(state, object)
+    {
+        complain(&mut errors, field, text);
     }
     if errors.is_empty() {
         Ok(())

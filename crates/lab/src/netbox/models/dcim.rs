@@ -380,7 +380,7 @@ pub(super) static MODELS: &[Model] = &[
             of("mac_address", Type::Mac, Start::Null).required(),
             of(
                 "assigned_object_type",
-                Type::ObjectType(&["dcim.interface", "virtualization.vminterface"]),
+                Type::KindOf(&["dcim.interface", "virtualization.vminterface"]),
                 Start::Null,
             ),
             of("assigned_object_id", Type::ObjectId, Start::Null),

@@ -183,7 +183,7 @@ pub(super) static MODELS: &[Model] = &[
         fields: &[
             of("prefix", Type::Prefix, Start::Null).required(),
             reference("vrf", "ipam.vrf", Protect),
-            of("scope_type", Type::ObjectType(SCOPES), Start::Null),
+            of("scope_type", Type::KindOf(SCOPES), Start::Null),
             of("scope_id", Type::ObjectId, Start::Null),
             TENANT,
             reference("vlan", "ipam.vlan", Protect).by_id(),
@@ -306,7 +306,7 @@ pub(super) static MODELS: &[Model] = &[
             null_choice("role", ADDRESS_ROLE),
             of(
                 "assigned_object_type",
-                Type::ObjectType(&["dcim.interface", "virtualization.vminterface"]),
+                Type::KindOf(&["dcim.interface", "virtualization.vminterface"]),
                 Start::Null,
             ),
             of("assigned_object_id", Type::ObjectId, Start::Null),
@@ -347,11 +347,14 @@ pub(super) static MODELS: &[Model] = &[
             FAMILY_FILTER,
             PARENT_FILTER,
             MASK_FILTER,
-            any("address", |_, address, wanted| match wanted.contains('/') {
-                true => Net::read(wanted) == addresses::net_of(address),
-                false => Net::read(wanted).is_some_and(|wanted| {
-                    addresses::net_of(address).is_some_and(|own| own.host() == wanted.host())
-                }),
+            any("address", |_, address, wanted| {
+                if wanted.contains('/') {
+                    Net::read(wanted) == addresses::net_of(address)
+                } else {
+                    Net::read(wanted).is_some_and(|wanted| {
+                        addresses::net_of(address).is_some_and(|own| own.host() == wanted.host())
+                    })
+                }
             }),
             any("device", of_device),
             any("device_id", of_device),
@@ -389,7 +392,7 @@ pub(super) static MODELS: &[Model] = &[
         fields: &[
             text("name", 100).required(),
             slug(),
-            of("scope_type", Type::ObjectType(SCOPES), Start::Null),
+            of("scope_type", Type::KindOf(SCOPES), Start::Null),
             of("scope_id", Type::ObjectId, Start::Null),
             of("vid_ranges", Type::Ranges, Start::List),
             TENANT,

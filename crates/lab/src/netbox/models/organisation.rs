@@ -74,12 +74,7 @@ pub(super) static MODELS: &[Model] = &[
         path: "extras/journal-entries",
         name: "JournalEntry",
         fields: &[
-            of(
-                "assigned_object_type",
-                Type::ObjectType(JOURNALED),
-                Start::Null,
-            )
-            .required(),
+            of("assigned_object_type", Type::KindOf(JOURNALED), Start::Null).required(),
             of("assigned_object_id", Type::ObjectId, Start::Null).required(),
             reference("created_by", "users.user", OnDelete::Clear),
             choice("kind", JOURNAL_KIND, "info"),

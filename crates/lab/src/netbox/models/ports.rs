@@ -106,7 +106,7 @@ const IN_PLACE: [Filter; 6] = [
     },
     Filter {
         name: "connected",
-        test: Test::Flag(|state, port| cables::reachable(state, port)),
+        test: Test::Flag(cables::reachable),
     },
     Filter {
         name: "cable_id",
@@ -174,9 +174,9 @@ static FILTERS_OF_INTERFACE: [Filter; 9] = {
             name: "vlan_id",
             test: Test::Any(|_, port, id| {
                 let tagged = port.fields.get("tagged_vlans").and_then(Value::as_array);
-                port.id_of("untagged_vlan")
-                    .is_some_and(|vlan| vlan.to_string() == id)
-                    || tagged.is_some_and(|vlans| vlans.iter().any(|vlan| vlan.to_string() == id))
+                let id: Option<u64> = id.parse().ok();
+                id.is_some() && port.id_of("untagged_vlan") == id
+                    || tagged.is_some_and(|vlans| vlans.iter().any(|vlan| vlan.as_u64() == id))
             }),
         },
         Filter {

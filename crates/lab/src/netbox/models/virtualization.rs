@@ -56,7 +56,7 @@ pub(super) static MODELS: &[Model] = &[
             reference("type", "virtualization.clustertype", Protect).required(),
             choice("status", CLUSTER_STATUS, "active"),
             TENANT,
-            of("scope_type", Type::ObjectType(SCOPES), Start::Null),
+            of("scope_type", Type::KindOf(SCOPES), Start::Null),
             of("scope_id", Type::ObjectId, Start::Null),
             DESCRIPTION,
             COMMENTS,
@@ -221,14 +221,12 @@ fn machine(state: &State, machine: &Object) -> Result<(), Complaint> {
     if let Some(device) = machine
         .id_of("device")
         .and_then(|id| state.get("dcim.device", id))
+        && device.id_of("cluster") != machine.id_of("cluster")
     {
-        if device.id_of("cluster") != machine.id_of("cluster") {
-            let (device, cluster) = (state.display(device), state.display_at(machine, "cluster"));
-            let text = format!(
-                "The selected device ({device}) is not assigned to this cluster ({cluster})."
-            );
-            return Err(("device", text));
-        }
+        let (device, cluster) = (state.display(device), state.display_at(machine, "cluster"));
+        let text =
+            format!("The selected device ({device}) is not assigned to this cluster ({cluster}).");
+        return Err(("device", text));
     }
     state.check_primary(
         machine,

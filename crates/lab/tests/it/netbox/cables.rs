@@ -9,7 +9,7 @@ fn end(kind: &str, id: u64) -> Value {
     json!([{ "object_type": format!("dcim.{kind}"), "object_id": id }])
 }
 
-fn cable(a: Value, b: Value) -> Value {
+fn cable(a: &Value, b: &Value) -> Value {
     json!({ "a_terminations": a, "b_terminations": b })
 }
 
@@ -30,7 +30,7 @@ async fn three() -> NetBox {
 #[tokio::test]
 async fn a_cable_joins_two_ports() {
     let netbox = three().await;
-    let mut body = cable(end("interface", 1), end("interface", 2));
+    let mut body = cable(&end("interface", 1), &end("interface", 2));
     body["type"] = json!("cat6");
     body["length"] = json!(1.5);
     body["length_unit"] = json!("m");
@@ -65,13 +65,13 @@ async fn a_port_takes_one_cable() {
     let netbox = three().await;
     netbox.add(
         "dcim/cables",
-        cable(end("interface", 1), end("interface", 2)),
+        cable(&end("interface", 1), &end("interface", 2)),
     );
 
     let second = post(
         &netbox,
         "dcim/cables/",
-        cable(end("interface", 1), end("interface", 3)),
+        cable(&end("interface", 1), &end("interface", 3)),
     )
     .await;
     let moved = json!({ "b_terminations": end("interface", 3) });
@@ -112,7 +112,7 @@ async fn not_everything_goes_together() {
         (end("widget", 1), end("interface", 1)),
         (end("powerport", 1), end("poweroutlet", 1)),
     ] {
-        seen.push(post(&netbox, "dcim/cables/", cable(a, b)).await.0);
+        seen.push(post(&netbox, "dcim/cables/", cable(&a, &b)).await.0);
     }
 
     assert_eq!(seen, [400, 400, 400, 400, 400, 201]);
@@ -131,13 +131,13 @@ async fn a_trace_goes_through_panels() {
     netbox.add("dcim/front-ports", front);
     netbox.add(
         "dcim/cables",
-        cable(end("interface", 1), end("frontport", 1)),
+        cable(&end("interface", 1), &end("frontport", 1)),
     );
 
     let half = get(&netbox, "dcim/interfaces/1/").await;
     netbox.add(
         "dcim/cables",
-        cable(end("rearport", 1), end("interface", 2)),
+        cable(&end("rearport", 1), &end("interface", 2)),
     );
     let whole = get(&netbox, "dcim/interfaces/1/").await;
     let trace = get(&netbox, "dcim/interfaces/1/trace/").await;
@@ -153,7 +153,7 @@ async fn cables_are_found_by_what_they_end_at() {
     let netbox = three().await;
     netbox.add(
         "dcim/cables",
-        cable(end("interface", 1), end("interface", 2)),
+        cable(&end("interface", 1), &end("interface", 2)),
     );
 
     let cases = [
@@ -181,7 +181,7 @@ async fn a_cable_that_goes_frees_its_ports() {
     let netbox = three().await;
     netbox.add(
         "dcim/cables",
-        cable(end("interface", 1), end("interface", 2)),
+        cable(&end("interface", 1), &end("interface", 2)),
     );
 
     let gone = ask(&netbox, "DELETE", "dcim/cables/1/", Value::Null).await;
