@@ -7,8 +7,8 @@
 //!
 //! Sub-codes (`reason`) of its errors: `ambiguous`, `cable_not_found`, `changed_meanwhile`,
 //! `exhausted`, `has_dependents`, `incomplete`, `key_used_elsewhere`, `not_supported`, `object_exists`,
-//! `object_not_found`, `port_not_found`, `port_occupied`, `privilege_missing`, `refused_by_server`,
-//! `token_refused`, `unexpected_answer`, `value_refused`, `version_unsupported`, and those of the
+//! `object_not_found`, `port_not_found`, `port_occupied`, `privilege_missing`, `token_refused`,
+//! `unexpected_answer`, `value_refused`, `version_unsupported`, and those of the
 //! HTTP client.
 #![expect(clippy::unused_async, reason = "tools and hooks are async by contract")]
 

@@ -301,14 +301,13 @@ async fn trace(netbox: &NetBox, args: &UpdateCableMap) -> ToolResult<CableMap> {
         found.port.id,
         found.kind.endpoint().model,
     );
-    let rows: Vec<(Vec<Peer>, Option<Ref>, Vec<Peer>)> = netbox.api.read(&call).await?;
-    let labels = |side: Vec<Peer>| side.iter().map(Peer::label).collect();
+    let rows: Vec<(Value, Value, Value)> = netbox.api.read(&call).await?;
     let segments = rows
         .into_iter()
         .map(|(near, cable, far)| Segment {
-            near: labels(near),
-            cable: cable.map(|cable| cable.id),
-            far: labels(far),
+            near: peers(near),
+            cable: cable["id"].as_u64(),
+            far: peers(far),
         })
         .collect();
     Ok(CableMap {
@@ -317,10 +316,10 @@ async fn trace(netbox: &NetBox, args: &UpdateCableMap) -> ToolResult<CableMap> {
     })
 }
 
-/// A cable, or a wireless link, as a trace names it.
-#[derive(Debug, Deserialize)]
-struct Ref {
-    id: u64,
+/// One side of a cable in a trace; NetBox fills up an incomplete one with empty lists or nothing.
+fn peers(side: Value) -> Vec<String> {
+    let peers: Vec<Peer> = serde_json::from_value(side).unwrap_or_default();
+    peers.iter().map(Peer::label).collect()
 }
 
 /// A dry run and a trace only look; whatever removes a cable is destructive.
