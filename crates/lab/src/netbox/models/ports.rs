@@ -172,12 +172,7 @@ static FILTERS_OF_INTERFACE: [Filter; 9] = {
         },
         Filter {
             name: "vlan_id",
-            test: Test::Any(|_, port, id| {
-                let tagged = port.fields.get("tagged_vlans").and_then(Value::as_array);
-                let id: Option<u64> = id.parse().ok();
-                id.is_some() && port.id_of("untagged_vlan") == id
-                    || tagged.is_some_and(|vlans| vlans.iter().any(|vlan| vlan.as_u64() == id))
-            }),
+            test: Test::Any(in_vlan),
         },
         Filter {
             name: "role",
@@ -210,6 +205,14 @@ const fn port(
         clean: anything,
         read_only: false,
     }
+}
+
+/// Whether an interface is in the VLAN of this id, tagged or not.
+pub(super) fn in_vlan(_: &State, port: &Object, id: &str) -> bool {
+    let tagged = port.fields.get("tagged_vlans").and_then(Value::as_array);
+    let id: Option<u64> = id.parse().ok();
+    id.is_some() && port.id_of("untagged_vlan") == id
+        || tagged.is_some_and(|vlans| vlans.iter().any(|vlan| vlan.as_u64() == id))
 }
 
 macro_rules! ports {

@@ -9,6 +9,7 @@ use super::super::model::{
     references, slug, text,
 };
 use super::super::state::{Object, State, primary_ip};
+use super::ports::in_vlan;
 
 use OnDelete::{Cascade, Clear, Protect};
 
@@ -200,10 +201,16 @@ pub(super) static MODELS: &[Model] = &[
         brief: &["virtual_machine", "name", "description"],
         display: by_name,
         search: &["name", "description"],
-        filters: &[Filter {
-            name: "cluster",
-            test: Test::Through(&["virtual_machine", "cluster"], "virtualization.cluster"),
-        }],
+        filters: &[
+            Filter {
+                name: "cluster",
+                test: Test::Through(&["virtual_machine", "cluster"], "virtualization.cluster"),
+            },
+            Filter {
+                name: "vlan_id",
+                test: Test::Any(in_vlan),
+            },
+        ],
         unique: &[(
             &["virtual_machine", "name"],
             "Interface with this Virtual machine and Name already exists.",

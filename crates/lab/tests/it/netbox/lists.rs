@@ -305,3 +305,51 @@ async fn changes_are_on_record() {
     assert_eq!(wrong.status, 400);
     assert_eq!(get(&netbox, &touched).await["count"], 1);
 }
+
+#[tokio::test]
+async fn an_address_is_asked_for_with_its_length_or_without() {
+    let netbox = server().await;
+    let range = json!({ "start_address": "192.0.2.5/24", "end_address": "192.0.2.9/24" });
+    netbox.add("ipam/ip-ranges", range);
+
+    let mut seen = Vec::new();
+    for filter in [
+        "start_address=192.0.2.5",
+        "start_address=192.0.2.5/24",
+        "start_address=192.0.2.5/25",
+        "end_address=192.0.2.9",
+        "end_address=192.0.2.5",
+    ] {
+        let path = format!("ipam/ip-ranges/?{filter}");
+        seen.push(get(&netbox, &path).await["count"].clone());
+    }
+
+    assert_eq!(seen, [1, 1, 0, 1, 0]);
+    assert_eq!(netbox.log().unexpected(), [""; 0]);
+}
+
+#[tokio::test]
+async fn interfaces_of_machines_are_found_by_their_vlan() {
+    let netbox = server().await;
+    netbox.add("ipam/vlans", json!({ "vid": 10, "name": "a" }));
+    netbox.add(
+        "virtualization/cluster-types",
+        json!({ "name": "t", "slug": "t" }),
+    );
+    netbox.add("virtualization/clusters", json!({ "name": "c", "type": 1 }));
+    netbox.add(
+        "virtualization/virtual-machines",
+        json!({ "name": "m", "cluster": 1 }),
+    );
+    let port = json!({ "virtual_machine": 1, "name": "e0", "mode": "access", "untagged_vlan": 1 });
+    netbox.add("virtualization/interfaces", port);
+    netbox.add(
+        "virtualization/interfaces",
+        json!({ "virtual_machine": 1, "name": "e1" }),
+    );
+
+    let found = column(&netbox, "virtualization/interfaces/?vlan_id=1", "name").await;
+
+    assert_eq!(found, ["e0"]);
+    assert_eq!(netbox.log().unexpected(), [""; 0]);
+}
