@@ -65,6 +65,13 @@ choices! {
     ChangeAction { Create = "create", Update = "update", Delete = "delete" }
 }
 
+impl IpRole {
+    /// Whether NetBox lets several records have one address, if all of them have such a role.
+    pub(crate) fn is_shared(self) -> bool {
+        !matches!(self, Self::Loopback | Self::Secondary)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

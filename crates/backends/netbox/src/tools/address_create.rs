@@ -29,7 +29,7 @@ pub(crate) struct CreateIpAddress {
     dns_name: Option<DnsName>,
     /// Status; default active.
     status: Option<IpStatus>,
-    /// Role; with one, several interfaces may share the address.
+    /// Role; with one such as `anycast` or `vip`, several records may have the address.
     role: Option<IpRole>,
     /// Tenant, by name, slug or id.
     tenant: Option<Named>,
@@ -79,7 +79,7 @@ pub(crate) async fn create_ip_address(
         return Err(ToolError::new(Code::Conflict, message)
             .reason("object_exists")
             .field("address")
-            .hint("see it with `list_ip_addresses`; an address that several share has a `role`"));
+            .hint("see it with `list_ip_addresses`; an address that several records share has a `role` such as `vip` in each of them"));
     }
     let fields = fields(netbox, &args, &table).await?;
     let call = Call::create(&IP_ADDRESS, Value::Object(fields));
@@ -112,7 +112,7 @@ async fn there(
     args: &CreateIpAddress,
     table: &Table,
 ) -> ToolResult<Option<IpAddress>> {
-    if args.role.is_some() {
+    if args.role.is_some_and(IpRole::is_shared) {
         return Ok(None);
     }
     let Ok(address) = args.address.as_str().parse::<HostRef>() else {

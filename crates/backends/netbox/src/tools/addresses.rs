@@ -60,7 +60,7 @@ pub(crate) struct AddressRow {
     pub(super) assigned_to: Option<String>,
     pub(super) tenant: Option<String>,
     pub(super) description: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) tags: Vec<String>,
 }
 

@@ -69,14 +69,14 @@ pub(crate) struct Allocated {
     vrf: Option<String>,
     addresses: Vec<AddressRow>,
     /// With `dry_run`: what would be given now; another call may take it first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     free: Vec<String>,
     /// Whether they had been allocated under the key before.
     reused: bool,
     /// The device or virtual machine whose primary address it became.
     primary_of: Option<String>,
     /// What could not be done after the allocation.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     problems: Vec<String>,
     /// Under which NetBox logged it, for `get_changelog`.
     request_id: Option<String>,

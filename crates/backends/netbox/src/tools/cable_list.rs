@@ -53,7 +53,7 @@ pub(crate) struct CableRow {
     /// With its unit.
     pub(super) length: Option<String>,
     pub(super) description: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) tags: Vec<String>,
 }
 

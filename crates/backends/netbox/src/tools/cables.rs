@@ -73,13 +73,13 @@ pub(crate) struct CableMap {
     /// The cable as it is afterwards.
     cable: Option<CableRow>,
     /// Cables that were removed.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     removed: Vec<CableRow>,
     /// With `dry_run`: what would be done, step by step.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     plan: Vec<String>,
     /// Of a trace: from end to end.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     segments: Vec<Segment>,
     /// Under which NetBox logged it, for `get_changelog`.
     request_id: Option<String>,
@@ -324,12 +324,14 @@ fn peers(side: Value) -> Vec<String> {
 
 /// A dry run and a trace only look; whatever removes a cable is destructive.
 fn effect(_netbox: &NetBox, args: &UpdateCableMap) -> Effect {
-    match args.action {
-        _ if args.dry_run => Effect::Read,
-        Action::Trace => Effect::Read,
-        Action::Connect if args.replace => Effect::Destructive,
-        Action::Disconnect => Effect::Destructive,
-        Action::Connect | Action::Update => Effect::Write,
+    if args.dry_run || args.action == Action::Trace {
+        return Effect::Read;
+    }
+    let removes = args.replace || args.action == Action::Disconnect;
+    if removes {
+        Effect::Destructive
+    } else {
+        Effect::Write
     }
 }
 

@@ -68,7 +68,7 @@ pub(crate) struct ChangeRow {
     message: Option<String>,
     request_id: Option<String>,
     /// Of an update: what it changed.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     changes: Vec<FieldChange>,
 }
 

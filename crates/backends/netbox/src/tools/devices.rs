@@ -83,9 +83,9 @@ pub(crate) struct DeviceRow {
     pub(super) tenant: Option<String>,
     pub(super) description: Option<String>,
     pub(super) comments: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) tags: Vec<String>,
-    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(super) custom_fields: Map<String, Value>,
 }
 

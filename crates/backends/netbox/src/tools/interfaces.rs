@@ -47,12 +47,12 @@ pub(crate) struct InterfaceRow {
     /// `access`, `tagged`, `tagged-all` or `q-in-q`.
     mode: Option<String>,
     untagged_vlan: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tagged_vlans: Vec<String>,
     /// Id of the cable.
     cable: Option<u64>,
     /// What is at the other end, as `device: port`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     connected_to: Vec<String>,
     description: Option<String>,
 }

@@ -65,7 +65,7 @@ pub(crate) struct PrefixRow {
     /// Prefixes within it.
     pub(super) children: Option<u64>,
     pub(super) description: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) tags: Vec<String>,
 }
 

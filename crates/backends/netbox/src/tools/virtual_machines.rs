@@ -62,7 +62,7 @@ pub(crate) struct VirtualMachineRow {
     memory_mb: Option<u64>,
     disk_mb: Option<u64>,
     description: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tags: Vec<String>,
 }
 

@@ -57,7 +57,7 @@ pub(crate) struct VlanRow {
     pub(super) description: Option<String>,
     /// Prefixes that are in it.
     pub(super) prefixes: Option<u64>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) tags: Vec<String>,
 }
 

@@ -142,7 +142,7 @@ async fn the_same_address_may_be_in_another_vrf_or_be_shared() {
     world
         .call(
             "create_ip_address",
-            json!({ "address": "192.0.2.3/28", "vrf": "blue" }),
+            json!({ "address": "192.0.2.3/28", "vrf": "blue", "role": "anycast" }),
         )
         .await;
     world

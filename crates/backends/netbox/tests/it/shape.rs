@@ -28,7 +28,7 @@ const TOOLS: [&str; 21] = [
     "get_changelog",
 ];
 /// Bytes of the whole listing as it is sent; about four make a token.
-const LISTING_BUDGET: usize = 28_000;
+const LISTING_BUDGET: usize = 29_000;
 
 #[test]
 fn every_tool_keeps_the_rules() {
