@@ -60,7 +60,7 @@ impl Who {
             400 => self.value(&said),
             401 => self.token(text),
             403 if is_about_the_token(text) => self.token(text),
-            403 => self.right(text, call),
+            403 => right(text, call),
             404 if call.path.is_empty() => self.no_such_path(call),
             404 => ToolError::not_found(format!("`{instance}` does not know it: {text}"))
                 .reason("object_not_found")
@@ -131,22 +131,22 @@ impl Who {
                 "check `{section}.token`, and in NetBox under Admin, API Tokens whether it is enabled, not expired and allowed from this machine's address"
             ))
     }
+}
 
-    /// 403: NetBox does not say what is missing; the call tells.
-    fn right(&self, text: &str, call: &Call) -> ToolError {
-        let right = needed(call);
-        let message = format!("the token's user lacks the right `{right}`: {text}");
-        let write = if call.is_change() {
-            "; the token itself must be write-enabled too"
-        } else {
-            ""
-        };
-        ToolError::new(Code::UpstreamUnauthorized, message)
-            .reason("privilege_missing")
-            .hint(format!(
-                "in NetBox, under Admin, Permissions, give the token's user `{right}`{write}"
-            ))
-    }
+/// 403: NetBox does not say what is missing; the call tells.
+fn right(text: &str, call: &Call) -> ToolError {
+    let right = needed(call);
+    let message = format!("the token's user lacks the right `{right}`: {text}");
+    let write = if call.is_change() {
+        "; the token itself must be write-enabled too"
+    } else {
+        ""
+    };
+    ToolError::new(Code::UpstreamUnauthorized, message)
+        .reason("privilege_missing")
+        .hint(format!(
+            "in NetBox, under Admin, Permissions, give the token's user `{right}`{write}"
+        ))
 }
 
 /// The right that a call needs, such as `ipam.add_ipaddress`.

@@ -3,6 +3,10 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+mod records;
+
+pub(crate) use records::{JournalEntry, ObjectChange, Rack, Site};
+
 /// `GET /status/`.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Status {
@@ -143,6 +147,7 @@ pub(crate) struct AvailableIp {
 
 /// A row of `/ipam/prefixes/`.
 #[derive(Debug, Clone, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names are NetBox's")]
 pub(crate) struct Prefix {
     pub(crate) id: u64,
     pub(crate) prefix: String,
@@ -210,6 +215,7 @@ pub(crate) struct Vlan {
 
 /// A row of `/dcim/devices/`.
 #[derive(Debug, Clone, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names are NetBox's")]
 pub(crate) struct Device {
     pub(crate) id: u64,
     #[serde(default)]
@@ -391,100 +397,6 @@ pub(crate) struct Termination {
     pub(crate) object_id: u64,
     #[serde(default)]
     pub(crate) object: Option<Peer>,
-}
-
-/// A row of `/extras/journal-entries/`.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct JournalEntry {
-    pub(crate) id: u64,
-    #[serde(default)]
-    pub(crate) created: Option<String>,
-    #[serde(default)]
-    pub(crate) created_by: Option<Value>,
-    #[serde(default)]
-    pub(crate) kind: Option<Choice>,
-    #[serde(default)]
-    pub(crate) comments: Option<String>,
-    #[serde(default)]
-    pub(crate) assigned_object_type: Option<String>,
-    #[serde(default)]
-    pub(crate) assigned_object_id: Option<u64>,
-    #[serde(default)]
-    pub(crate) assigned_object: Option<Brief>,
-}
-
-/// A row of `/core/object-changes/`.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct ObjectChange {
-    pub(crate) id: u64,
-    #[serde(default)]
-    pub(crate) time: Option<String>,
-    #[serde(default)]
-    pub(crate) user_name: Option<String>,
-    #[serde(default)]
-    pub(crate) request_id: Option<String>,
-    #[serde(default)]
-    pub(crate) action: Option<Choice>,
-    #[serde(default)]
-    pub(crate) changed_object_type: Option<String>,
-    #[serde(default)]
-    pub(crate) changed_object_id: Option<u64>,
-    #[serde(default)]
-    pub(crate) object_repr: Option<String>,
-    #[serde(default)]
-    pub(crate) message: Option<String>,
-    #[serde(default)]
-    pub(crate) prechange_data: Option<Map<String, Value>>,
-    #[serde(default)]
-    pub(crate) postchange_data: Option<Map<String, Value>>,
-}
-
-/// A row of `/dcim/sites/`.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Site {
-    pub(crate) id: u64,
-    pub(crate) name: String,
-    #[serde(default)]
-    pub(crate) slug: String,
-    #[serde(default)]
-    pub(crate) status: Option<Choice>,
-    #[serde(default)]
-    pub(crate) region: Option<Brief>,
-    #[serde(default)]
-    pub(crate) tenant: Option<Brief>,
-    #[serde(default)]
-    pub(crate) description: Option<String>,
-    #[serde(default)]
-    pub(crate) device_count: Option<u64>,
-    #[serde(default)]
-    pub(crate) rack_count: Option<u64>,
-    #[serde(default)]
-    pub(crate) prefix_count: Option<u64>,
-    #[serde(default)]
-    pub(crate) vlan_count: Option<u64>,
-    #[serde(default)]
-    pub(crate) virtualmachine_count: Option<u64>,
-}
-
-/// A row of `/dcim/racks/`.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Rack {
-    pub(crate) id: u64,
-    pub(crate) name: String,
-    #[serde(default)]
-    pub(crate) site: Option<Brief>,
-    #[serde(default)]
-    pub(crate) location: Option<Brief>,
-    #[serde(default)]
-    pub(crate) status: Option<Choice>,
-    #[serde(default)]
-    pub(crate) role: Option<Brief>,
-    #[serde(default)]
-    pub(crate) u_height: Option<u32>,
-    #[serde(default)]
-    pub(crate) device_count: Option<u64>,
-    #[serde(default)]
-    pub(crate) description: Option<String>,
 }
 
 #[cfg(test)]

@@ -252,3 +252,15 @@ pub(super) fn clean_address(state: &State, address: &Object) -> Result<(), Compl
         )),
     }
 }
+
+/// Whether the address in a field is this one; its length counts only where one is asked for.
+pub(super) fn is_at(object: &Object, field: &str, wanted: &str) -> bool {
+    let (Some(own), Some(asked)) = (object.net(field), Net::read(wanted)) else {
+        return false;
+    };
+    if wanted.contains('/') {
+        own == asked
+    } else {
+        own.host() == asked.host()
+    }
+}

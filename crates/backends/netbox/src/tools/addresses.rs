@@ -11,6 +11,7 @@ use crate::choices::{IpStatus, word};
 use crate::client::NetBox;
 use crate::ids::{HostRef, Named, PrefixRef, Words, host};
 use crate::kinds::{DEVICE, IP_ADDRESS, TENANT, VIRTUAL_MACHINE};
+use crate::resolve::Table;
 use crate::types::{Brief, IpAddress, chosen, filled, label, slugs};
 
 /// Which addresses.
@@ -107,14 +108,15 @@ pub(crate) async fn list_ip_addresses(
 ) -> ToolResult<Page<AddressRow>> {
     let (parent, of_prefix) = match &args.prefix {
         None => (None, None),
-        Some(named) => match named.read() {
-            Err(network) => (Some(network.to_string()), None),
-            Ok(_) => {
+        Some(named) => {
+            if let Err(network) = named.read() {
+                (Some(network.to_string()), None)
+            } else {
                 let prefix = netbox.prefix(named, None).await?;
-                let table = crate::resolve::Table::of(prefix.vrf.as_ref());
+                let table = Table::of(prefix.vrf.as_ref());
                 (Some(prefix.prefix), table.filter())
             }
-        },
+        }
     };
     let table = netbox.table(args.vrf.as_ref()).await?;
     let call = Call::list(&IP_ADDRESS)

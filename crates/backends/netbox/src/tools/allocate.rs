@@ -117,20 +117,19 @@ pub(crate) async fn allocate_ip(
         Some(_) => Some(netbox.keyed.lock().await),
         None => None,
     };
-    let mut done = match reused(netbox, &source, &args).await? {
-        Some(rows) => Allocated {
+    let mut done = if let Some(rows) = reused(netbox, &source, &args).await? {
+        Allocated {
             reused: true,
             ..Allocated::from(&source, rows)
-        },
-        None => {
-            let fields = netbox.fields(&args, to.as_ref()).await?;
-            let call = source.allocate(fields, args.count());
-            let answer = netbox.api.tagged::<OneOrMany>(&call, Some(&by)).await;
-            let answer = answer.map_err(|error| lost(error, &args))?;
-            Allocated {
-                request_id: answer.request_id,
-                ..Allocated::from(&source, answer.value.into_vec())
-            }
+        }
+    } else {
+        let fields = netbox.fields(&args, to.as_ref()).await?;
+        let call = source.allocate(fields, args.count());
+        let answer = netbox.api.tagged::<OneOrMany>(&call, Some(&by)).await;
+        let answer = answer.map_err(|error| lost(error, &args))?;
+        Allocated {
+            request_id: answer.request_id,
+            ..Allocated::from(&source, answer.value.into_vec())
         }
     };
     if let (true, Some(to), Some(first)) = (args.set_primary, &to, done.addresses.first()) {

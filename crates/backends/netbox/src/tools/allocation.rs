@@ -22,8 +22,8 @@ pub(super) const LONGEST_DESCRIPTION: usize = 200;
 
 /// What addresses are taken from.
 pub(super) enum Source {
-    Prefix(Prefix),
-    Range(IpRange),
+    Prefix(Box<Prefix>),
+    Range(Box<IpRange>),
 }
 
 impl Source {
@@ -117,10 +117,14 @@ impl NetBox {
     /// What the arguments name: a prefix or an IP range.
     pub(super) async fn source(&self, args: &AllocateIp) -> ToolResult<Source> {
         match (&args.prefix, &args.ip_range) {
-            (Some(prefix), None) => Ok(Source::Prefix(
-                self.prefix(prefix, args.vrf.as_ref()).await?,
-            )),
-            (None, Some(range)) => Ok(Source::Range(self.range(range, args.vrf.as_ref()).await?)),
+            (Some(prefix), None) => {
+                let prefix = self.prefix(prefix, args.vrf.as_ref()).await?;
+                Ok(Source::Prefix(Box::new(prefix)))
+            }
+            (None, Some(range)) => {
+                let range = self.range(range, args.vrf.as_ref()).await?;
+                Ok(Source::Range(Box::new(range)))
+            }
             (Some(_), Some(_)) => Err(ToolError::invalid(
                 "ip_range",
                 "both a prefix and an IP range are named",

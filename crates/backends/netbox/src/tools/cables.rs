@@ -175,14 +175,13 @@ async fn connect(
             }
         }
     }
-    let error = match failed {
-        Some(error) => error,
-        None => {
-            let rows = replaced.iter().cloned().map(CableRow::of).collect();
-            match changed(netbox, call, rows, by).await {
-                Ok(done) => return Ok(done),
-                Err(error) => error,
-            }
+    let error = if let Some(error) = failed {
+        error
+    } else {
+        let rows = replaced.iter().cloned().map(CableRow::of).collect();
+        match changed(netbox, call, rows, by).await {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
         }
     };
     if gone.is_empty() {

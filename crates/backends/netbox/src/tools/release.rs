@@ -34,7 +34,7 @@ pub(crate) struct ReleaseIp {
 
 /// Addresses that are recorded no longer.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct Released {
+pub(crate) struct AddressesReleased {
     released: Vec<AddressRow>,
     /// How many of them are still there, as read afterwards.
     left: u64,
@@ -59,7 +59,7 @@ pub(crate) async fn release_ip(
     netbox: &NetBox,
     args: ReleaseIp,
     ctx: &CallContext,
-) -> ToolResult<Released> {
+) -> ToolResult<AddressesReleased> {
     let rows = found(netbox, &args).await?;
     let by = by("release_ip", ctx);
     let ids: Vec<u64> = rows.iter().map(|row| row.id).collect();
@@ -68,7 +68,7 @@ pub(crate) async fn release_ip(
     for id in &ids {
         still = still.with("id", id);
     }
-    Ok(Released {
+    Ok(AddressesReleased {
         released: rows.into_iter().map(AddressRow::of).collect(),
         left: netbox.count(&still).await?,
         request_id,
@@ -217,7 +217,7 @@ async fn undo_release(netbox: &NetBox, args: &ReleaseIp) -> ToolResult<Option<In
 async fn check_release(
     _netbox: &NetBox,
     _args: &ReleaseIp,
-    done: &Released,
+    done: &AddressesReleased,
 ) -> ToolResult<Vec<Mismatch>> {
     let left = (done.left > 0).then(|| Mismatch {
         field: "address",

@@ -112,7 +112,7 @@ pub(crate) struct More {
 
 /// What was found.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Hits {
+pub(crate) struct Found {
     hits: Vec<Hit>,
     /// Kinds of which only the first are told.
     more: Vec<More>,
@@ -138,7 +138,7 @@ struct Row {
     timeout = 90,
     untrusted("hits.*.name", "hits.*.description")
 )]
-pub(crate) async fn search(netbox: &NetBox, args: Search) -> ToolResult<Hits> {
+pub(crate) async fn search(netbox: &NetBox, args: Search) -> ToolResult<Found> {
     let kinds = if args.kinds.is_empty() {
         Kind::ALL.to_vec()
     } else {
@@ -155,7 +155,7 @@ pub(crate) async fn search(netbox: &NetBox, args: Search) -> ToolResult<Hits> {
         .buffered(AT_A_TIME)
         .collect()
         .await;
-    let mut found = Hits {
+    let mut found = Found {
         hits: Vec::new(),
         more: Vec::new(),
         problems: Vec::new(),

@@ -233,12 +233,11 @@ async fn preview_create(netbox: &NetBox, args: &CreateVlan) -> ToolResult<Previe
                 VLAN.model,
             );
             let free: Vec<Free> = netbox.api.read(&call.with("limit", 1)).await?;
-            match free.first() {
-                Some(free) => format!("{}, as things stand", free.vid),
-                None => {
-                    impact.push("the group has no free id, which makes this fail".to_owned());
-                    "none".to_owned()
-                }
+            if let Some(free) = free.first() {
+                format!("{}, as things stand", free.vid)
+            } else {
+                impact.push("the group has no free id, which makes this fail".to_owned());
+                "none".to_owned()
             }
         }
         (vid, _) => vid.map(|vid| vid.to_string()).unwrap_or_default(),

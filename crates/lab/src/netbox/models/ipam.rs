@@ -35,18 +35,6 @@ const FAMILY: Computed = Computed {
     },
 };
 
-/// Whether the address in a field is this one; its length counts only where one is asked for.
-fn is_at(object: &Object, field: &str, wanted: &str) -> bool {
-    let (Some(own), Some(asked)) = (object.net(field), Net::read(wanted)) else {
-        return false;
-    };
-    if wanted.contains('/') {
-        own == asked
-    } else {
-        own.host() == asked.host()
-    }
-}
-
 fn is_of_family(_: &State, object: &Object, family: &str) -> bool {
     addresses::net_of(object).is_some_and(|net| net.family().to_string() == family)
 }
@@ -294,10 +282,10 @@ pub(super) static MODELS: &[Model] = &[
             FAMILY_FILTER,
             PARENT_FILTER,
             any("start_address", |_, range, wanted| {
-                is_at(range, "start_address", wanted)
+                addresses::is_at(range, "start_address", wanted)
             }),
             any("end_address", |_, range, wanted| {
-                is_at(range, "end_address", wanted)
+                addresses::is_at(range, "end_address", wanted)
             }),
             any("contains", |_, range, address| {
                 let of = Net::read(address);
@@ -366,7 +354,7 @@ pub(super) static MODELS: &[Model] = &[
             PARENT_FILTER,
             MASK_FILTER,
             any("address", |_, address, wanted| {
-                is_at(address, "address", wanted)
+                addresses::is_at(address, "address", wanted)
             }),
             any("device", of_device),
             any("device_id", of_device),
