@@ -65,7 +65,8 @@ impl Who {
             404 => ToolError::not_found(format!("`{instance}` does not know it: {text}"))
                 .reason("object_not_found")
                 .hint("it does not exist, or the token's user may not see it; call `search`"),
-            409 if text.contains("Insufficient") => {
+            // The words differ between releases and between addresses, networks and VLANs.
+            409 if call.template.contains("/available-") => {
                 let message = format!("`{instance}` has no room left there: {text}");
                 ToolError::new(Code::Conflict, message)
                     .reason("exhausted")

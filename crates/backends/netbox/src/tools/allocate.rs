@@ -221,8 +221,13 @@ async fn reused(
 fn lost(error: ToolError, args: &AllocateIp) -> ToolError {
     let envelope = error.envelope();
     let answered = envelope.upstream_status.is_some_and(|status| status < 500);
-    let never_sent = matches!(envelope.code, Code::NotConfigured | Code::InvalidArgument);
-    if answered || never_sent {
+    let sent = match envelope.code {
+        Code::Timeout | Code::UpstreamRejected => true,
+        // Of the ways not to reach it, this is the one that comes after sending.
+        Code::UpstreamUnreachable => envelope.reason.as_deref() == Some("connection_lost"),
+        _ => false,
+    };
+    if answered || !sent {
         return error;
     }
     let hint = if args.idempotency_key.is_some() {

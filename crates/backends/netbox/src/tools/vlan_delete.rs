@@ -46,7 +46,7 @@ pub(crate) struct VlanDeleted {
     request_id: Option<String>,
 }
 
-/// Delete a VLAN's record; prefixes and interfaces that are in it lose it.
+/// Delete a VLAN's record; interfaces in it lose it, and NetBox keeps one that prefixes are in.
 #[tool(
     destructive,
     open_world,
@@ -137,7 +137,7 @@ async fn preview_delete(netbox: &NetBox, args: &DeleteVlan) -> ToolResult<Previe
     })
 }
 
-/// What is in a VLAN.
+/// What is in a VLAN. NetBox keeps one that a prefix is in, and takes it out of interfaces.
 struct Uses {
     prefixes: u64,
     interfaces: u64,
@@ -165,14 +165,20 @@ impl Uses {
     }
 
     fn told(&self) -> Vec<String> {
-        [
-            (self.prefixes, "prefix(es)"),
-            (self.interfaces, "interface(s)"),
-        ]
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, noun)| format!("{count} {noun} in it will be in none"))
-        .collect()
+        let mut told = Vec::new();
+        if self.prefixes > 0 {
+            told.push(format!(
+                "{} prefix(es) are in it, which makes this fail",
+                self.prefixes
+            ));
+        }
+        if self.interfaces > 0 {
+            told.push(format!(
+                "{} interface(s) in it will be in none",
+                self.interfaces
+            ));
+        }
+        told
     }
 }
 

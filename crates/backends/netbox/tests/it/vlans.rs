@@ -171,29 +171,57 @@ async fn vlans_are_listed_and_deleted_with_an_undo() {
 #[tokio::test]
 async fn a_vlan_that_is_in_use_has_no_undo_and_says_so() {
     let world = World::lab().await;
+    world
+        .netbox
+        .add("ipam/vlans", json!({ "vid": 11, "name": "used" }));
+    let port = json!({ "device": 1, "name": "eth5", "type": "1000base-t", "mode": "access", "untagged_vlan": 2 });
+    world.netbox.add("dcim/interfaces", port);
+    let args = json!({ "id": 2 });
+
+    let plan = world.preview("delete_vlan", args.clone()).await;
+    let inverse = world.inverse("delete_vlan", args.clone()).await;
+    let done = world.call("delete_vlan", args).await;
+
+    assert!(says(&plan.impact, "1 interface(s)"), "{:?}", plan.impact);
+    assert_eq!((inverse, &done["gone"]), (None, &json!(true)));
+}
+
+#[tokio::test]
+async fn a_vlan_that_prefixes_are_in_is_kept() {
+    let world = World::lab().await;
     world.netbox.add(
         "ipam/prefixes",
         json!({ "prefix": "203.0.113.0/24", "vlan": 1 }),
     );
-    let args = json!({ "id": 1 });
 
-    let plan = world.preview("delete_vlan", args.clone()).await;
-    let inverse = world.inverse("delete_vlan", args).await;
-    let unnamed = world.fail("delete_vlan", json!({ "site": "cellar" })).await;
-    let no_id = world.fail("delete_vlan", json!({ "id": 9 })).await;
+    let plan = world.preview("delete_vlan", json!({ "id": 1 })).await;
+    let error = world.fail("delete_vlan", json!({ "id": 1 })).await;
+
+    assert!(says(&plan.impact, "makes this fail"), "{:?}", plan.impact);
+    assert_eq!(
+        (error.code(), reason(&error)),
+        (Code::Conflict, "has_dependents")
+    );
+    assert_eq!(world.netbox.count("ipam/vlans"), 1);
+}
+
+#[tokio::test]
+async fn which_vlan_is_meant_must_be_clear() {
+    let world = World::lab().await;
     world.netbox.add(
         "ipam/vlans",
         json!({ "vid": 10, "name": "mgmt", "site": 2 }),
     );
-    let unclear = world.fail("delete_vlan", json!({ "name": "mgmt" })).await;
 
-    assert!(says(&plan.impact, "1 prefix(es)"), "{:?}", plan.impact);
-    assert_eq!(inverse, None);
+    let unnamed = world.fail("delete_vlan", json!({ "site": "cellar" })).await;
+    let no_id = world.fail("delete_vlan", json!({ "id": 9 })).await;
+    let unclear = world.fail("delete_vlan", json!({ "name": "mgmt" })).await;
+    let group = world.fail("list_vlans", json!({ "group": "none" })).await;
+
     assert_eq!(
         (field(&unnamed), reason(&no_id)),
         ("vid", "object_not_found")
     );
     assert_eq!((reason(&unclear), field(&unclear)), ("ambiguous", "id"));
-    let error = world.fail("list_vlans", json!({ "group": "none" })).await;
-    assert_eq!(field(&error), "group");
+    assert_eq!(field(&group), "group");
 }
