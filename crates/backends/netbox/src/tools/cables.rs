@@ -1,7 +1,7 @@
 //! Connecting, changing, disconnecting and tracing cables.
 
 use homelab_core::call::CallContext;
-use homelab_core::error::{ToolError, ToolResult};
+use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::tool::{Change, Effect, Inverse, Mismatch, Preview, Target, tool};
 use homelab_upstream::Method;
 use schemars::JsonSchema;
@@ -189,11 +189,14 @@ async fn connect(
     }
     for cable in gone {
         if let Err(second) = netbox.api.done(&restore_call(cable), by).await {
-            let (was, why) = (between(cable), &second.envelope().message);
-            let hint = format!(
-                "the cable {was} was removed and could not be put back ({why}): connect it again"
+            let (first, second) = (&error.envelope().message, &second.envelope().message);
+            let message = format!(
+                "the cable {} is removed, and neither the new one was made ({first}) nor it put back ({second})",
+                between(cable)
             );
-            return Err(error.reason("incomplete").hint(hint));
+            return Err(ToolError::new(Code::UpstreamRejected, message)
+                .reason("incomplete")
+                .hint("connect it again with `action` `connect`"));
         }
     }
     Err(error)

@@ -167,8 +167,12 @@ async fn what_cannot_be_put_back_is_said() {
 
     let error = world.fail("update_cable_map", args).await;
 
-    assert_eq!(reason(&error), "incomplete");
-    assert!(hint(&error).contains("n1: eth0 to sw1: 1"), "{error}");
+    assert_eq!(
+        (error.code(), reason(&error)),
+        (Code::UpstreamRejected, "incomplete")
+    );
+    let message = &error.envelope().message;
+    assert!(message.contains("n1: eth0 to sw1: 1"), "{message}");
     assert_eq!(world.netbox.count("dcim/cables"), 0);
 }
 
