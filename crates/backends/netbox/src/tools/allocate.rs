@@ -363,5 +363,36 @@ async fn check_allocate(
             found: row.dns_name.clone().unwrap_or_default(),
         }));
     }
+    if let Some(wanted) = args.prefix_length.filter(|_| !done.reused) {
+        mismatches.extend(other_length(&done.addresses, wanted));
+    }
     Ok(mismatches)
+}
+
+/// Older releases do not know `prefix_length` and give the address that of its network.
+fn other_length(rows: &[AddressRow], wanted: u8) -> Option<Mismatch> {
+    let length = |row: &AddressRow| {
+        let (_, length) = row.address.split_once('/')?;
+        length.parse::<u8>().ok()
+    };
+    let other = rows.iter().find(|row| length(row) != Some(wanted))?;
+    Some(Mismatch {
+        field: "prefix_length",
+        wanted: wanted.to_string(),
+        found: other.address.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_that_was_not_taken_is_told() {
+        let row = json!({ "id": 1, "address": "192.0.2.1/28" });
+        let rows = [AddressRow::of(serde_json::from_value(row).unwrap())];
+
+        assert_eq!(other_length(&rows, 28), None);
+        assert_eq!(other_length(&rows, 32).unwrap().found, "192.0.2.1/28");
+    }
 }
