@@ -19,6 +19,7 @@ const ALL: &[fn() -> Kind] = &[
     homelab_backend_traefik::kind,
     homelab_backend_tailscale::kind,
     homelab_backend_pihole::kind,
+    homelab_backend_netbox::kind,
 ];
 
 /// Kinds that are there without a table in the configuration, because they need no settings.

@@ -28,6 +28,7 @@ mod hash;
 mod instrument;
 mod listen;
 mod log;
+pub mod netbox;
 pub mod oidc;
 pub mod ollama;
 pub mod pbs;

@@ -5,6 +5,7 @@
 mod demo;
 mod docker;
 mod instrument;
+mod netbox;
 mod ollama;
 mod pbs;
 mod pihole;
