@@ -38,6 +38,7 @@ mod services;
 mod shared;
 mod tls;
 pub mod traefik;
+pub mod unifi;
 mod upstream;
 mod worker;
 

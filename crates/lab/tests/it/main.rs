@@ -11,4 +11,5 @@ mod portainer;
 mod proxmox;
 mod services;
 mod traefik;
+mod unifi;
 mod wire;
