@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, Response, header};
+use axum::http::{HeaderMap, HeaderValue, Response, header};
 use axum::response::IntoResponse as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -192,7 +192,7 @@ impl State {
             *left -= 1;
         }
         if flavour == Flavour::UnifiOs && !reads {
-            let token = headers.get("x-csrf-token").map(|token| token.as_bytes());
+            let token = headers.get("x-csrf-token").map(HeaderValue::as_bytes);
             if token != Some(session.csrf.as_bytes()) {
                 let failure = Failure::new(403, "forbidden", "Invalid CSRF Token");
                 // An old token is nobody's mistake; none at all is.
@@ -227,9 +227,7 @@ impl State {
             let code = "AUTHENTICATION_FAILED_LIMIT_REACHED";
             return answer(Failure::new(429, code, "login attempt limit reached"));
         }
-        let kind = headers
-            .get(header::CONTENT_TYPE)
-            .map(|kind| kind.as_bytes());
+        let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
         let json = kind.is_some_and(|kind| kind.starts_with(b"application/json"));
         let fields: Option<Map<String, Value>> = serde_json::from_slice(body).ok();
         let table = if os { OS_LOGIN } else { CLASSIC_LOGIN };

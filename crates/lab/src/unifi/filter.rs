@@ -281,7 +281,7 @@ fn same(value: &Value, literal: &Literal) -> Result<bool, String> {
             Ok(*text == literal.text)
         }
         other if literal.quoted => Err(format!("{other} is no text")),
-        other => Ok(other.to_string() == literal.text),
+        other => Ok(serde_json::from_str(&literal.text).is_ok_and(|given: Value| given == *other)),
     }
 }
 

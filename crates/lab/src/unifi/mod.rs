@@ -316,8 +316,8 @@ impl Unifi {
         self.state.lock().swallow.push(path.to_owned());
     }
 
-    /// Looks at the devices until a restart is over: one by default. With `u32::MAX` they do not
-    /// come back.
+    /// Looks that see a device off line after its restart: one by default. With `u32::MAX` it does
+    /// not come back.
     pub fn set_restart_looks(&self, looks: u32) {
         for site in self.state.lock().sites.values_mut() {
             site.restart_looks = looks;

@@ -68,6 +68,10 @@ pub(super) struct Record {
 }
 
 #[derive(Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "marks of one client that do not depend on each other"
+)]
 pub(super) struct Client {
     pub(super) mac: String,
     pub(super) name: Option<String>,
@@ -305,8 +309,10 @@ impl Site {
         let device = self.device(mac)?;
         device.done.push(format!("restart {how}"));
         "OFFLINE".clone_into(&mut device.state);
-        // The look that is made right after the call still sees it down.
-        device.busy = looks.saturating_add(1);
+        device.busy = looks;
+        if looks == 0 {
+            "ONLINE".clone_into(&mut device.state);
+        }
         device.started = now;
         let message = format!("{} was restarted by Admin.", device.name);
         self.note(now, "UNIFI_DEVICES", "DEVICE_RESTARTED_BY_ADMIN", message);

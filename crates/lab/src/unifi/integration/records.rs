@@ -23,7 +23,7 @@ pub(in crate::unifi) fn acl_create(state: &mut State, call: &Call) -> Answer {
     let wrong = filters
         .iter()
         .filter(|name| given(name))
-        .any(|name| macs(&name) != mac);
+        .any(|name| macs(name) != mac);
     if wrong || (mac && !call.body.contains_key("networkIdFilter")) {
         let failure = Failure::new(400, "api.request.invalid", "filters of another type");
         return Err(failure.outside_the_contract());

@@ -153,7 +153,7 @@ pub(in crate::unifi) fn history(state: &mut State, call: &Call) -> Answer {
     let gone = site
         .clients
         .values()
-        .filter(|client| !client.online && !(unblocked && client.blocked));
+        .filter(|client| !(client.online || unblocked && client.blocked));
     plain(gone.map(|client| listed(client, "offline")).collect())
 }
 

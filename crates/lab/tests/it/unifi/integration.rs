@@ -85,7 +85,7 @@ async fn a_restart_takes_a_few_looks() {
     }
 
     assert_eq!((answer.status, answer.body()), (200, String::new()));
-    assert_eq!(states, ["OFFLINE", "OFFLINE", "OFFLINE", "ONLINE"]);
+    assert_eq!(states, ["OFFLINE", "OFFLINE", "ONLINE", "ONLINE"]);
     assert_eq!(console.done(AP), ["restart soft"]);
 }
 
