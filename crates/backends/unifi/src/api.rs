@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use homelab_backend::Env;
-use homelab_core::error::{Code, ToolError, ToolResult};
+use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::secret::SecretRef;
 use homelab_upstream::{Client, ClientConfig, HeaderName, Overflow, Request, Response, StatusCode};
 use schemars::JsonSchema;
@@ -17,7 +17,7 @@ use crate::auth::{Session, Sessions};
 use crate::call::{Call, Part};
 use crate::config::{Config, Login};
 use crate::explain::{By, Said, Who};
-use crate::types::{Info, Paged, Rows};
+use crate::types::{Answer, Info, Paged, Rows};
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// Rows of a page of the official API, at most.
@@ -93,8 +93,6 @@ pub(crate) struct Console {
     pub(crate) flavour: Flavour,
     /// The release, where the official API can be used.
     pub(crate) official: Option<Version>,
-    /// Why it cannot.
-    why: String,
 }
 
 pub(crate) struct Api {
@@ -161,30 +159,25 @@ impl Api {
                 ));
             }
         };
-        let without = |why: &str| Console {
+        let without = Console {
             flavour,
             official: None,
-            why: why.to_owned(),
         };
-        if self.key.is_none() {
-            return Ok(without("no key is configured"));
-        }
-        if flavour == Flavour::Classic {
-            return Ok(without(
-                "a Network application that runs by itself has none",
-            ));
+        // An application that runs by itself takes no keys.
+        if self.key.is_none() || flavour == Flavour::Classic {
+            return Ok(without);
         }
         let call = Call::get("info", "/integration/v1/info", &[]);
         let response = self.ask_by_key(&call).await?;
+        // It came with release 9.0.
         if response.status == StatusCode::NOT_FOUND {
-            return Ok(without("it came with Network 9.0"));
+            return Ok(without);
         }
         let response = self.accepted(response, &call, By::Key)?;
         let info: Info = response.json()?;
         Ok(Console {
             flavour,
             official: Some(Version::read(&info.application_version)),
-            why: String::new(),
         })
     }
 
@@ -193,35 +186,6 @@ impl Api {
         let console = self.console().await?;
         let version = console.official.as_ref();
         Ok(version.is_some_and(|version| version.numbers >= feature.since()))
-    }
-
-    /// Whether the old API can be asked at all. With a key alone it depends on the release.
-    pub(crate) async fn has_legacy(&self) -> ToolResult<bool> {
-        Ok(self.login.is_some() || self.console().await?.flavour == Flavour::UnifiOs)
-    }
-
-    /// What to say of something that only the official API can do, and cannot here.
-    pub(crate) async fn lacks(&self, feature: Feature, what: &str) -> ToolError {
-        match self.console().await {
-            Err(error) => error,
-            Ok(Console {
-                official: Some(version),
-                ..
-            }) => {
-                let (major, minor) = feature.since();
-                let message = format!(
-                    "`{}` runs Network {}, which cannot {what}",
-                    self.who.instance, version.text
-                );
-                ToolError::new(Code::UpstreamRejected, message)
-                    .reason("unsupported_version")
-                    .hint(format!(
-                        "update the Network application to {major}.{minor} or newer"
-                    ))
-                    .instance(self.who.instance.clone())
-            }
-            Ok(console) => self.who.needs_api_key(&console.why),
-        }
     }
 
     /// All rows of a list of the official API.
@@ -282,10 +246,12 @@ impl Api {
     async fn legacy_by_key(&self, call: &Call) -> ToolResult<Response> {
         let response = self.ask_by_key(call).await?;
         if matches!(response.status.as_u16(), 401 | 403) {
-            let why = if call.reads {
-                "its old API is not open to the key"
-            } else {
-                "the key may not change anything in its old API"
+            let why = match (call.reads, &self.console().await?.official) {
+                (true, Some(_)) => "its old API is not open to the key",
+                (true, None) => {
+                    "it runs a release before 9.0, whose only API is not open to the key"
+                }
+                (false, _) => "the key may not change anything in its old API",
             };
             let status = response.status.as_u16();
             return Err(self.who.needs_local_account(why).upstream_status(status));
@@ -295,7 +261,9 @@ impl Api {
 
     async fn ask_by_key(&self, call: &Call) -> ToolResult<Response> {
         let Some(key) = &self.key else {
-            return Err(self.who.needs_api_key("no key is configured"));
+            return Err(ToolError::internal(
+                "the official API is asked without a key",
+            ));
         };
         let key = self.env.secret(key).await?;
         let request = call.request().secret_header(API_KEY, &key);
@@ -317,10 +285,12 @@ impl Api {
                 .current(self, login, flavour)
                 .await?;
             let response = self.ask(call, &session, flavour).await?;
-            let said = Said::read(&response.body, &self.env.redactor);
-            let ended = response.status == StatusCode::UNAUTHORIZED
-                || said.needs_login()
-                || (response.status == StatusCode::FORBIDDEN && said.is_csrf());
+            let ended = !is_right(&response, call) && {
+                let said = Said::read(&response.body, &self.env.redactor);
+                response.status == StatusCode::UNAUTHORIZED
+                    || said.needs_login()
+                    || (response.status == StatusCode::FORBIDDEN && said.is_csrf())
+            };
             // Refused before anything was done, so even a change may be sent again.
             if ended && !renewed {
                 self.sessions.lock().await.forget(&session);
@@ -354,19 +324,21 @@ impl Api {
         if response.status.is_success() && body.starts_with(b"<") {
             return Err(self.who.starting(status));
         }
-        let said = Said::read(&response.body, &self.env.redactor);
-        let refused = call.part == Part::Legacy && is_error(&response.body);
-        if response.status.is_success() && !refused {
+        if is_right(&response, call) {
             return Ok(response);
         }
+        let said = Said::read(&response.body, &self.env.redactor);
         Err(self.who.refused(response, &said, call, by))
     }
 }
 
-/// Whether an answer of the old API says that it is a refusal.
-fn is_error(body: &[u8]) -> bool {
-    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    body["meta"]["rc"] == "error"
+/// Whether an answer is a success: the old API refuses with a status of 200 too.
+fn is_right(response: &Response, call: &Call) -> bool {
+    let refused = || {
+        let answer: Option<Answer> = serde_json::from_slice(&response.body).ok();
+        answer.is_some_and(|answer| answer.meta.rc == "error")
+    };
+    response.status.is_success() && !(call.part == Part::Legacy && refused())
 }
 
 #[cfg(test)]

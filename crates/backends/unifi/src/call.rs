@@ -55,7 +55,7 @@ impl Call {
             part,
             method,
             template,
-            path: path.iter().map(|part| part.to_string()).collect(),
+            path: path.iter().map(ToString::to_string).collect(),
             query: Vec::new(),
             body: None,
             reads,

@@ -12,7 +12,7 @@ use crate::api::{Api, Feature, Source};
 use crate::call::Call;
 use crate::config::Config;
 use crate::site::Site;
-use crate::types::{ClientRow, DeviceRow, LegacyDevice, Station, Statistics, SysInfo};
+use crate::types::{ClientRow, DeviceRow, Info, LegacyDevice, Station, Statistics, SysInfo};
 
 /// One instance of the server.
 pub(crate) struct Unifi {
@@ -92,15 +92,26 @@ impl Unifi {
         self.api.json(&call).await
     }
 
-    /// The release of the Network application, asked of whichever API can be.
+    /// The release of the Network application, asked anew of whichever API can be.
     pub(crate) async fn release(&self) -> ToolResult<String> {
-        if let Some(version) = &self.api.console().await?.official {
-            return Ok(version.text.clone());
+        if self.api.console().await?.official.is_some() {
+            let info: Info = self
+                .api
+                .json(&Call::get("info", "/integration/v1/info", &[]))
+                .await?;
+            return Ok(info.application_version);
         }
+        self.legacy_release().await
+    }
+
+    /// `stat/sysinfo`.
+    pub(crate) async fn legacy_release(&self) -> ToolResult<String> {
         let site = self.site(None).await?;
         let call = Call::get("sysinfo", "/api/s/{}/stat/sysinfo", &[&site.name]);
         let rows: Vec<SysInfo> = self.api.rows(&call).await?;
         let version = rows.into_iter().find_map(|row| row.version);
-        version.ok_or_else(|| ToolError::not_found("the console does not say its release"))
+        version.ok_or_else(|| {
+            ToolError::not_found("the console does not say its release").reason("object_not_found")
+        })
     }
 }

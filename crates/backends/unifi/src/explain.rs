@@ -278,19 +278,6 @@ impl Who {
             .instance(self.instance.clone())
     }
 
-    /// What only the official API can do.
-    pub(crate) fn needs_api_key(&self, why: &str) -> ToolError {
-        let section = &self.section;
-        let message = format!("this needs the official API of `{}`: {why}", self.instance);
-        ToolError::new(Code::NotConfigured, message)
-            .reason("needs_api_key")
-            .field(format!("{section}.api_key"))
-            .hint(format!(
-                "make a key under Network, Settings, Control Plane, Integrations and set `{section}.api_key`"
-            ))
-            .instance(self.instance.clone())
-    }
-
     /// A page where data should be: the application starts, or something else is there.
     pub(crate) fn starting(&self, status: u16) -> ToolError {
         let message = format!("`{}` answers with a page instead of data", self.instance);

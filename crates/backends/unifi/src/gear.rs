@@ -181,9 +181,10 @@ impl Devices {
                 Err(ToolError::not_found(format!("no device `{wanted}`"))
                     .reason("device_not_found")
                     .field("device")
-                    .hint(match names.is_empty() {
-                        true => "the site has no adopted device".to_owned(),
-                        false => format!("the site has {}", names.join(", ")),
+                    .hint(if names.is_empty() {
+                        "the site has no adopted device".to_owned()
+                    } else {
+                        format!("the site has {}", names.join(", "))
                     }))
             }
             several => {

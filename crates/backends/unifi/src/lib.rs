@@ -11,10 +11,10 @@
 //!
 //! Sub-codes (`reason`) of its errors: `ambiguous_name`, `cancelled`, `client_not_found`,
 //! `client_offline`, `device_not_found`, `gateway_not_confirmed`, `key_refused`, `login_locked`,
-//! `login_refused`, `needs_api_key`, `needs_local_account`, `no_mac`, `no_poe`, `not_supported`,
+//! `login_refused`, `needs_local_account`, `no_mac`, `no_poe`, `not_supported`,
 //! `not_user_defined`, `nothing_to_change`, `object_not_found`, `permission_missing`,
 //! `port_not_found`, `protected_client`, `refused_by_console`, `rule_not_found`, `second_factor`,
-//! `site_not_found`, `starting`, `unexpected_answer`, `unsupported_version`, `voucher_not_found`,
+//! `site_not_found`, `starting`, `unexpected_answer`, `voucher_not_found`,
 //! `wlan_not_found`, and those of the HTTP client.
 #![expect(clippy::unused_async, reason = "tools and hooks are async by contract")]
 
@@ -129,6 +129,14 @@ impl Unifi {
                     "set `{section}.username` and `{section}.password` of a local administrator"
                 ),
             ));
+        }
+        if self.api.console().await?.official.is_some()
+            && let Err(error) = self.legacy_release().await
+        {
+            let envelope = error.envelope();
+            let hint = envelope.hint.clone().unwrap_or_default();
+            let message = format!("{found}; its old API cannot be used: {}", envelope.message);
+            return Ok(Health::degraded(message, hint));
         }
         if self.api.console().await?.official.is_none() && self.config.api_key.is_some() {
             return Ok(Health::degraded(

@@ -106,9 +106,12 @@ impl ClientItem {
             id: row.id.clone(),
             mac: Some(row.mac.to_lowercase()),
             connected,
-            kind: row.is_wired.map(|wired| match wired {
-                true => ClientType::Wired,
-                false => ClientType::Wireless,
+            kind: row.is_wired.map(|wired| {
+                if wired {
+                    ClientType::Wired
+                } else {
+                    ClientType::Wireless
+                }
             }),
             ..Self::default()
         };

@@ -15,6 +15,18 @@ pub(crate) struct Paged<T> {
     pub(crate) data: Vec<T>,
 }
 
+/// What every answer of the old API has beside its rows.
+#[derive(Deserialize)]
+pub(crate) struct Answer {
+    pub(crate) meta: Meta,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Meta {
+    #[serde(default)]
+    pub(crate) rc: String,
+}
+
 /// An answer of the old API.
 #[derive(Deserialize)]
 pub(crate) struct Rows<T> {

@@ -113,21 +113,18 @@ fn effect(_unifi: &Unifi, args: &RebootDevice) -> Effect {
 }
 
 fn restart_call(site: &Site, device: &DeviceItem, api: Source) -> Call {
-    match (&device.id, api) {
-        (Some(id), Source::Integration) => {
-            let template = "/integration/v1/sites/{}/devices/{}/actions";
-            let body = json!({ "action": "RESTART" });
-            Call::post("device_restart", template, &[&site.id(), id], body)
-        }
-        _ => {
-            let body = json!({ "cmd": "restart", "mac": device.mac, "reboot_type": "soft" });
-            Call::post(
-                "device_command",
-                "/api/s/{}/cmd/devmgr",
-                &[&site.name],
-                body,
-            )
-        }
+    if let (Some(id), Source::Integration) = (&device.id, api) {
+        let template = "/integration/v1/sites/{}/devices/{}/actions";
+        let body = json!({ "action": "RESTART" });
+        Call::post("device_restart", template, &[&site.id(), id], body)
+    } else {
+        let body = json!({ "cmd": "restart", "mac": device.mac, "reboot_type": "soft" });
+        Call::post(
+            "device_command",
+            "/api/s/{}/cmd/devmgr",
+            &[&site.name],
+            body,
+        )
     }
 }
 
@@ -292,21 +289,18 @@ fn powered(device: &DeviceItem, ports: Vec<PortItem>, wanted: u32) -> ToolResult
 }
 
 fn cycle_call(site: &Site, device: &DeviceItem, api: Source, port: u32) -> Call {
-    match (&device.id, api) {
-        (Some(id), Source::Integration) => {
-            let template = "/integration/v1/sites/{}/devices/{}/interfaces/ports/{}/actions";
-            let body = json!({ "action": "POWER_CYCLE" });
-            Call::post("port_power_cycle", template, &[&site.id(), id, &port], body)
-        }
-        _ => {
-            let body = json!({ "cmd": "power-cycle", "mac": device.mac, "port_idx": port });
-            Call::post(
-                "device_command",
-                "/api/s/{}/cmd/devmgr",
-                &[&site.name],
-                body,
-            )
-        }
+    if let (Some(id), Source::Integration) = (&device.id, api) {
+        let template = "/integration/v1/sites/{}/devices/{}/interfaces/ports/{}/actions";
+        let body = json!({ "action": "POWER_CYCLE" });
+        Call::post("port_power_cycle", template, &[&site.id(), id, &port], body)
+    } else {
+        let body = json!({ "cmd": "power-cycle", "mac": device.mac, "port_idx": port });
+        Call::post(
+            "device_command",
+            "/api/s/{}/cmd/devmgr",
+            &[&site.name],
+            body,
+        )
     }
 }
 

@@ -159,7 +159,8 @@ impl CreateGuestVoucher {
 /// What the old API answers.
 #[derive(Deserialize)]
 struct Created {
-    create_time: i64,
+    #[serde(rename = "create_time")]
+    time: i64,
 }
 
 impl Unifi {
@@ -176,7 +177,7 @@ impl Unifi {
                 .reason("unexpected_answer")
                 .hint("call `list_guest_vouchers` before you try again"));
         };
-        let body = json!({ "create_time": made.create_time });
+        let body = json!({ "create_time": made.time });
         let call = Call::post(
             "legacy_vouchers_of",
             "/api/s/{}/stat/voucher",
@@ -244,7 +245,7 @@ pub(crate) struct RevokeGuestVoucher {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Revoked {
     /// As it was.
-    revoked: VoucherItem,
+    voucher: VoucherItem,
     /// The API that did it.
     api: Source,
     #[serde(skip)]
@@ -275,7 +276,7 @@ pub(crate) async fn revoke_guest_voucher(
     let left = unifi.vouchers(&site).await?.rows;
     Ok(Revoked {
         still_there: left.iter().any(|row| row.id == voucher.id),
-        revoked: voucher,
+        voucher,
         api: told.api,
     })
 }
