@@ -201,3 +201,21 @@ async fn health_says_what_is_missing() {
         (HealthStatus::Ok, "Network 10.5.66")
     );
 }
+
+#[tokio::test]
+async fn health_looks_anew_each_time() {
+    let mut world = World::lab().await;
+
+    let well = world.health().await;
+    world.reopen(&json!({ "password": "guess-guess" }));
+    let login = world.health().await;
+    world.unifi.revoke_key(API_KEY);
+    let key = world.health().await;
+
+    assert_eq!(
+        [well.status, login.status, key.status],
+        [HealthStatus::Ok, HealthStatus::Degraded, HealthStatus::Down]
+    );
+    let text = "does not accept the login";
+    assert!(login.message.contains(text), "{}", login.message);
+}
