@@ -56,7 +56,7 @@ pub(crate) struct ClientPage {
     /// The API that told it.
     api: Source,
     /// What is missing, and why.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
 }
 
@@ -109,7 +109,7 @@ pub(crate) struct ClientDetail {
     /// The API that told it.
     api: Source,
     /// What is missing, and why.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
 }
 

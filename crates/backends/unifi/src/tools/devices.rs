@@ -104,7 +104,7 @@ pub(crate) struct DeviceDetail {
     /// The API that told it.
     api: Source,
     /// What is missing, and why.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
 }
 

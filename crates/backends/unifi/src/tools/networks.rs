@@ -57,7 +57,7 @@ pub(crate) struct NetworkPage {
     /// The API that told it.
     api: Source,
     /// What is missing, and why.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
 }
 

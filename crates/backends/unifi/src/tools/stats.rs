@@ -36,19 +36,19 @@ pub(crate) struct NetworkStats {
     /// Devices by state.
     devices: BTreeMap<String, usize>,
     /// Devices that are not on line.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     devices_down: Vec<String>,
     /// The way to the Internet.
     wan: Option<Wan>,
     /// Subsystems and how they are, such as `wlan: ok`.
     health: BTreeMap<String, String>,
     /// Clients with the most traffic since they connected.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     top_clients: Vec<Talker>,
     /// The API that told it.
     api: Option<Source>,
     /// What is missing, and why.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
 }
 

@@ -210,7 +210,7 @@ async fn a_change_of_nothing_or_of_nobody_is_refused() {
 async fn a_policy_that_is_not_kept_is_a_failure() {
     let world = World::lab().await;
     let (own, _) = policies(&world);
-    world.unifi.swallow_next_write("/integration/v1/sites/");
+    world.unifi.swallow_next_write("/v1/sites/");
 
     let args = json!({ "id": own, "name": "renamed" });
     let ran = world.run("update_firewall_rule", args).await.unwrap();

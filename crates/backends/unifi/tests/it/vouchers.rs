@@ -130,7 +130,7 @@ async fn vouchers_that_were_not_made_are_a_failure() {
     let world = World::lab().await;
     world
         .unifi
-        .refuse_next("/integration/v1/sites/", "api.hotspot.disabled");
+        .refuse_next("/v1/sites/", "api.hotspot.disabled");
 
     let args = json!({ "name": "party", "duration_minutes": 60 });
     let error = world.fail("create_guest_voucher", args).await;
