@@ -43,6 +43,7 @@ mod systems;
 pub mod tailscale;
 mod tls;
 pub mod traefik;
+pub mod unifi;
 mod upstream;
 mod worker;
 

@@ -14,4 +14,5 @@ mod proxmox;
 mod services;
 mod tailscale;
 mod traefik;
+mod unifi;
 mod wire;
