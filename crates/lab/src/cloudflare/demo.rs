@@ -27,7 +27,7 @@ pub(super) fn fill(api: &Cloudflare) {
     for service in OUTSIDE {
         let name = format!("{service}.lab.example");
         let record = RecordSeed::new("CNAME", &name, &target).proxied();
-        api.add_record(&zone, record.comment("through the tunnel home"));
+        api.add_record(&zone, &record.comment("through the tunnel home"));
     }
     for (kind, name, content) in [
         ("A", "vpn.lab.example", HOME),
@@ -37,11 +37,11 @@ pub(super) fn fill(api: &Cloudflare) {
         ("TXT", "lab.example", "\"v=spf1 -all\""),
         ("TXT", "_dmarc.lab.example", "\"v=DMARC1; p=reject\""),
     ] {
-        api.add_record(&zone, RecordSeed::new(kind, name, content));
+        api.add_record(&zone, &RecordSeed::new(kind, name, content));
     }
     api.add_record(
         &retired,
-        RecordSeed::new("A", "wiki.old-lab.example", "192.0.2.101"),
+        &RecordSeed::new("A", "wiki.old-lab.example", "192.0.2.101"),
     );
 
     let mut ingress: Vec<_> = OUTSIDE

@@ -222,8 +222,10 @@ fn no_route(path: &str) -> Failure {
     failure
 }
 
+type Form = fn(&str) -> bool;
+
 /// Forms of the variable parts of paths.
-const IDENTIFIERS: [(&str, fn(&str) -> bool); 8] = [
+const IDENTIFIERS: [(&str, Form); 8] = [
     ("zone_id", hex_32),
     ("account_id", hex_32),
     ("dns_record_id", hex_32),

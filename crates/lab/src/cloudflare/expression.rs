@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn right_expressions_are_read() {
         for text in [
-            r#"(ip.src in {192.0.2.0/24 2001:db8::/32 198.51.100.7})"#,
+            "(ip.src in {192.0.2.0/24 2001:db8::/32 198.51.100.7})",
             r#"http.host eq "www.lab.example" and not ip.src.country in {"DE" "NL"}"#,
             r#"starts_with(http.request.uri.path, "/admin \"x\"") or ssl"#,
             r#"http.request.uri.path matches "^/(a|b)$" && ip.src.asnum == 64496"#,

@@ -132,7 +132,7 @@ impl Cloudflare {
     }
 
     /// A record of a zone, without any check; its id.
-    pub fn add_record(&self, zone: &str, record: RecordSeed) -> String {
+    pub fn add_record(&self, zone: &str, record: &RecordSeed) -> String {
         self.state.lock().add_record(zone, record)
     }
 

@@ -100,9 +100,10 @@ pub(super) fn write(answer: Answer) -> Response<Body> {
         axum::Json(body).into_response()
     };
     match answer {
-        Ok(Reply::Result(value)) => envelope(value, Vec::new(), None),
         Ok(Reply::Remarked(value, messages)) => envelope(value, messages, None),
-        Ok(Reply::Page(value, Value::Null)) => envelope(value, Vec::new(), None),
+        Ok(Reply::Result(value) | Reply::Page(value, Value::Null)) => {
+            envelope(value, Vec::new(), None)
+        }
         Ok(Reply::Page(value, info)) => envelope(value, Vec::new(), Some(info)),
         Ok(Reply::Text(text)) => text.into_response(),
         Ok(Reply::Bare(value)) => axum::Json(value).into_response(),

@@ -185,7 +185,7 @@ impl State {
         id
     }
 
-    pub(super) fn add_record(&mut self, zone: &str, seed: RecordSeed) -> String {
+    pub(super) fn add_record(&mut self, zone: &str, seed: &RecordSeed) -> String {
         let (id, now) = (self.next_id(), self.now_text());
         let proxiable = super::dns::PROXIABLE.contains(&seed.kind.as_str());
         let row = json!({

@@ -50,7 +50,7 @@ impl Tunnel {
         }
     }
 
-    fn connections(&self, client: &(String, String, i64)) -> Vec<Value> {
+    fn connections(client: &(String, String, i64)) -> Vec<Value> {
         let (id, origin, since) = client;
         let connection = |colo: &&str| {
             let hash = short_hex(format!("{id}/{colo}").as_bytes(), 12);
@@ -71,11 +71,7 @@ impl Tunnel {
 
     fn row(&self) -> Value {
         let time = |time: Option<i64>| time.map(rfc3339);
-        let connections: Vec<Value> = self
-            .clients
-            .iter()
-            .flat_map(|client| self.connections(client))
-            .collect();
+        let connections: Vec<Value> = self.clients.iter().flat_map(Self::connections).collect();
         json!({
             "id": self.id,
             "account_tag": self.account,
@@ -316,7 +312,7 @@ pub(super) fn connections(state: &mut State, call: &Call) -> Answer {
             "features": ["ha-origin"],
             "run_at": rfc3339(client.2),
             "config_version": tunnel.version,
-            "conns": tunnel.connections(client),
+            "conns": Tunnel::connections(client),
         })
     };
     result(tunnel.clients.iter().map(client).collect())

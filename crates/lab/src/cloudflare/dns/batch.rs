@@ -9,13 +9,16 @@ use crate::cloudflare::reply::{Answer, Failure, result};
 use crate::cloudflare::state::{Plan, State};
 use crate::contract::{Param, check};
 
+/// Id and fields.
+type Entry = (String, Map<String, Value>);
+
 /// The entries of a list, each checked against its table; `id` is taken out where it has to be there.
 fn entries(
     call: &Call,
     list: &str,
     fields: &[Param],
     with_id: bool,
-) -> Result<Vec<(String, Map<String, Value>)>, Failure> {
+) -> Result<Vec<Entry>, Failure> {
     let given = call.body.get(list).and_then(Value::as_array).cloned();
     let mut entries = Vec::new();
     for (index, one) in given.unwrap_or_default().into_iter().enumerate() {
@@ -74,7 +77,7 @@ pub(in crate::cloudflare) fn batch(state: &mut State, call: &Call) -> Answer {
             answer[list] = std::mem::take(&mut rows).into();
         }
         for (id, (_, body)) in ids.iter().zip(&posts) {
-            rows.push(Value::Object(add(zone, id.clone(), &now, body)?));
+            rows.push(Value::Object(add(zone, id, &now, body)?));
         }
         answer["posts"] = rows.into();
         Ok(answer)

@@ -36,7 +36,7 @@ pub(in crate::cloudflare) const TYPES: &[&str] = &[
 pub(in crate::cloudflare) const PROXIABLE: [&str; 3] = ["A", "AAAA", "CNAME"];
 
 /// The fields of `data` by type, in the order in which they make the content.
-const DATA: [(&str, &[&str]); 14] = [
+const DATA: [(&str, &[&str]); 13] = [
     ("CAA", &["flags", "tag", "value"]),
     ("CERT", &["type", "key_tag", "algorithm", "certificate"]),
     ("DNSKEY", &["flags", "protocol", "algorithm", "public_key"]),
@@ -82,7 +82,6 @@ const DATA: [(&str, &[&str]); 14] = [
         &["usage", "selector", "matching_type", "certificate"],
     ),
     ("URI", &["weight", "target"]),
-    ("OPENPGPKEY", &[]),
 ];
 
 /// The record that these fields make, without id and times.
@@ -93,33 +92,27 @@ pub(super) fn build(zone: &Zone, body: &Map<String, Value>) -> Result<Map<String
     let mut record = Map::new();
     record.insert("name".to_owned(), json!(name));
     record.insert("type".to_owned(), json!(kind));
-    match DATA
-        .iter()
-        .find(|(known, fields)| *known == kind && !fields.is_empty())
-    {
-        Some((_, fields)) => {
-            let (data, content) = structured(&kind, fields, body)?;
-            if let Some(priority) = data.get("priority").or_else(|| body.get("priority"))
-                && matches!(kind.as_str(), "SRV" | "URI")
-            {
-                record.insert("priority".to_owned(), priority.clone());
-            }
-            record.insert("content".to_owned(), json!(content));
-            record.insert("data".to_owned(), Value::Object(data));
+    let fields = DATA.iter().find(|(known, _)| *known == kind);
+    if let Some((_, fields)) = fields {
+        let (data, content) = structured(&kind, fields, body)?;
+        if let Some(priority) = data.get("priority").or_else(|| body.get("priority"))
+            && matches!(kind.as_str(), "SRV" | "URI")
+        {
+            record.insert("priority".to_owned(), priority.clone());
         }
-        None => {
-            if body.contains_key("data") {
-                let message = format!("{kind} records have no data, but content.");
-                return Err(Failure::record(9101, message));
-            }
-            let content = content(&kind, text("content").unwrap_or_default(), &name)?;
-            record.insert("content".to_owned(), json!(content));
-            if kind == "MX" {
-                let Some(priority) = body.get("priority") else {
-                    return Err(Failure::record(9102, "priority is a required data field."));
-                };
-                record.insert("priority".to_owned(), priority.clone());
-            }
+        record.insert("content".to_owned(), json!(content));
+        record.insert("data".to_owned(), Value::Object(data));
+    } else {
+        if body.contains_key("data") {
+            let message = format!("{kind} records have no data, but content.");
+            return Err(Failure::record(9101, message));
+        }
+        let content = content(&kind, text("content").unwrap_or_default(), &name)?;
+        record.insert("content".to_owned(), json!(content));
+        if kind == "MX" {
+            let missing = || Failure::record(9102, "priority is a required data field.");
+            let priority = body.get("priority").ok_or_else(missing)?;
+            record.insert("priority".to_owned(), priority.clone());
         }
     }
     let proxied = proxied(&kind, body, &record)?;

@@ -61,7 +61,7 @@ fn remarks(record: &Map<String, Value>) -> Vec<Value> {
 /// Puts a record there; what is said to it.
 fn add(
     zone: &mut Zone,
-    id: String,
+    id: &str,
     now: &str,
     body: &Map<String, Value>,
 ) -> Result<Map<String, Value>, Failure> {
@@ -133,10 +133,11 @@ fn change(
     record.insert("id".to_owned(), json!(id));
     record.insert("created_on".to_owned(), before["created_on"].clone());
     touch(&mut record, now, Some(&before));
-    zone.records[at] = record.clone();
+    zone.records[at].clone_from(&record);
     Ok(record)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the answer of a handler")]
 fn changed(record: Map<String, Value>) -> Answer {
     let remarks = remarks(&record);
     Ok(Reply::Remarked(Value::Object(record), remarks))
@@ -145,7 +146,7 @@ fn changed(record: Map<String, Value>) -> Answer {
 /// `POST /zones/{zone_id}/dns_records`.
 pub(super) fn create(state: &mut State, call: &Call) -> Answer {
     let (id, now) = (state.next_id(), state.now_text());
-    changed(add(state.zone(call.zone())?, id, &now, &call.body)?)
+    changed(add(state.zone(call.zone())?, &id, &now, &call.body)?)
 }
 
 /// `PATCH /zones/{zone_id}/dns_records/{dns_record_id}`.

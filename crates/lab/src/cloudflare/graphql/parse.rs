@@ -69,7 +69,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
             c if c.is_whitespace() || c == ',' => {}
             '#' => length = rest.find('\n').unwrap_or(rest.len()),
             '{' | '}' | '(' | ')' | '[' | ']' | ':' | '$' | '!' | '=' => {
-                tokens.push(Token::Sign(first))
+                tokens.push(Token::Sign(first));
             }
             '"' => {
                 let inner = rest.get(1..).unwrap_or_default();
@@ -288,7 +288,7 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &str, variables: Value) -> Result<Vec<Field>, String> {
+    fn read(text: &str, variables: &Value) -> Result<Vec<Field>, String> {
         document(text, variables.as_object().unwrap())
     }
 
@@ -298,7 +298,7 @@ mod tests {
             viewer { one: zones(filter: {zoneTag: $z, list: [a, "b"]}, limit: $n) { zoneTag } }
         }"#;
 
-        let fields = read(text, json!({"z": "abc"})).unwrap();
+        let fields = read(text, &json!({"z": "abc"})).unwrap();
 
         let zones = &fields[0].fields[0];
         assert_eq!(
@@ -328,7 +328,7 @@ mod tests {
             ("{ a }", json!({"z": 1}), "not declared"),
             ("{ a } { b }", json!({}), "one operation"),
         ] {
-            let found = read(text, variables).unwrap_err();
+            let found = read(text, &variables).unwrap_err();
             assert!(found.contains(part), "{text}: {found}");
         }
     }

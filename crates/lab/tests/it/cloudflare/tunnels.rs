@@ -71,7 +71,7 @@ async fn a_tunnel_with_connections_is_not_deleted() {
     let seen = get(&api, &one).await;
     let by_client = get(&api, &connections).await;
     let too_early = refused(&api, "DELETE", &one, Value::Null).await;
-    let other = path(&format!("/{id}/connections?client_id={}", id));
+    let other = path(&format!("/{id}/connections?client_id={id}"));
     done(&api, "DELETE", &other, Value::Null).await;
     let still = get(&api, &one).await;
     done(&api, "DELETE", &connections, json!({})).await;

@@ -1,13 +1,14 @@
 //! Rulesets of a zone, and the rules in them.
 
+mod check;
+
 use serde_json::{Map, Value, json};
 
 use super::contract::RULE;
 use super::entry::{Call, words};
-use super::expression;
 use super::reply::{Answer, Failure, Reply, result};
 use super::state::{Plan, State, Zone};
-use crate::contract::check;
+use crate::contract;
 
 /// The phase of custom rules.
 pub(super) const CUSTOM: &str = "http_request_firewall_custom";
@@ -24,16 +25,6 @@ const PHASES: [&str; 10] = [
     "http_request_cache_settings",
     "http_config_settings",
     "http_request_origin",
-];
-
-const PRODUCTS: [&str; 7] = [
-    "bic",
-    "hot",
-    "rateLimit",
-    "securityLevel",
-    "uaBlock",
-    "waf",
-    "zoneLockdown",
 ];
 
 #[derive(Clone)]
@@ -146,7 +137,7 @@ fn make(
     phase: &str,
     at: &str,
 ) -> Result<Map<String, Value>, Failure> {
-    check_rule(given, plan, phase, at)?;
+    check::rule(given, plan, phase, at)?;
     let mut rule = Map::new();
     rule.insert("id".to_owned(), json!(id));
     rule.insert("version".to_owned(), json!("1"));
@@ -158,128 +149,6 @@ fn make(
     rule.entry("enabled").or_insert(json!(true));
     rule.insert("last_updated".to_owned(), json!(now));
     Ok(rule)
-}
-
-fn check_rule(rule: &Map<String, Value>, plan: Plan, phase: &str, at: &str) -> Result<(), Failure> {
-    let bad = |code: i64, text: String, place: &str| {
-        Err(Failure::new(400, code, text).at(&format!("{at}/{place}")))
-    };
-    let text = |name: &str| rule.get(name).and_then(Value::as_str).unwrap_or_default();
-    let action = text("action");
-    let allowed: &[&str] = match phase {
-        CUSTOM => &[
-            "block",
-            "managed_challenge",
-            "js_challenge",
-            "challenge",
-            "log",
-            "skip",
-        ],
-        "http_ratelimit" => &[
-            "block",
-            "managed_challenge",
-            "js_challenge",
-            "challenge",
-            "log",
-        ],
-        _ => &[
-            "redirect",
-            "rewrite",
-            "route",
-            "set_config",
-            "set_cache_settings",
-            "execute",
-        ],
-    };
-    if !allowed.contains(&action) {
-        let text = format!("the action '{action}' is not allowed in the phase {phase}");
-        return bad(20_015, text, "action");
-    }
-    if action == "log" && plan != Plan::Enterprise {
-        return bad(
-            20_016,
-            "not entitled to use the action 'log'".to_owned(),
-            "action",
-        );
-    }
-    if let Some(why) = expression::problem(text("expression")) {
-        return bad(20_127, format!("filter parsing error: {why}"), "expression");
-    }
-    if rule.contains_key("ref") && text("ref").is_empty() {
-        return bad(20_019, "ref must not be empty".to_owned(), "ref");
-    }
-    let parameters = rule.get("action_parameters").and_then(Value::as_object);
-    match (action, parameters) {
-        ("skip", Some(parameters)) if skips(parameters) => {}
-        ("skip", _) => {
-            return bad(
-                20_017,
-                "wrong parameters for 'skip'".to_owned(),
-                "action_parameters",
-            );
-        }
-        ("block", Some(parameters)) => {
-            let response = parameters.get("response").unwrap_or(&Value::Null);
-            let status = response["status_code"].as_i64().unwrap_or_default();
-            let texts = ["content", "content_type"]
-                .iter()
-                .all(|name| response[*name].is_string());
-            if parameters.len() != 1 || !texts || !(400..=499).contains(&status) {
-                let text = "wrong response for 'block'".to_owned();
-                return bad(20_017, text, "action_parameters");
-            }
-            if plan == Plan::Free {
-                let text = "not entitled to use a custom response".to_owned();
-                return bad(20_016, text, "action_parameters");
-            }
-        }
-        ("challenge" | "js_challenge" | "managed_challenge" | "log", Some(parameters))
-            if !parameters.is_empty() =>
-        {
-            let text = format!("'{action}' takes no parameters");
-            return bad(20_017, text, "action_parameters");
-        }
-        _ => {}
-    }
-    match (phase, rule.get("ratelimit")) {
-        ("http_ratelimit", Some(limit)) => {
-            let numbers = ["period", "requests_per_period", "mitigation_timeout"];
-            let right = limit["characteristics"]
-                .as_array()
-                .is_some_and(|all| !all.is_empty())
-                && numbers.iter().all(|name| limit[*name].is_u64());
-            if right {
-                Ok(())
-            } else {
-                bad(20_018, "wrong rate limit".to_owned(), "ratelimit")
-            }
-        }
-        ("http_ratelimit", None) => bad(20_018, "no rate limit".to_owned(), "ratelimit"),
-        (_, Some(_)) => bad(
-            20_018,
-            format!("no rate limits in the phase {phase}"),
-            "ratelimit",
-        ),
-        (_, None) => Ok(()),
-    }
-}
-
-fn skips(parameters: &Map<String, Value>) -> bool {
-    let list = |value: &Value, known: &dyn Fn(&str) -> bool| {
-        let all = value.as_array().filter(|all| !all.is_empty());
-        all.is_some_and(|all| all.iter().all(|one| one.as_str().is_some_and(known)))
-    };
-    !parameters.is_empty()
-        && parameters.iter().all(|(name, value)| match name.as_str() {
-            "ruleset" => value == "current",
-            "phases" => list(value, &|one| {
-                PHASES.contains(&one) || one == "http_request_sbfm"
-            }),
-            "products" => list(value, &|one| PRODUCTS.contains(&one)),
-            "rulesets" => list(value, &super::entry::hex_32),
-            "rules" => value.is_object(),
-            _ => false,
-        })
 }
 
 /// Rules of a whole ruleset; those that have the id of one that is there keep it.
@@ -314,7 +183,7 @@ fn all_rules(
         for name in ["version", "last_updated", "categories"] {
             rule.remove(name);
         }
-        if let Some(problem) = check(RULE, &rule).first() {
+        if let Some(problem) = contract::check(RULE, &rule).first() {
             return Err(outside(words(problem)));
         }
         let id = own.unwrap_or_else(|| ids[index].clone());
@@ -545,7 +414,7 @@ pub(super) fn patch_rule(state: &mut State, call: &Call) -> Answer {
     if call.body.contains_key("action") && !call.body.contains_key("action_parameters") {
         rule.remove("action_parameters");
     }
-    check_rule(&rule, plan, &ruleset.phase, "")?;
+    check::rule(&rule, plan, &ruleset.phase, "")?;
     rule.insert(
         "version".to_owned(),
         json!((version.unwrap_or(1) + 1).to_string()),
