@@ -15,6 +15,7 @@ const ALL: &[fn() -> Kind] = &[
     homelab_backend_proxmox::kind,
     homelab_backend_pbs::kind,
     homelab_backend_docker::kind,
+    homelab_backend_cloudflare::kind,
 ];
 
 /// Kinds that are there without a table in the configuration, because they need no settings.
