@@ -64,6 +64,8 @@ impl Who {
             plain.filter(|_| errors.is_empty() || status == 429 || status >= 500)
         {
             self.telling(status, plain, text, call)
+        } else if call.template.contains("/settings/") && (has(1007) || has(1015)) {
+            setting(has(1007), text)
         } else if status == 401 || status == 403 || has(10_000) || has(9109) {
             self.not_allowed(status, &codes, text, call)
         } else if codes.iter().any(|code| RECORD_EXISTS.contains(code)) {
@@ -171,6 +173,19 @@ fn missing(call: &Call, text: &str) -> ToolError {
     ToolError::not_found(format!("{what}: {text}"))
         .reason(reason)
         .hint(hint)
+}
+
+/// A setting's value that is none, or one that the plan does not let be changed.
+fn setting(invalid: bool, text: &str) -> ToolError {
+    let message = format!("Cloudflare refuses: {text}");
+    if invalid {
+        return ToolError::invalid("value", message)
+            .reason("parameter_refused")
+            .hint("see `get_zone_settings` for how its value looks");
+    }
+    ToolError::new(Code::UpstreamRejected, message)
+        .reason("refused_by_server")
+        .hint("the zone's plan does not let this setting be changed")
 }
 
 /// 400: which argument, if the API says so.
