@@ -18,6 +18,7 @@ const ALL: &[fn() -> Kind] = &[
     homelab_backend_portainer::kind,
     homelab_backend_traefik::kind,
     homelab_backend_tailscale::kind,
+    homelab_backend_cloudflare::kind,
     homelab_backend_unifi::kind,
     homelab_backend_pihole::kind,
     homelab_backend_netbox::kind,

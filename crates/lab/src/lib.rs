@@ -20,6 +20,7 @@ use std::io;
 
 mod calendar;
 pub mod ccpm_legacy;
+pub mod cloudflare;
 mod contract;
 pub mod demo;
 pub mod docker;

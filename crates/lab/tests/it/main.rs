@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod cloudflare;
 mod demo;
 mod docker;
 mod instrument;
