@@ -12,6 +12,7 @@
 //! `POST /oauth/token`. `server.add_device(DeviceSeed::new("fw-1", "linux").advertises(&["192.0.2.0/24"]))`
 //! puts a machine there and gives its `nodeId`. A test ends with
 //! `assert_eq!(server.log().unexpected(), [""; 0])`.
+//!
 //! - *Start*: [`Tailscale::start`], [`Tailscale::headscale`], [`Tailscale::with`] for a clock of the
 //!   test's own and TLS, [`Tailscale::demo`] for the demo lab.
 //! - *State*: [`add_device`](Tailscale::add_device), [`add_user`](Tailscale::add_user),
