@@ -43,7 +43,7 @@ const TOOLS: [&str; 36] = [
     "call_api",
 ];
 /// Bytes of the whole listing as it is sent; about four make a token.
-const LISTING_BUDGET: usize = 34_000;
+const LISTING_BUDGET: usize = 36_500;
 
 #[test]
 fn every_tool_keeps_the_rules() {
