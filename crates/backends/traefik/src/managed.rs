@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::fields::{self, Reading};
-use crate::files::sha256;
+use crate::files::{KEPT, sha256};
 use crate::ids::Name;
 use crate::yaml;
 
@@ -63,7 +63,7 @@ impl Object {
 
     /// The file with its previous version, which Traefik does not read.
     pub(crate) fn previous_file(&self) -> String {
-        format!("{}.previous", self.file())
+        format!("{}{KEPT}", self.file())
     }
 
     /// `router `app``, for people.

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use homelab_backend::Env;
 use homelab_core::clock::Entropy;
 use homelab_core::error::{Code, ToolError, ToolResult};
 
-use super::{DEEPEST, Expected, LARGEST, MOST_FILES, is_read, sha256, too_large};
+use super::{DEEPEST, Expected, LARGEST, MOST_FILES, PRIVATE, is_kept, is_read, sha256, too_large};
 
 /// Held while a file is changed: daemon, stdio servers and commands are processes of their own.
 const LOCK: &str = ".homelab-mcp.lock";
@@ -76,7 +77,7 @@ impl Local {
         let temporary = self.path(&format!(".{name}.{}.tmp", hex::encode(random)));
         let _lock = self.lock()?;
         check(&path, expected)?;
-        let written = write_new(&temporary, content)
+        let written = write_new(&temporary, content, mode_of(&path))
             .and_then(|()| fs::rename(&temporary, &path))
             .map_err(|error| failed("write", &path, &error));
         if written.is_err() {
@@ -136,8 +137,20 @@ fn read_now(path: &Path, cap: usize) -> ToolResult<Option<Vec<u8>>> {
     Ok(Some(content))
 }
 
-fn write_new(path: &Path, content: &[u8]) -> std::io::Result<()> {
+/// Permissions of the file that is replaced; a new one is for Traefik to read, and an old version for
+/// nobody else.
+fn mode_of(path: &Path) -> u32 {
+    let found = fs::metadata(path).map(|found| found.permissions().mode() & 0o777);
+    found.unwrap_or_else(|_| match path.to_str() {
+        Some(name) if is_kept(name) => PRIVATE,
+        _ => 0o644,
+    })
+}
+
+fn write_new(path: &Path, content: &[u8], mode: u32) -> std::io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    // Whatever the process's mask says.
+    file.set_permissions(fs::Permissions::from_mode(mode))?;
     file.write_all(content)?;
     file.sync_all()
 }
@@ -258,6 +271,29 @@ mod tests {
         assert!(local.remove("a.yml", sha256(b"one")).await.is_err());
         local.remove("a.yml", sha256(b"two")).await.unwrap();
         assert_eq!(local.read("a.yml").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn permissions_are_kept_and_old_versions_are_for_nobody_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let local = local(folder.path());
+        let mode = |name: &str| {
+            let found = fs::metadata(folder.path().join(name)).unwrap();
+            found.permissions().mode() & 0o777
+        };
+
+        for name in ["a.yml", "a.yml.previous"] {
+            let written = local.write(name, b"one".to_vec(), Expected::Absent).await;
+            written.unwrap();
+        }
+        let first = (mode("a.yml"), mode("a.yml.previous"));
+        let path = folder.path().join("a.yml");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o640)).unwrap();
+        let again = local.write("a.yml", b"two".to_vec(), Expected::of(Some(b"one")));
+        again.await.unwrap();
+
+        assert_eq!(first, (0o644, 0o600));
+        assert_eq!(mode("a.yml"), 0o640);
     }
 
     #[tokio::test]

@@ -17,6 +17,10 @@ use crate::config::Config;
 use local::Local;
 use remote::Remote;
 
+/// Ends the name of a file with an old version, which Traefik does not read.
+pub(crate) const KEPT: &str = ".previous";
+/// Permissions of a file that only we read.
+const PRIVATE: u32 = 0o600;
 /// Largest file that is read.
 pub(crate) const LARGEST: usize = 1024 * 1024;
 /// Largest file with certificates.
@@ -136,6 +140,11 @@ pub(crate) async fn acme(config: &Config, env: &Env) -> ToolResult<Option<Zeroiz
         .field("acme_file")
         .hint("set `acme_file` to the `storage` of Traefik's certificate resolver, or leave it out")),
     }
+}
+
+/// Whether a file of this name is an old version, which may hold hashes of passwords.
+fn is_kept(name: &str) -> bool {
+    name.ends_with(KEPT)
 }
 
 /// Whether Traefik reads a file of this name.

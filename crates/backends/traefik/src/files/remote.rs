@@ -4,7 +4,10 @@ use homelab_backend::Env;
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_ssh::{FileKind, Host, READ_CAP, Roots, WriteOptions};
 
-use super::{DEEPEST, Expected, LARGEST, LARGEST_ACME, MOST_FILES, host, is_read, too_large};
+use super::{
+    DEEPEST, Expected, LARGEST, LARGEST_ACME, MOST_FILES, PRIVATE, host, is_kept, is_read,
+    too_large,
+};
 
 /// Entries of a directory asked for at a time.
 const PER_PAGE: usize = 1000;
@@ -72,13 +75,16 @@ impl Remote {
         content: Vec<u8>,
         expected: Expected,
     ) -> ToolResult<()> {
+        let mode = is_kept(name).then_some(PRIVATE);
         let options = match expected {
             Expected::Absent => WriteOptions {
                 create_only: true,
+                mode,
                 ..WriteOptions::default()
             },
             Expected::Sha256(sha256) => WriteOptions {
                 expected_sha256: Some(sha256),
+                mode,
                 ..WriteOptions::default()
             },
         };
