@@ -7,19 +7,11 @@
 //! 401 for `api.err.NoSiteContext`). A client had better not depend on them.
 //!
 //! # Starting it
-//! ```no_run
-//! # async fn example() -> std::io::Result<()> {
-//! use homelab_lab::unifi::{ACCOUNT, API_KEY, Flavour, Options, Release, Unifi};
+//! [`Unifi::start`] is a UniFi OS console with release 10.5 and a firewall by zones;
+//! [`Unifi::with`] takes [`Options`] for others, such as an old self-hosted application
+//! ([`Flavour::Classic`]: no prefix, no keys, another cookie). The integration API is below
+//! `{url}/proxy/network/integration/v1`.
 //!
-//! // A UniFi OS console with release 10.5 and zone-based firewall.
-//! let console = Unifi::start().await?;
-//! let list = format!("{}/proxy/network/integration/v1/sites", console.url());
-//!
-//! // An old self-hosted application: no prefix, no keys, another cookie.
-//! let options = Options { flavour: Flavour::Classic, zone_based: false, ..Options::default() };
-//! let classic = Unifi::with(options).await?;
-//! # drop((list, API_KEY, ACCOUNT, Release::V10_5, classic)); Ok(()) }
-//! ```
 //! [`API_KEY`] and [`ACCOUNT`] are valid from the start; [`Unifi::add_key`], [`Unifi::add_account`]
 //! and [`Unifi::add_account_with_2fa`] make more, [`Unifi::revoke_key`] ends one.
 //! [`Options::tls`] gives it a self-signed certificate ([`Unifi::identity`]).
