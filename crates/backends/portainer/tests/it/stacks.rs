@@ -246,7 +246,8 @@ async fn volumes_go_only_if_that_is_said_and_cannot_come_back() {
         .rev()
         .find(|one| one.method == "DELETE")
         .expect("a request");
-    assert!(last.query.contains("removeVolumes=true"), "{}", last.query);
+    let query = last.query.as_deref().unwrap_or_default();
+    assert!(query.contains("removeVolumes=true"), "{query}");
 }
 
 #[tokio::test]
