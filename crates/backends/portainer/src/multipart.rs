@@ -1,6 +1,8 @@
 //! A form with fields of text as `multipart/form-data` (RFC 7578), the one call that Portainer takes
 //! no JSON for.
 
+use std::fmt::Write as _;
+
 /// Stands between the fields; a field that has it is refused.
 const BOUNDARY: &str = "homelab-mcp-form-4f1c9a7be2d05836";
 
@@ -15,11 +17,13 @@ pub(crate) fn body(fields: &[(&str, String)]) -> Option<String> {
         if value.contains(BOUNDARY) {
             return None;
         }
-        body.push_str(&format!(
+        write!(
+            body,
             "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
-        ));
+        )
+        .ok()?;
     }
-    body.push_str(&format!("--{BOUNDARY}--\r\n"));
+    write!(body, "--{BOUNDARY}--\r\n").ok()?;
     Some(body)
 }
 

@@ -49,13 +49,11 @@ fn pick_endpoint(all: Vec<Endpoint>, wanted: Option<&str>) -> ToolResult<Endpoin
     };
     let Some(wanted) = wanted else {
         let mut all = all.into_iter();
-        return match (all.next(), all.next()) {
-            (Some(only), None) => Ok(only),
-            _ => {
-                let message = "which environment is meant is not clear";
-                Err(ToolError::invalid("endpoint", message).hint(hint))
-            }
-        };
+        if let (Some(only), None) = (all.next(), all.next()) {
+            return Ok(only);
+        }
+        let message = "which environment is meant is not clear";
+        return Err(ToolError::invalid("endpoint", message).hint(hint));
     };
     let id: Option<u64> = wanted.parse().ok();
     let mut found = all

@@ -43,7 +43,6 @@ pub(crate) struct Stack {
     pub(crate) status: u64,
     #[serde(deserialize_with = "or_default")]
     pub(crate) deployment_status: Vec<DeploymentStatus>,
-    pub(crate) stack_file_version: Option<u64>,
     #[serde(deserialize_with = "or_default")]
     pub(crate) env: Vec<Pair>,
     #[serde(rename = "GitConfig")]
@@ -233,9 +232,13 @@ pub(crate) struct Container {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Stats {
-    pub(crate) cpu_stats: CpuStats,
-    pub(crate) precpu_stats: CpuStats,
-    pub(crate) memory_stats: MemoryStats,
+    #[serde(rename = "cpu_stats")]
+    pub(crate) cpu: CpuStats,
+    /// A moment before.
+    #[serde(rename = "precpu_stats")]
+    pub(crate) cpu_before: CpuStats,
+    #[serde(rename = "memory_stats")]
+    pub(crate) memory: MemoryStats,
 }
 
 /// CPU time until a moment.

@@ -2,8 +2,10 @@
 
 pub(crate) mod deletion;
 pub(crate) mod deploy;
+pub(crate) mod deploy_plan;
 pub(crate) mod deploy_request;
 pub(crate) mod endpoint_change;
+pub(crate) mod endpoint_request;
 pub(crate) mod endpoints;
 pub(crate) mod page;
 pub(crate) mod power;

@@ -68,7 +68,7 @@ pub(crate) struct StackRow {
 
 /// Stacks.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Stacks {
+pub(crate) struct StackList {
     /// One page, by environment and name.
     stacks: Vec<StackRow>,
     /// How many there are.
@@ -87,7 +87,7 @@ pub(crate) struct Stacks {
     title = "List stacks",
     timeout = 120
 )]
-pub(crate) async fn list_stacks(portainer: &Portainer, args: ListStacks) -> ToolResult<Stacks> {
+pub(crate) async fn list_stacks(portainer: &Portainer, args: ListStacks) -> ToolResult<StackList> {
     let mut endpoints = portainer.endpoints().await?;
     let only = match &args.endpoint {
         Some(name) => Some(portainer.find_endpoint(Some(name)).await?.id),
@@ -116,7 +116,7 @@ pub(crate) async fn list_stacks(portainer: &Portainer, args: ListStacks) -> Tool
         total,
         next_cursor,
     } = page(rows, args.limit, args.cursor.as_deref(), key)?;
-    Ok(Stacks {
+    Ok(StackList {
         stacks: items,
         total,
         next_cursor,
@@ -153,11 +153,15 @@ async fn external(
     endpoints: &[Endpoint],
     known: &[StackRow],
 ) -> (Vec<StackRow>, Vec<String>) {
-    let docker = endpoints.iter().filter(|endpoint| {
+    let mut docker = endpoints.to_vec();
+    docker.retain(|endpoint| {
         EndpointType::of(endpoint).is_docker() && EndpointStatus::of(endpoint) == EndpointStatus::Up
     });
     let asked: Vec<_> = stream::iter(docker)
-        .map(|endpoint| async move { (endpoint, portainer.containers(endpoint.id, true).await) })
+        .map(|endpoint| async move {
+            let containers = portainer.containers(endpoint.id, true).await;
+            (endpoint, containers)
+        })
         .buffered(AT_A_TIME)
         .collect()
         .await;
@@ -173,7 +177,7 @@ async fn external(
                 };
                 let projects = projects(&containers);
                 let unknown = projects.into_iter().filter(|(name, _)| !known(name));
-                rows.extend(unknown.map(|(name, of)| external_row(endpoint, name, &of)));
+                rows.extend(unknown.map(|(name, of)| external_row(&endpoint, name, &of)));
             }
             Err(error) => {
                 let message = &error.envelope().message;

@@ -92,7 +92,7 @@ impl Portainer {
 fn usage(container: &Container, stats: &Stats) -> ContainerUsage {
     let name = container.names.first().map(String::as_str);
     let name = name.map_or(container.id.as_str(), |name| name.trim_start_matches('/'));
-    let (now, before) = (&stats.cpu_stats, &stats.precpu_stats);
+    let (now, before) = (&stats.cpu, &stats.cpu_before);
     let used = now
         .cpu_usage
         .total_usage
@@ -110,13 +110,13 @@ fn usage(container: &Container, stats: &Stats) -> ContainerUsage {
     // What the kernel keeps of files can go at any time: by the newer name, then by the older.
     let cache = ["inactive_file", "total_inactive_file"]
         .iter()
-        .find_map(|name| stats.memory_stats.stats.get(*name))
+        .find_map(|name| stats.memory.stats.get(*name))
         .copied()
         .unwrap_or(0);
     ContainerUsage {
         name: name.to_owned(),
         cpu_percent: rounded(cpu_percent),
-        memory_bytes: stats.memory_stats.usage.saturating_sub(cache),
+        memory_bytes: stats.memory.usage.saturating_sub(cache),
     }
 }
 

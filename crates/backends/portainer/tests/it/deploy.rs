@@ -349,18 +349,6 @@ async fn releases_before_2_19_are_not_changed() {
 }
 
 #[tokio::test]
-async fn an_engine_that_is_in_no_swarm_takes_no_swarm_stack() {
-    let world = World::lab().await;
-
-    let error = world.fail(TOOL, blog(&json!({ "type": "swarm" }))).await;
-
-    assert_eq!(
-        (error.code(), reason(&error), field(&error)),
-        (Code::Conflict, "not_a_swarm", "type")
-    );
-}
-
-#[tokio::test]
 async fn targets_are_the_stack_and_its_environment() {
     let world = World::lab().await;
     world.blog().await;

@@ -5,18 +5,19 @@ use std::sync::{Arc, Mutex};
 
 use homelab_backend_portainer::kind;
 use homelab_core::clock::{ManualClock, Micros};
+use homelab_core::error::Code;
 use homelab_core::server::Server;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::world::{TODAY, context, env, run};
+use crate::world::{TODAY, context, env, field, reason, run};
 
 /// `METHOD /path` and the body of each request.
 type Asked = Arc<Mutex<Vec<(String, String)>>>;
 
-/// Answers each `METHOD /path` below `/api`; anything else is 404.
+/// Answers each `METHOD /path` below `/api`; with 503 where that stands before it. Anything else is 404.
 async fn peer(answers: Vec<(&'static str, Value)>) -> (String, Asked) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -26,10 +27,12 @@ async fn peer(answers: Vec<(&'static str, Value)>) -> (String, Asked) {
     tokio::spawn(async move {
         while let Ok((mut socket, _)) = listener.accept().await {
             let (line, body) = read(&mut socket).await;
-            let found = answers.get(line.as_str());
+            let found = answers.get(line.as_str()).map(|answer| (200, answer));
+            let refused = answers.get(format!("503 {line}").as_str());
+            let found = found.or(refused.map(|answer| (503, answer)));
             log.lock().expect("no panic").push((line, body));
             let (status, text) = match found {
-                Some(answer) => (200, answer.to_string()),
+                Some((status, answer)) => (status, answer.to_string()),
                 None => (404, "not found".to_owned()),
             };
             let answer = format!(
@@ -241,4 +244,27 @@ async fn projects_that_portainer_does_not_know_are_external() {
         (&json!("other"), &json!(true), &json!(1))
     );
     assert_eq!(found["stacks"][1].get("id"), None);
+}
+
+#[tokio::test]
+async fn an_engine_that_is_in_no_swarm_takes_no_swarm_stack() {
+    let engine = json!({ "Id": 1, "Name": "local", "Type": 1, "Status": 1 });
+    let answer = json!({ "message": "This node is not a swarm manager." });
+    let peer = Peer::of(vec![
+        ("GET /system/status", json!({ "Version": "2.44.0" })),
+        ("GET /endpoints", json!([engine])),
+        ("GET /stacks", json!([])),
+        ("503 GET /endpoints/1/docker/swarm", answer),
+    ])
+    .await;
+    let args = json!({ "name": "web", "type": "swarm", "stack_file": "services:\n  web:\n    image: lab/web:1\n" });
+
+    let error = run(&*peer.server, "deploy_stack", args, &context())
+        .await
+        .expect_err("a failure");
+
+    assert_eq!(
+        (error.code(), reason(&error), field(&error)),
+        (Code::Conflict, "not_a_swarm", "type")
+    );
 }

@@ -2,6 +2,7 @@
 
 use homelab_core::error::Code;
 use homelab_core::tool::Effect;
+use homelab_lab::Fault;
 use serde_json::{Value, json};
 
 use crate::world::{BLOG, World, field, hint, reason, says};
@@ -64,26 +65,47 @@ async fn no_stacks_are_no_stacks_however_that_is_said() {
 }
 
 #[tokio::test]
-async fn projects_without_portainer_are_found_by_their_containers() {
+async fn stacks_of_portainer_are_not_external_and_engines_that_are_down_are_not_asked() {
     let world = World::lab().await;
     world.blog().await;
-    world
-        .call(
-            "deploy_stack",
-            json!({ "name": "wiki", "endpoint": "nas", "stack_file": BLOG }),
-        )
-        .await;
-    // Portainer forgets the environment and gets it again: what runs there goes on.
-    let without = world
+    let up = world
         .call("list_stacks", json!({ "include_external": true }))
         .await;
+    world.portainer.set_up(world.local, false);
     world.portainer.set_up(world.nas, false);
+
     let down = world
         .call("list_stacks", json!({ "include_external": true }))
         .await;
 
-    assert_eq!(names(&without), ["blog", "wiki"]);
-    assert_eq!(down["problems"], json!([]));
+    assert_eq!(
+        (names(&up), &up["stacks"][0]["external"]),
+        (vec!["blog"], &json!(false))
+    );
+    assert_eq!(
+        (names(&down), &down["problems"]),
+        (vec!["blog"], &json!([]))
+    );
+}
+
+#[tokio::test]
+async fn an_engine_that_cannot_be_asked_is_said() {
+    let world = World::lab().await;
+    world.blog().await;
+    let path = format!("/api/endpoints/{}/docker/containers/json", world.nas);
+    world.portainer.faults().always(path, Fault::Status(500));
+
+    let found = world
+        .call("list_stacks", json!({ "include_external": true }))
+        .await;
+
+    assert_eq!(names(&found), ["blog"]);
+    assert!(
+        found["problems"][0]
+            .as_str()
+            .expect("a problem")
+            .starts_with("`nas`")
+    );
 }
 
 #[tokio::test]
@@ -246,15 +268,6 @@ async fn volumes_go_only_if_that_is_said_and_cannot_come_back() {
         .rev()
         .find(|one| one.method == "DELETE")
         .expect("a request");
-    assert!(last.query.contains("removeVolumes=true"), "{}", last.query);
-}
-
-#[tokio::test]
-async fn two_stacks_of_one_name_are_told_apart() {
-    let world = World::lab().await;
-    world.blog().await;
-    // The same number is no name.
-    let error = world.fail("get_stack", json!({ "stack": "999" })).await;
-
-    assert_eq!(error.code(), Code::NotFound);
+    let query = last.query.as_deref().unwrap_or_default();
+    assert!(query.contains("removeVolumes=true"), "{query}");
 }
