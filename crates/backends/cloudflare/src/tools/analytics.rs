@@ -62,7 +62,7 @@ pub(crate) enum GroupBy {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct GetZoneAnalytics {
-    /// The zone, by name or id, or a host in it; default the configured one.
+    /// Zone: its name or id, or a host in it; default the configured one.
     zone: Option<ZoneArg>,
     /// How far back from now; instead of `since`.
     period: Option<Period>,

@@ -16,7 +16,7 @@ const AT_ONCE: usize = 100;
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct PurgeCache {
-    /// The zone, by name or id, or a host in it; default the configured one.
+    /// Zone: its name or id, or a host in it; default the configured one.
     zone: Option<ZoneArg>,
     /// Whole addresses with their scheme, such as `https://www.example.com/css/site.css`.
     #[schemars(length(max = 1000), inner(length(max = 2000)))]

@@ -16,7 +16,7 @@ use crate::types::{Record, Zone};
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct UpdateDnsRecord {
-    /// The zone, by name or id, or a host in it; default the configured one.
+    /// Zone: its name or id, or a host in it; default the configured one.
     zone: Option<ZoneArg>,
     /// The record's id, of `list_dns_records`.
     record_id: Option<RecordId>,

@@ -29,18 +29,17 @@ pub(crate) enum IfExists {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateDnsRecord {
-    /// The zone, by name or id, or a host in it; default the configured one.
+    /// Zone: its name or id, or a host in it; default the configured one.
     zone: Option<ZoneArg>,
     /// Its type.
     #[serde(rename = "type")]
     kind: RecordType,
-    /// Its name: whole (`www.example.com`), below the zone (`www`), or `@` for the zone itself.
+    /// Its name: whole, below the zone (`www`), or `@` for the zone itself.
     name: RecordName,
     /// Address, host or text, for A, AAAA, CNAME, MX, NS, PTR and TXT.
     #[schemars(length(max = 4096))]
     content: Option<String>,
-    /// Fields of the other types, such as `{"priority": 0, "weight": 5, "port": 25565, "target":
-    /// "mc.example.com"}` for SRV.
+    /// Fields of the other types: for SRV `{"priority", "weight", "port", "target"}`.
     #[schemars(extend("maxProperties" = 20))]
     data: Option<Map<String, Value>>,
     /// Seconds that others keep it, 30 to 86400; 1, the default, is automatic.

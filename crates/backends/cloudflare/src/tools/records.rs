@@ -18,7 +18,7 @@ const LONGEST_FILE: usize = 60_000;
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ListDnsRecords {
-    /// The zone, by name or id, or a host in it; default the configured one.
+    /// Zone: its name or id, or a host in it; default the configured one.
     zone: Option<ZoneArg>,
     /// Only of this type.
     #[serde(rename = "type")]
@@ -108,7 +108,7 @@ fn reversed(name: &str) -> String {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ExportDnsRecords {
-    /// The zone, by name or id, or a host in it; default the configured one.
+    /// Zone: its name or id, or a host in it; default the configured one.
     zone: Option<ZoneArg>,
 }
 

@@ -15,7 +15,7 @@ use crate::types::{Rule, Ruleset, Zone};
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpdateFirewallRule {
-    /// The zone, by name or id, or a host in it; default the configured one.
+    /// Zone: its name or id, or a host in it; default the configured one.
     zone: Option<ZoneArg>,
     /// The rule's id, of `list_firewall_rules`.
     rule_id: RuleId,

@@ -17,15 +17,15 @@ use crate::types::{Rule, Ruleset, Zone};
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateFirewallRule {
-    /// The zone, by name or id, or a host in it; default the configured one.
+    /// Zone: its name or id, or a host in it; default the configured one.
     zone: Option<ZoneArg>,
     /// What it is for.
     #[schemars(length(min = 1, max = 500))]
     description: String,
     /// What happens to a request that fits.
     action: Action,
-    /// Which requests fit, in the Rules language, such as `http.host eq "git.example.com" and
-    /// not ip.src.country in {"DE"}`; instead of the parts below.
+    /// Which requests fit, in the Rules language, such as `http.host eq "git.example.com"`; instead of
+    /// the parts below.
     #[schemars(length(max = 4096))]
     expression: Option<String>,
     /// From these addresses or networks.
@@ -56,7 +56,7 @@ pub(crate) struct CreateFirewallRule {
     enabled: Option<bool>,
     /// Put it before this rule; default behind all.
     before: Option<RuleId>,
-    /// Its own name, by which a repeated call finds it; default one made of what it does.
+    /// Its own name, by which a repeated call finds it; default made of what it does.
     #[serde(rename = "ref")]
     #[schemars(length(min = 1, max = 64))]
     reference: Option<String>,

@@ -16,7 +16,7 @@ use crate::types::Ruleset;
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ListFirewallRules {
-    /// The zone, by name or id, or a host in it; default the configured one.
+    /// Zone: its name or id, or a host in it; default the configured one.
     zone: Option<ZoneArg>,
     /// Rows of a page; default 25.
     #[schemars(range(min = 1, max = 200))]

@@ -97,7 +97,7 @@ impl Name {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct GetZoneSettings {
-    /// The zone, by name or id, or a host in it; default the configured one.
+    /// Zone: its name or id, or a host in it; default the configured one.
     zone: Option<ZoneArg>,
     /// Which ones; default the usual ones about encryption, security and cache.
     #[schemars(length(max = 22))]
@@ -172,12 +172,12 @@ pub(crate) async fn get_zone_settings(
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SetZoneSetting {
-    /// The zone, by name or id, or a host in it; default the configured one.
+    /// Zone: its name or id, or a host in it; default the configured one.
     zone: Option<ZoneArg>,
     /// The setting.
     setting: Name,
-    /// `on`, `off`, another word (`ssl`: `off`, `flexible`, `full`, `strict`; `min_tls_version`: `1.2`;
-    /// `security_level`: `medium`, `under_attack`), or seconds for a `_ttl`.
+    /// `on`, `off`, another word (`ssl`: `flexible`, `full`, `strict`; `security_level`: `medium`,
+    /// `under_attack`), or seconds for a `_ttl`.
     #[schemars(length(min = 1, max = 50))]
     value: String,
 }

@@ -23,11 +23,10 @@ pub(crate) struct Ingress {
     /// Only paths that fit this regular expression; default all.
     #[schemars(length(max = 500))]
     path: Option<String>,
-    /// Where requests go, such as `http://192.0.2.80:3000`, `ssh://192.0.2.80:22` or `http_status:403`.
+    /// Where requests go, such as `http://192.0.2.80:3000` or `ssh://192.0.2.80:22`.
     #[schemars(length(min = 3, max = 500))]
     service: String,
-    /// Options towards the service, such as `{"noTLSVerify": true}`; those that are there stay where none
-    /// are given.
+    /// Options towards the service, such as `{"noTLSVerify": true}`; default those there.
     #[serde(rename = "originRequest")]
     #[schemars(extend("maxProperties" = 30))]
     origin_request: Option<Map<String, Value>>,
