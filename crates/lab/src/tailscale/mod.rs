@@ -7,23 +7,12 @@
 //! policy is told with a 200 by `acl/validate`.
 //!
 //! # Use
-//! ```
-//! use homelab_lab::tailscale::{ADMIN_KEY, CLIENT, DeviceSeed, Tailscale};
+//! `let server = Tailscale::start().await?;` is a tailnet; a client is configured with
+//! [`base_url`](Tailscale::base_url) and either [`ADMIN_KEY`] as a bearer or [`CLIENT`] (id, secret) for
+//! `POST /oauth/token`. `server.add_device(DeviceSeed::new("fw-1", "linux").advertises(&["192.0.2.0/24"]))`
+//! puts a machine there and gives its `nodeId`. A test ends with
+//! `assert_eq!(server.log().unexpected(), [""; 0])`.
 //!
-//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
-//! let server = Tailscale::start().await.unwrap();
-//! // What the client is configured with: `server.base_url()`, and a bearer `ADMIN_KEY` or the OAuth
-//! // client `CLIENT` (id, secret).
-//! assert!(server.base_url().ends_with("/api/v2"));
-//! let router = DeviceSeed::new("fw-1", "linux").advertises(&["192.0.2.0/24"]);
-//! let node_id = server.add_device(router);
-//! server.add_device(DeviceSeed::new("phone", "iOS").offline(3600).pending());
-//! // … the client calls …
-//! assert!(server.device(&node_id).unwrap()["authorized"].as_bool().unwrap());
-//! assert_eq!(server.log().unexpected(), [""; 0]);
-//! # let _ = (ADMIN_KEY, CLIENT);
-//! # });
-//! ```
 //! - *Start*: [`Tailscale::start`], [`Tailscale::headscale`], [`Tailscale::with`] for a clock of the
 //!   test's own and TLS, [`Tailscale::demo`] for the demo lab.
 //! - *State*: [`add_device`](Tailscale::add_device), [`add_user`](Tailscale::add_user),
