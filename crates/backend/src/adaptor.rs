@@ -3,6 +3,7 @@
 use homelab_core::BoxFuture;
 use homelab_core::call::CallContext;
 use homelab_core::error::{ToolError, ToolResult};
+use homelab_core::facts::{Facts, FactsQuery};
 use homelab_core::server::{Health, Server};
 use homelab_core::tool::{Effect, Inverse, Preview, Ran, Target, ToolDef, ToolInfo};
 use serde_json::Value;
@@ -64,7 +65,18 @@ impl<B: Backend> Server for Adaptor<B> {
     }
 
     fn effect(&self, tool: usize, args: Value) -> Option<Effect> {
-        self.tools.get(tool)?.effect(&self.backend, args)
+        let def = self.tools.get(tool)?;
+        let own = def.effect(&self.backend, args.clone())?;
+        let other = self
+            .stands_for(tool, args)
+            .and_then(|other| self.infos.get(other))
+            .map(|other| other.spec.effect);
+        Some(other.map_or(own, |other| own.max(other)))
+    }
+
+    fn stands_for(&self, tool: usize, args: Value) -> Option<usize> {
+        let name = self.tools.get(tool)?.stands_for(&self.backend, args)?;
+        self.infos.iter().position(|info| info.spec.name == name)
     }
 
     fn preview(&self, tool: usize, args: Value) -> Option<BoxFuture<'_, ToolResult<Preview>>> {
@@ -87,6 +99,23 @@ impl<B: Backend> Server for Adaptor<B> {
         Box::pin(self.backend.health())
     }
 
+    fn facts<'a>(&'a self, query: &'a FactsQuery) -> Option<BoxFuture<'a, ToolResult<Facts>>> {
+        (!B::FACTS.is_empty()).then(|| -> BoxFuture<'a, ToolResult<Facts>> {
+            Box::pin(async move {
+                let facts = self.backend.facts(query).await;
+                facts.map_err(|error| error.instance(&self.instance))
+            })
+        })
+    }
+
+    fn facts_tools(&self) -> &'static [&'static str] {
+        B::FACTS
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.backend.close())
+    }
+
     fn concurrency(&self) -> usize {
         B::CONCURRENCY
     }
@@ -99,6 +128,7 @@ pub(crate) struct Unconfigured {
     title: &'static str,
     instance: String,
     infos: Vec<ToolInfo>,
+    facts_tools: &'static [&'static str],
     error: ToolError,
 }
 
@@ -118,6 +148,7 @@ impl Unconfigured {
             title: B::TITLE,
             instance: instance.to_owned(),
             infos: B::tools().into_iter().map(|tool| tool.info).collect(),
+            facts_tools: B::FACTS,
             error: envelope.into(),
         }
     }
@@ -181,5 +212,15 @@ impl Server for Unconfigured {
                 .unwrap_or_default();
             Health::down(envelope.message.clone(), hint)
         })
+    }
+
+    fn facts<'a>(&'a self, _query: &'a FactsQuery) -> Option<BoxFuture<'a, ToolResult<Facts>>> {
+        (!self.facts_tools.is_empty()).then(|| -> BoxFuture<'a, ToolResult<Facts>> {
+            Box::pin(async { Err(self.error.clone()) })
+        })
+    }
+
+    fn facts_tools(&self) -> &'static [&'static str] {
+        self.facts_tools
     }
 }

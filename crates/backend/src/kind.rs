@@ -21,6 +21,8 @@ pub struct Kind {
     /// Variable names that users of comparable servers have already: the variable, and the dotted
     /// key within the section that it sets.
     pub env_names: &'static [(&'static str, &'static str)],
+    /// Its tools that show what it tells of the lab's things; empty where it tells nothing.
+    pub facts: &'static [&'static str],
     schema: fn() -> Map<String, Value>,
     catalogue: fn() -> Vec<ToolInfo>,
     check: fn(Value) -> Result<(), ToolError>,
@@ -34,6 +36,7 @@ impl Kind {
             name: B::KIND,
             title: B::TITLE,
             env_names: B::ENV_NAMES,
+            facts: B::FACTS,
             schema: settings::schema::<B::Config>,
             catalogue: || B::tools().into_iter().map(|tool| tool.info).collect(),
             check: |config| checked::<B>(config).map(|_| ()),

@@ -12,12 +12,14 @@
 use std::future::Future;
 
 use homelab_core::error::ToolResult;
+use homelab_core::facts::{Facts, FactsQuery};
 use homelab_core::server::Health;
 use homelab_core::tool::ToolDef;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 mod adaptor;
+pub mod api;
 mod env;
 mod kind;
 pub mod settings;
@@ -40,6 +42,9 @@ pub trait Backend: Sized + Send + Sync + 'static {
     const ENV_NAMES: &'static [(&'static str, &'static str)] = &[];
     /// Most calls of one instance at a time.
     const CONCURRENCY: usize = 16;
+    /// Bare names of its tools that show what [`Backend::facts`] tells, all of them reads: a caller who
+    /// may not call every one of them is not shown the facts. Empty: it tells nothing.
+    const FACTS: &'static [&'static str] = &[];
 
     /// Refuses settings that are well-formed but make no sense together; no I/O.
     /// The error's field is the dotted key within the section.
@@ -52,6 +57,22 @@ pub trait Backend: Sized + Send + Sync + 'static {
 
     /// Whether the upstream answers; the caller gives it 5 s.
     fn health(&self) -> impl Future<Output = Health> + Send;
+
+    /// What it knows of the lab's things, for the picture across systems; see
+    /// [`homelab_core::facts`]. Asked only where [`Backend::FACTS`] is not empty.
+    ///
+    /// # Errors
+    /// As a tool of it that lists: where nothing can be told. What can be told in part is told, with
+    /// the gaps named.
+    fn facts(&self, _query: &FactsQuery) -> impl Future<Output = ToolResult<Facts>> + Send {
+        async { Ok(Facts::default()) }
+    }
+
+    /// Ends what the upstream keeps for us, such as a session of which it has few. Called once, when
+    /// the program ends; the caller gives it 5 s. Whatever is dropped before that is gone already.
+    fn close(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
 
     /// Its tools, in the order in which they are listed: `tools![…]`.
     fn tools() -> Vec<ToolDef<Self>>;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use homelab_core::server::{MAX_NAME, aggregated_name};
-use homelab_core::tool::{ToolInfo, ToolSpec};
+use homelab_core::tool::{Effect, ToolInfo, ToolSpec};
 use serde_json::{Map, Value, json};
 
 use crate::Kind;
@@ -83,6 +83,16 @@ pub fn faults(kind: &Kind) -> Vec<String> {
     }
     if catalogue.is_empty() {
         faults.push(format!("{}: no tools", kind.name));
+    }
+    for name in kind.facts {
+        let shows = catalogue.iter().any(|info| {
+            info.spec.name == *name && info.spec.effect == Effect::Read && !info.spec.secret
+        });
+        if !shows {
+            faults.push(format!(
+                "{name}: `FACTS` names it, and it is no tool that reads"
+            ));
+        }
     }
     faults
 }

@@ -15,7 +15,13 @@ const ALL: &[fn() -> Kind] = &[
     homelab_backend_proxmox::kind,
     homelab_backend_pbs::kind,
     homelab_backend_docker::kind,
+    homelab_backend_portainer::kind,
+    homelab_backend_traefik::kind,
     homelab_backend_tailscale::kind,
+    homelab_backend_cloudflare::kind,
+    homelab_backend_unifi::kind,
+    homelab_backend_pihole::kind,
+    homelab_backend_netbox::kind,
 ];
 
 /// Kinds that are there without a table in the configuration, because they need no settings.

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
+use homelab_backend::api::CacheDir;
+use futures_util::future::join_all;
 use homelab_backend::{Env, Shared};
 use homelab_core::audit::{AuditEntry, AuditKey, EntryKind};
 use homelab_core::call::{CallContext, Caller, Confirmer, Principal, Progress, Transport};
+use homelab_core::facts::{FactsHandle, FactsSource};
 use homelab_core::id::{RequestId, uuid_v7};
 use homelab_core::keyring::Keyring;
 use homelab_core::policy::Role;
@@ -35,6 +38,9 @@ use crate::pin::Pins;
 use crate::session::Session;
 use crate::teamwork::Teamwork;
 use crate::{policy, servers, target};
+
+/// How long servers may take to give back what their upstreams keep for us.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// The program, ready to run calls.
 pub(crate) struct Services {
@@ -112,7 +118,12 @@ impl Services {
         let checkpointer = Checkpointer::start(trail.clone(), chain, audit.progress(), due);
         let teamwork = Teamwork::new(config, &stores, clock.clone(), entropy.clone());
         let keyring = master.ring.clone();
-        let shared = Shared::default().with(teamwork.service.clone());
+        let cache = Arc::new(CacheDir(data.file("cache")));
+        let facts = Arc::new(FactsHandle::default());
+        let shared = Shared::default()
+            .with(teamwork.service.clone())
+            .with(cache)
+            .with(facts.clone());
         let env = environment(session, &stores, keyring, &metrics, shared);
         let (env, hosts) = with_hosts(session, config, &data, env)?;
         let registry = Arc::new(ArcSwap::from_pointee(servers::registry(config, &env)));
@@ -158,6 +169,8 @@ impl Services {
         });
         let caller: Arc<dyn Caller> = dispatcher.clone();
         control.connect(Arc::downgrade(&caller));
+        let source: Arc<dyn FactsSource> = dispatcher.clone();
+        facts.connect(Arc::downgrade(&source));
         let uid = uid(data.path());
         Ok(Self {
             data,
@@ -248,8 +261,16 @@ impl Services {
         self.audit.durable(entry).await.context("writing the audit")
     }
 
+    /// Gives back what upstreams keep for us. One that does not answer holds nothing up for long.
+    async fn close_servers(&self) {
+        let registry = self.registry.load_full();
+        let closing = registry.servers().map(|server| server.close());
+        drop(tokio::time::timeout(CLOSING, join_all(closing)).await);
+    }
+
     /// Ends: every queued audit row is written first, and the last one signed.
     pub(crate) async fn close(self) -> Result<()> {
+        self.close_servers().await;
         self.dispatcher.flush().await;
         self.audit
             .shutdown()

@@ -3,7 +3,8 @@
 //!
 //! Read in this order: [`tool`] (what a tool is), [`server`] (kinds, instances, registry),
 //! [`call`] (one call on its way), [`policy`] (who may), [`approval`] (what waits for a person),
-//! [`audit`] (what is kept), [`ccpm`] (what agents share), [`store`] (what storage must offer).
+//! [`audit`] (what is kept), [`facts`] (what the lab's systems tell), [`ccpm`] (what agents share),
+//! [`store`] (what storage must offer).
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,6 +15,7 @@ pub mod call;
 pub mod ccpm;
 pub mod clock;
 pub mod error;
+pub mod facts;
 pub mod id;
 pub mod inventory;
 pub mod keyring;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::BoxFuture;
 use crate::call::CallContext;
 use crate::error::ToolResult;
+use crate::facts::{Facts, FactsQuery};
 use crate::tool::{Effect, Inverse, Preview, Ran, Target, ToolInfo, ToolSpec};
 
 /// One instance of a kind of server, with its types erased.
@@ -41,6 +42,13 @@ pub trait Server: Send + Sync {
         None
     }
 
+    /// The tool (an index into [`Server::tools`]) whose work a call with these arguments does by
+    /// another way, such as a call of the upstream's raw API. Whoever decides asks about both, and
+    /// the stricter answer holds. No I/O.
+    fn stands_for(&self, _tool: usize, _args: Value) -> Option<usize> {
+        None
+    }
+
     /// What the call would do; `None` where the tool has no preview.
     fn preview(&self, tool: usize, args: Value) -> Option<BoxFuture<'_, ToolResult<Preview>>>;
 
@@ -56,6 +64,22 @@ pub trait Server: Send + Sync {
 
     /// Whether its upstream answers.
     fn health(&self) -> BoxFuture<'_, Health>;
+
+    /// What it knows of the lab's things; `None` where it tells nothing.
+    fn facts<'a>(&'a self, _query: &'a FactsQuery) -> Option<BoxFuture<'a, ToolResult<Facts>>> {
+        None
+    }
+
+    /// Bare names of its tools that show the same as [`Server::facts`]: a caller who may not call all
+    /// of them is not shown the facts.
+    fn facts_tools(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Ends what its upstream keeps for us, such as a session; called once, when the program ends.
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
 
     /// Longest answer time of [`Server::health`] is 5 s; the caller enforces it.
     fn concurrency(&self) -> usize {

@@ -296,6 +296,8 @@ pub trait Tool<B>: 'static {
     type Output: Serialize + JsonSchema + Send + Sync;
     /// Whether [`Tool::effect`] is written.
     const HAS_EFFECT: bool = false;
+    /// Whether [`Tool::stands_for`] is written.
+    const HAS_STANDS_FOR: bool = false;
     /// Whether [`Tool::preview`] is written.
     const HAS_PREVIEW: bool = false;
     /// Whether [`Tool::targets`] is written.
@@ -314,6 +316,12 @@ pub trait Tool<B>: 'static {
     /// dry run, a command that only looks. No I/O; in doubt, the specification's own effect.
     fn effect(_backend: &B, _args: &Self::Args) -> Effect {
         Self::SPEC.effect
+    }
+
+    /// Bare name of the tool whose work a call with these arguments does by another way: the call
+    /// then needs what that tool needs, and does at least what that tool does. No I/O.
+    fn stands_for(_backend: &B, _args: &Self::Args) -> Option<&'static str> {
+        None
     }
 
     /// What the call would do.
@@ -351,6 +359,7 @@ pub struct ToolDef<B> {
     pub info: ToolInfo,
     run: ErasedRun<B>,
     effect: Option<fn(&B, Value) -> Effect>,
+    stands_for: Option<fn(&B, Value) -> Option<&'static str>>,
     preview: Option<Erased<B, Preview>>,
     targets: Option<Erased<B, Vec<Target>>>,
     inverse: Option<Erased<B, Option<Inverse>>>,
@@ -381,6 +390,10 @@ impl<B: Sync + 'static> ToolDef<B> {
             effect: T::HAS_EFFECT.then_some(|backend, args| {
                 parse(args).map_or(T::SPEC.effect, |args| T::effect(backend, &args))
             }),
+            stands_for: T::HAS_STANDS_FOR.then_some(|backend, args| {
+                let args = parse(args).ok()?;
+                T::stands_for(backend, &args)
+            }),
             preview: T::HAS_PREVIEW.then_some(|backend, args| {
                 Box::pin(async move { T::preview(backend, parse(args)?).await })
             }),
@@ -407,6 +420,12 @@ impl<B: Sync + 'static> ToolDef<B> {
     /// What a call with these arguments does; `None` where that does not depend on them.
     pub fn effect(&self, backend: &B, args: Value) -> Option<Effect> {
         self.effect.map(|effect| effect(backend, args))
+    }
+
+    /// Bare name of the tool whose work a call with these arguments does by another way.
+    pub fn stands_for(&self, backend: &B, args: Value) -> Option<&'static str> {
+        self.stands_for
+            .and_then(|stands_for| stands_for(backend, args))
     }
 
     /// Its preview, where it has one.

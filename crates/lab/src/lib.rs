@@ -20,6 +20,7 @@ use std::io;
 
 mod calendar;
 pub mod ccpm_legacy;
+pub mod cloudflare;
 mod contract;
 pub mod demo;
 pub mod docker;
@@ -28,9 +29,11 @@ mod hash;
 mod instrument;
 mod listen;
 mod log;
+pub mod netbox;
 pub mod oidc;
 pub mod ollama;
 pub mod pbs;
+pub mod pihole;
 pub mod portainer;
 pub mod proxmox;
 mod retention;
@@ -41,6 +44,7 @@ mod systems;
 pub mod tailscale;
 mod tls;
 pub mod traefik;
+pub mod unifi;
 mod upstream;
 mod worker;
 

@@ -4,9 +4,12 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use axum::extract::connect_info::Connected;
+use axum::serve::IncomingStream;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, UnixListener};
@@ -114,8 +117,13 @@ impl axum::serve::Listener for Incoming {
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         match self.connections.recv().await {
             Some(stream) => {
-                let open = self.open.clone();
-                (Connection { stream, open }, ())
+                let connection = Connection {
+                    stream,
+                    open: self.open.clone(),
+                    wire: Wire::default(),
+                    tail: None,
+                };
+                (connection, ())
             }
             None => std::future::pending().await,
         }
@@ -126,10 +134,75 @@ impl axum::serve::Listener for Incoming {
     }
 }
 
+/// What the routes can do to the connection that a request came over, which HTTP has no words for;
+/// they find it as [`axum::extract::ConnectInfo`].
+#[derive(Clone, Default)]
+pub(crate) struct Wire(Arc<Bare>);
+
+#[derive(Default)]
+struct Bare {
+    broken: AtomicBool,
+    tail: Mutex<Option<Vec<u8>>>,
+}
+
+impl Wire {
+    /// Breaks it: the request gets no answer.
+    pub(crate) fn cut(&self) {
+        self.0.broken.store(true, Ordering::SeqCst);
+    }
+
+    /// Sends these bytes after the end of the answer, then ends the connection.
+    pub(crate) fn append(&self, bytes: Vec<u8>) {
+        *self.0.tail.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes);
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.0.broken.load(Ordering::SeqCst) {
+            Err(io::ErrorKind::ConnectionReset.into())
+        } else {
+            Ok(())
+        }
+    }
+
+    fn take(&self) -> Option<Vec<u8>> {
+        let mut tail = self.0.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        tail.take()
+    }
+}
+
+impl Connected<IncomingStream<'_, Incoming>> for Wire {
+    fn connect_info(stream: IncomingStream<'_, Incoming>) -> Self {
+        stream.io().wire.clone()
+    }
+}
+
 /// A connection that breaks when its upstream goes.
 pub(crate) struct Connection {
     stream: Box<dyn Duplex>,
     open: Open,
+    wire: Wire,
+    /// What is still to be sent after the answer.
+    tail: Option<Vec<u8>>,
+}
+
+impl Connection {
+    /// Sends what is to follow the answer, if anything is, and ends the connection.
+    fn poll_tail(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(tail) = self.wire.take() {
+            self.tail = Some(tail);
+        }
+        let Some(tail) = &mut self.tail else {
+            return Poll::Ready(Ok(()));
+        };
+        while !tail.is_empty() {
+            let sent = ready!(Pin::new(&mut self.stream).poll_write(context, tail))?;
+            tail.drain(..sent);
+        }
+        ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+        self.tail = None;
+        self.wire.cut();
+        Poll::Ready(Ok(()))
+    }
 }
 
 impl AsyncRead for Connection {
@@ -153,11 +226,13 @@ impl AsyncWrite for Connection {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.open.check()?;
+        self.wire.check()?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+        self.poll_tail(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

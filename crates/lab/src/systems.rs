@@ -2,16 +2,21 @@
 //! reach them.
 
 use std::io;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::cloudflare::{self, Cloudflare};
 use crate::docker::Docker;
+use crate::netbox::{self, NetBox};
 use crate::ollama::Ollama;
 use crate::pbs::{self, Pbs};
-use crate::portainer::Portainer;
+use crate::pihole::{self, Pihole};
+use crate::portainer::{self, Portainer};
 use crate::proxmox::{self, Proxmox};
 use crate::tailscale::{self, Tailscale};
 use crate::traefik::Traefik;
+use crate::unifi::{self, Unifi};
 
 /// One running system of each kind, each on a loopback port of its own.
 pub struct Systems {
@@ -29,6 +34,16 @@ pub struct Systems {
     pub traefik: Traefik,
     /// The tailnet's control server.
     pub tailscale: Tailscale,
+    /// The account with the lab's zones.
+    pub cloudflare: Cloudflare,
+    /// The console.
+    pub unifi: Unifi,
+    /// The name server on `pi-dns-1`.
+    pub pihole_1: Pihole,
+    /// The name server on `pi-dns-2`, which ought to be like the first.
+    pub pihole_2: Pihole,
+    /// What ought to be.
+    pub netbox: NetBox,
     /// The language models on `ollama`.
     pub ollama: Ollama,
 }
@@ -49,13 +64,19 @@ impl Systems {
             docker_2,
             traefik: Traefik::demo().await?,
             tailscale: Tailscale::demo().await?,
+            cloudflare: Cloudflare::demo().await?,
+            unifi: Unifi::demo().await?,
+            pihole_1: Pihole::demo().await?,
+            pihole_2: Pihole::demo_second().await?,
+            netbox: NetBox::demo().await?,
             ollama: Ollama::demo().await?,
         })
     }
 
     /// The sections `[servers.NAME]` for a server of each kind, by name. Their secrets are as made up
-    /// as the systems.
-    pub fn settings(&self) -> Vec<(&'static str, Value)> {
+    /// as the systems. The proxy reads `proxy_files`, an empty directory, from now on.
+    pub fn settings(&self, proxy_files: &Path) -> Vec<(&'static str, Value)> {
+        self.traefik.watch(proxy_files);
         let engine = |engine: &Docker| json!({ "url": format!("tcp://{}", engine.address()), "plain": true });
         vec![
             (
@@ -85,8 +106,41 @@ impl Systems {
                 }),
             ),
             (
+                "traefik",
+                json!({ "url": self.traefik.url(), "directory": proxy_files }),
+            ),
+            (
                 "tailscale",
                 json!({ "url": self.tailscale.base_url(), "api_key": tailscale::ADMIN_KEY }),
+            ),
+            (
+                "cloudflare",
+                json!({ "url": self.cloudflare.base_url(), "token": cloudflare::TOKEN }),
+            ),
+            (
+                "unifi",
+                json!({
+                    "url": self.unifi.url(),
+                    "api_key": unifi::API_KEY,
+                    "username": unifi::ACCOUNT.0,
+                    "password": unifi::ACCOUNT.1,
+                }),
+            ),
+            (
+                "pihole",
+                json!({
+                    "url": self.pihole_1.url(),
+                    "password": pihole::PASSWORD,
+                    "replicas": [{ "name": "pihole-2", "url": self.pihole_2.url() }],
+                }),
+            ),
+            (
+                "netbox",
+                json!({ "url": self.netbox.url(), "token": netbox::TOKEN }),
+            ),
+            (
+                "portainer",
+                json!({ "url": self.portainer.url(), "api_key": portainer::ADMIN_KEY }),
             ),
             ("whisper", json!({ "ollama": { "url": self.ollama.url() } })),
         ]

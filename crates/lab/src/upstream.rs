@@ -15,7 +15,7 @@ use tokio::net::TcpSocket;
 use tokio::task::JoinHandle;
 
 use crate::fault::{Fault, Faults};
-use crate::listen::{self, Listening, Open};
+use crate::listen::{self, Listening, Open, Wire};
 use crate::log::{Recorded, RequestLog};
 use crate::tls::Identity;
 
@@ -127,6 +127,7 @@ impl Serving {
         } = listening;
         let task = tokio::spawn(async move {
             // It ends by being aborted.
+            let app = app.into_make_service_with_connect_info::<Wire>();
             drop(axum::serve(incoming, app).await);
         });
         Self {
@@ -183,6 +184,7 @@ async fn pass(State(frame): State<Frame>, request: Request, next: Next) -> Respo
         status: 0,
         expected: true,
     };
+    let _in_flight = frame.log.begin();
     let fault = frame.faults.take(&recorded.path);
     let right = next.run(Request::from_parts(parts, Body::from(body)));
     let answer = match fault {

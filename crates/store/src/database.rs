@@ -22,6 +22,7 @@ use crate::keys::KeyStore;
 use crate::migrate::{MIGRATIONS, newest};
 use crate::settings::SettingStore;
 use crate::shared::Shared;
+use crate::sightings::SightingStore;
 use crate::signals::Hub;
 use crate::taints::TaintStore;
 
@@ -87,6 +88,7 @@ impl Database {
         let shared = || self.shared.clone();
         Stores {
             inventory: Arc::new(InventoryStore(shared())),
+            sightings: Arc::new(SightingStore(shared())),
             credentials: Arc::new(CredentialStore(shared())),
             keys: Arc::new(KeyStore(shared())),
             settings: Arc::new(SettingStore(shared())),

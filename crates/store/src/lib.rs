@@ -43,6 +43,7 @@ mod records;
 mod row;
 mod settings;
 mod shared;
+mod sightings;
 mod signals;
 mod table;
 mod taints;

@@ -28,6 +28,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!(2, "0002_approvals_taints_budgets"),
     migration!(3, "0003_audit_checkpoints"),
     migration!(4, "0004_ccpm"),
+    migration!(5, "0005_sightings"),
 ];
 
 /// Schema version that a set of migrations leads to.
@@ -102,6 +103,7 @@ pub(crate) mod tests {
         migration!(2, "0002_approvals_taints_budgets"),
         migration!(3, "0003_audit_checkpoints"),
         migration!(4, "0004_ccpm"),
+        migration!(5, "0005_sightings"),
         Migration {
             version: 9,
             sqlite: "ALTER TABLE settings ADD COLUMN owner TEXT",

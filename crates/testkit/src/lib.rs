@@ -1,5 +1,5 @@
-//! Launchers of the real programs that tests talk to: a PostgreSQL server, an OpenSSH server, a Docker engine, foreign
-//! MCP clients, our own binary.
+//! Launchers of the real programs that tests talk to: a PostgreSQL server, an OpenSSH server, a Docker engine, Traefik,
+//! a Proxmox VE that others wrote, foreign MCP clients, our own binary.
 //!
 //! A fake agrees with our mistakes; these do not. `scripts/install-peers` installs them. Where one is missing, the
 //! test says `SKIPPED: <why>` on stderr and returns; with `HOMELAB_TEST_REQUIRE_PEERS=1`, as in CI, it fails instead.
@@ -27,17 +27,20 @@
 //! 2. Add a variant to [`Peer`] with its place and the reason that a skipped test prints.
 //! 3. A server of its own gets a module like `postgres`: a guard around a [`Proc`], ready when its constructor returns.
 
-mod docker;
+mod engine;
 mod error;
+mod fakepve;
 mod peers;
 mod port;
 mod postgres;
 mod process;
 mod skip;
 mod sshd;
+mod traefik;
 
-pub use docker::DockerEngine;
+pub use engine::{DockerEngine, PodmanEngine};
 pub use error::{Error, Result};
+pub use fakepve::FakePve;
 pub use peers::Peer;
 pub use port::{free_port, wait_for_port};
 pub use postgres::Postgres;
@@ -45,3 +48,4 @@ pub use process::{Mark, Proc, command};
 pub use rustix::process::Signal;
 pub use skip::{peers_are_required, skip};
 pub use sshd::{KeyType, SshAgent, Sshd, SshdSetup};
+pub use traefik::Traefik;

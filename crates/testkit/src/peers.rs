@@ -9,7 +9,7 @@ use crate::skip::skip;
 /// A program that is not ours and that tests run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Peer {
-    /// Python with the official MCP SDK (`mcp`), `cryptography`, `scpipy`, `pyvisa` and `pyvisa-py`.
+    /// Python with the official MCP SDK (`mcp`), `cryptography`, `scpipy`, `pyvisa`, `pyvisa-py` and `fakepve`.
     Python,
     /// Node 22 or newer.
     Node,
@@ -21,19 +21,22 @@ pub enum Peer {
     Promtool,
     /// Schemathesis: asks a server what its OpenAPI document allows, and what it does not.
     Schemathesis,
+    /// The reverse proxy, which [`crate::Traefik`] starts.
+    Traefik,
     /// The OpenSSH server. It must be started by its absolute path.
     Sshd,
 }
 
 impl Peer {
     /// Every peer, for checks over all of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Python,
         Self::Node,
         Self::Conformance,
         Self::Inspector,
         Self::Promtool,
         Self::Schemathesis,
+        Self::Traefik,
         Self::Sshd,
     ];
 
@@ -46,6 +49,7 @@ impl Peer {
             Self::Inspector => "inspector",
             Self::Promtool => "promtool",
             Self::Schemathesis => "schemathesis",
+            Self::Traefik => "traefik",
             Self::Sshd => "sshd",
         }
     }

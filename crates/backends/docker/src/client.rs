@@ -7,9 +7,12 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use homelab_backend::Env;
+use homelab_backend::api::{self, Book};
 use homelab_backend::settings::nearest;
 use homelab_core::error::{Code, ToolError, ToolResult};
+use homelab_core::net::Ip;
 use homelab_ssh::Hosts;
+use homelab_upstream::{Client, ClientConfig};
 use http::HeaderValue;
 use serde_json::json;
 
@@ -51,7 +54,20 @@ pub(crate) struct Docker {
     engines: BTreeMap<String, Arc<Engine>>,
     default: Option<String>,
     registries: BTreeMap<String, RegistryConfig>,
+    pub(crate) description: Description,
     pub(crate) env: Env,
+}
+
+/// The description of the engines' whole API.
+pub(crate) struct Description {
+    /// Where it is, if the settings say so.
+    pub(crate) source: Option<api::Source>,
+    /// Fetches it.
+    pub(crate) client: Client,
+    /// The setting's full name.
+    pub(crate) setting: String,
+    /// What is known of it, by host.
+    pub(crate) books: BTreeMap<String, Book>,
 }
 
 impl Docker {
@@ -79,11 +95,22 @@ impl Docker {
             .next()
             .filter(|_| engines.len() == 1)
             .cloned();
+        let book = |host: &String| {
+            let name = format!("{instance}.{host}");
+            (host.clone(), Book::new(&name, env))
+        };
+        let description = Description {
+            source: config.api_schema,
+            client: env.client(ClientConfig::new(instance))?,
+            setting: format!("servers.{instance}.api_schema"),
+            books: engines.keys().map(book).collect(),
+        };
         let local = || engines.contains_key(LOCAL).then(|| LOCAL.to_owned());
         Ok(Self {
             default: config.default_host.or(only).or_else(local),
             engines,
             registries: config.registries,
+            description,
             env: env.clone(),
         })
     }
@@ -208,5 +235,13 @@ impl Engine {
     /// Where it listens.
     pub(crate) fn address(&self) -> String {
         self.place.endpoint.to_string()
+    }
+
+    /// The address of its machine, where the settings say it as a number.
+    pub(crate) fn ip(&self) -> Option<Ip> {
+        match &self.place.endpoint {
+            Endpoint::Tcp { host, .. } => host.parse::<Ip>().ok().filter(|ip| !ip.0.is_loopback()),
+            Endpoint::Unix(_) | Endpoint::Ssh(_) => None,
+        }
     }
 }

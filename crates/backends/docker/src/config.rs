@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use homelab_backend::api::Source;
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::secret::SecretRef;
 use homelab_upstream::TlsConfig;
@@ -32,6 +33,12 @@ pub struct Config {
     /// Who signs in to which registry, by the registry's name as images spell it (`ghcr.io`,
     /// `registry.example:5000`, `docker.io`).
     pub registries: BTreeMap<String, RegistryConfig>,
+    /// Description of the engines' API for `search_api` and `call_api`, which engines do not serve
+    /// themselves: the absolute path of a file or an address, as OpenAPI or Swagger in JSON or YAML.
+    /// `{version}` stands for the version that is spoken, such as
+    /// `https://docs.docker.com/reference/api/engine/version/v{version}.yaml`. Default: none; then
+    /// only the operations that the tools use are known.
+    pub api_schema: Option<Source>,
     /// Seconds that an engine may take to answer; transfers of images, logs and waits have their own
     /// limits.
     #[schemars(range(min = 1, max = 300))]
@@ -48,6 +55,7 @@ impl Default for Config {
             hosts: BTreeMap::new(),
             default_host: None,
             registries: BTreeMap::new(),
+            api_schema: None,
             timeout_s: 60,
             connect_timeout_s: 10,
         }
@@ -109,6 +117,9 @@ impl Config {
     pub(crate) fn check(&self) -> ToolResult<()> {
         within("timeout_s", self.timeout_s, 300)?;
         within("connect_timeout_s", self.connect_timeout_s, 60)?;
+        if let Some(source) = &self.api_schema {
+            source.check("api_schema")?;
+        }
         if let Some(url) = &self.url {
             Endpoint::parse(url, false).map_err(|problem| ToolError::invalid("url", problem))?;
             if self.hosts.contains_key(LOCAL) {

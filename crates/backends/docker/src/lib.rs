@@ -4,14 +4,17 @@
 //! Engines are asked with the newest API version that both sides know, never without one. Sub-codes
 //! (`reason`) of its errors are listed under `docs/reference/errors/`.
 
+use homelab_backend::api::{call_api, search_api};
 use homelab_backend::{Backend, Env, Kind};
 use homelab_core::error::{ToolError, ToolResult};
+use homelab_core::facts::{Facts, FactsQuery};
 use homelab_core::server::Health;
 use homelab_core::tool::ToolDef;
 use homelab_core::tools;
 
 mod client;
 mod config;
+mod facts;
 mod lines;
 mod paging;
 mod ports;
@@ -22,6 +25,7 @@ mod stats;
 mod times;
 mod tools;
 mod types;
+mod whole_api;
 
 use client::Docker;
 pub use config::{Config, HostConfig, RegistryConfig};
@@ -35,6 +39,7 @@ impl Backend for Docker {
     const KIND: &'static str = "docker";
     const TITLE: &'static str = "Docker";
     type Config = Config;
+    const FACTS: &'static [&'static str] = facts::TOOLS;
     const ENV_NAMES: &'static [(&'static str, &'static str)] = &[("DOCKER_HOST", "url")];
 
     fn check(config: &Config) -> ToolResult<()> {
@@ -74,6 +79,10 @@ impl Backend for Docker {
         Health::degraded(format!("{}; {}", envelope.message, well.join(", ")), hint)
     }
 
+    async fn facts(&self, _query: &FactsQuery) -> ToolResult<Facts> {
+        self.tell().await
+    }
+
     fn tools() -> Vec<ToolDef<Self>> {
         tools![
             tools::list::list_containers,
@@ -110,6 +119,8 @@ impl Backend for Docker {
             tools::volumes::remove_volume,
             tools::compose::list_compose_projects,
             tools::events::get_events,
+            search_api,
+            call_api,
         ]
     }
 }

@@ -1,8 +1,12 @@
 //! The server's handle on the stores: look-ups whose errors help, and what checks and instruments
 //! need.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use homelab_backend::Env;
 use homelab_core::error::{ToolError, ToolResult};
+use homelab_core::facts::FactsHandle;
 use homelab_core::inventory::{Device, Network, Record, Service, VirtualMachine};
 use homelab_core::net::Ip;
 use homelab_core::page::{MAX_LIMIT, PageRequest};
@@ -13,12 +17,15 @@ use crate::Config;
 use crate::health::Checker;
 use crate::health::address::without_login;
 use crate::scpi::Instruments;
+use crate::types::LastSeen;
 
 /// One instance of the server.
 pub(crate) struct Homelab {
     pub(crate) env: Env,
     pub(crate) checker: Checker,
     pub(crate) instruments: Instruments,
+    /// The other servers, as far as the caller may read them.
+    pub(crate) facts: Arc<FactsHandle>,
     /// Held from reading a record until its changed version is stored, so that two partial updates
     /// in this process do not undo each other.
     pub(crate) writing: Mutex<()>,
@@ -29,6 +36,7 @@ impl Homelab {
         Ok(Self {
             checker: Checker::new(instance, config, env)?,
             instruments: Instruments::new(config),
+            facts: env.shared.get::<FactsHandle>().unwrap_or_default(),
             env: env.clone(),
             writing: Mutex::new(()),
         })
@@ -142,6 +150,18 @@ impl Homelab {
             .await
             .map_err(stored)?;
         Ok(found.into_iter().map(cleaned).collect())
+    }
+
+    /// Which server told last of the things that these records are, by the records' ids.
+    pub(crate) async fn seen(&self, ids: Vec<String>) -> ToolResult<HashMap<String, LastSeen>> {
+        let sightings = self.env.stores.sightings.of_records(&ids).await;
+        let mut sightings = sightings.map_err(stored)?;
+        // The last one of a record stays in the map: one that is still told of, the newest.
+        sightings.sort_by_key(|one| (one.vanished_at.is_none(), one.last_seen));
+        let by_record = sightings
+            .into_iter()
+            .filter_map(|one| Some((one.record.clone()?, one.into())));
+        Ok(by_record.collect())
     }
 
     /// Stored credentials of a target.

@@ -2,7 +2,9 @@
 //! audited credentials.
 //!
 //! Everything it knows is in our own database; the only hosts it ever talks to are those that the
-//! inventory names. Sub-codes (`reason`) of its errors: `ambiguous_ip`, `has_dependents`,
+//! inventory names. What the other servers know it asks them for, as far as the caller may read them
+//! ([`homelab_core::facts`]). Sub-codes (`reason`) of its errors: `ambiguous_ip`, `ambiguous_target`,
+//! `has_dependents`,
 //! `ip_in_use`, `network_without_range`, `nothing_to_check`, `not_scpi_device`,
 //! `protocol_not_supported`, `not_a_query`, `query_not_allowed`, `instrument_busy`,
 //! `answer_too_long`, `credential_undecryptable`, and those of the store and the HTTP client.
@@ -21,7 +23,9 @@ use serde::Deserialize;
 mod client;
 mod health;
 mod patch;
+mod picture;
 mod scpi;
+mod sync;
 mod tools;
 mod types;
 
@@ -134,6 +138,10 @@ impl Backend for Homelab {
             tools::addresses::homelab_allocate_ip,
             tools::addresses::homelab_release_ip,
             tools::device_changes::homelab_delete_device,
+            tools::whatis::homelab_whatis,
+            tools::impact::homelab_impact,
+            tools::topology::homelab_topology,
+            tools::sync::homelab_sync_inventory,
         ]
     }
 }

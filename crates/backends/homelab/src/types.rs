@@ -1,9 +1,11 @@
 //! Rows of lists: the few fields that tell one record from another. `…_get_…` tools give the rest.
 
+use homelab_core::clock::Micros;
 use homelab_core::inventory::{
     Device, Equipment, FirewallRule, Network, ScpiProtocol, Service, Status, VirtualMachine,
 };
 use homelab_core::net::{Cidr, Ip};
+use homelab_core::store::Sighting;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -36,6 +38,28 @@ impl From<Device> for DeviceRow {
     }
 }
 
+/// When a server told of a record's thing.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct LastSeen {
+    /// The instance.
+    source: String,
+    #[schemars(with = "String")]
+    last_seen: Micros,
+    /// When the instance no longer told of it.
+    #[schemars(with = "Option<String>")]
+    vanished_at: Option<Micros>,
+}
+
+impl From<Sighting> for LastSeen {
+    fn from(sighting: Sighting) -> Self {
+        Self {
+            source: sighting.source,
+            last_seen: sighting.last_seen,
+            vanished_at: sighting.vanished_at,
+        }
+    }
+}
+
 /// A guest in a list.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct GuestRow {
@@ -48,6 +72,8 @@ pub(crate) struct GuestRow {
     ip: Option<Ip>,
     cores: Option<i64>,
     memory_mib: Option<i64>,
+    /// Which server told of it last; absent for what was entered by hand.
+    pub(crate) seen: Option<LastSeen>,
 }
 
 impl From<VirtualMachine> for GuestRow {
@@ -61,6 +87,7 @@ impl From<VirtualMachine> for GuestRow {
             ip: guest.ip,
             cores: guest.cores,
             memory_mib: guest.memory_mib,
+            seen: None,
         }
     }
 }
@@ -113,6 +140,8 @@ pub(crate) struct ServiceRow {
     health_endpoint: Option<String>,
     vm: Option<String>,
     device: Option<String>,
+    /// Which server told of it last; absent for what was entered by hand.
+    pub(crate) seen: Option<LastSeen>,
 }
 
 impl From<Service> for ServiceRow {
@@ -127,6 +156,7 @@ impl From<Service> for ServiceRow {
             health_endpoint: service.health_endpoint,
             vm: service.vm,
             device: service.device,
+            seen: None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use homelab_backend::Env;
 use homelab_core::error::{Code, ToolError, ToolResult};
-use homelab_upstream::{Client, ClientConfig, Response, StatusCode};
+use homelab_upstream::{Bytes, Client, ClientConfig, Overflow, Request, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
 use crate::auth::{Auth, Proof};
@@ -18,14 +18,16 @@ pub(crate) struct Api {
     pub(crate) env: Env,
     pub(crate) who: Who,
     client: Client,
+    url: Url,
     auth: Auth,
 }
 
 impl Api {
     pub(crate) fn new(instance: &str, config: &Config, env: &Env) -> ToolResult<Self> {
         let login = config.login()?;
+        let url = config.base_url()?;
         let client = env.client(ClientConfig {
-            base_url: Some(config.base_url()?),
+            base_url: Some(url.clone()),
             timeout: Duration::from_secs(config.timeout_s),
             tls: config.tls.clone(),
             ..ClientConfig::new(instance)
@@ -43,6 +45,7 @@ impl Api {
                 is_token,
             },
             client,
+            url,
             auth: Auth::new(login),
         })
     }
@@ -94,6 +97,27 @@ impl Api {
             .reason("unexpected_answer")
             .hint("see `list_tasks` for what it is doing")
             .instance(instance.clone())
+    }
+
+    /// A page of the server itself, beside its API and without credentials; `None` if there is none
+    /// for everybody.
+    pub(crate) async fn page(&self, path: &str, most: usize) -> ToolResult<Option<Bytes>> {
+        let mut url = self.url.clone();
+        url.set_path(path);
+        let request = Request::get_url("api_description", url)
+            .max_body(most, Overflow::Fail)
+            .redirects(0);
+        let page = self.client.send(request).await?;
+        if matches!(page.status.as_u16(), 401 | 403 | 404) {
+            return Ok(None);
+        }
+        Ok(Some(page.checked()?.body))
+    }
+
+    /// The whole answer, whatever it holds, and its status.
+    pub(crate) async fn raw(&self, call: &Call) -> ToolResult<(u16, Bytes)> {
+        let response = self.send(call).await?;
+        Ok((response.status.as_u16(), response.body))
     }
 
     async fn send(&self, call: &Call) -> ToolResult<Response> {

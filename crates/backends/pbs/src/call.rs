@@ -44,6 +44,12 @@ impl Call {
         }
     }
 
+    /// A call that no tool of ours makes: `template` has a `{}` for each part of the path.
+    pub(crate) fn raw(method: Method, template: &'static str, path: &[String]) -> Self {
+        let path: Vec<&dyn Display> = path.iter().map(|part| part as &dyn Display).collect();
+        Self::new("api_call", method, template, &path)
+    }
+
     pub(crate) fn get(
         operation: &'static str,
         template: &'static str,

@@ -1,6 +1,7 @@
 //! One server as the tools see it: one method for each endpoint that several of them read.
 
 use homelab_backend::Env;
+use homelab_backend::api::Book;
 use homelab_core::clock::Micros;
 use homelab_core::error::ToolResult;
 use serde::de::DeserializeOwned;
@@ -20,6 +21,8 @@ use crate::units;
 pub(crate) struct Pbs {
     pub(crate) api: Api,
     pub(crate) config: Config,
+    /// The description of the whole API.
+    pub(crate) book: Book,
     version: OnceCell<Version>,
 }
 
@@ -28,6 +31,7 @@ impl Pbs {
         Ok(Self {
             api: Api::new(instance, &config, env)?,
             config,
+            book: Book::new(instance, env),
             version: OnceCell::new(),
         })
     }

@@ -13,9 +13,10 @@
 //! `namespace_not_found`, `not_supported`, `parameter_refused`, `plan_changed`, `plan_missing`,
 //! `privilege_missing`, `protected`, `refused_by_server`, `remote_not_found`, `second_factor`,
 //! `snapshot_not_found`, `task_ended`, `task_failed`, `task_not_found`, `token_refused`,
-//! `unexpected_answer`, and those of the HTTP client.
+//! `unexpected_answer`, those of the HTTP client and of `homelab_backend::api`.
 #![expect(clippy::unused_async, reason = "tools and hooks are async by contract")]
 
+use homelab_backend::api::{call_api, search_api};
 use homelab_backend::{Backend, Env, Kind};
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::server::Health;
@@ -37,6 +38,7 @@ mod types;
 mod units;
 mod upid;
 mod walk;
+mod whole_api;
 
 use client::Pbs;
 use config::Config;
@@ -105,6 +107,8 @@ impl Backend for Pbs {
             tools::tasks::list_tasks,
             tools::tasks::get_task_status,
             tools::tasks::stop_task,
+            search_api,
+            call_api,
         ]
     }
 }

@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use homelab_backend::Env;
 use homelab_core::error::{Code, ToolError, ToolResult};
-use homelab_upstream::{Client, ClientConfig, Fault, Response, StatusCode, UpstreamError};
+use homelab_upstream::{
+    Bytes, Client, ClientConfig, Fault, Overflow, Request, Response, StatusCode, UpstreamError, Url,
+};
 use serde::de::DeserializeOwned;
 
 use crate::auth::{Auth, Proof};
@@ -19,6 +21,8 @@ pub(crate) struct Api {
     pub(crate) env: Env,
     pub(crate) who: Who,
     hosts: Vec<Client>,
+    /// Addresses of the hosts, in the same order.
+    urls: Vec<Url>,
     /// Index of the host that answered last.
     preferred: AtomicUsize,
     auth: Auth,
@@ -31,10 +35,10 @@ impl Api {
         // With several hosts, asking the next one is the repetition.
         let retries = if urls.len() > 1 { 0 } else { 2 };
         let hosts = urls
-            .into_iter()
+            .iter()
             .map(|url| {
                 env.client(ClientConfig {
-                    base_url: Some(url),
+                    base_url: Some(url.clone()),
                     timeout: std::time::Duration::from_secs(config.timeout_s),
                     connect_timeout: std::time::Duration::from_secs(config.connect_timeout_s),
                     retries,
@@ -56,6 +60,7 @@ impl Api {
                 is_token,
             },
             hosts,
+            urls,
             preferred: AtomicUsize::new(0),
             auth: Auth::new(login),
         })
@@ -103,6 +108,40 @@ impl Api {
                 .hint("see `list_tasks` for what it is doing")
                 .instance(self.who.instance.clone())
         })
+    }
+
+    /// A page of the server itself, beside its API and without credentials; `None` if there is none
+    /// for everybody.
+    pub(crate) async fn page(&self, path: &str, most: usize) -> ToolResult<Option<Bytes>> {
+        let first = self.preferred.load(Ordering::Relaxed);
+        let count = self.hosts.len();
+        let mut failed = None;
+        for step in 0..count {
+            let index = (first + step) % count;
+            let (Some(host), Some(url)) = (self.hosts.get(index), self.urls.get(index)) else {
+                continue;
+            };
+            let mut url = url.clone();
+            url.set_path(path);
+            let request = Request::get_url("api_description", url)
+                .max_body(most, Overflow::Fail)
+                .redirects(0);
+            let page = host.send(request).await.and_then(|page| {
+                let is_there = !is_hidden(page.status);
+                is_there.then(|| page.checked()).transpose()
+            });
+            match page {
+                Ok(page) => return Ok(page.map(|page| page.body)),
+                Err(error) => failed = Some(self.who.unanswered(error)),
+            }
+        }
+        Err(failed.unwrap_or_else(|| ToolError::internal("no host to ask")))
+    }
+
+    /// The whole answer, whatever it holds, and its status.
+    pub(crate) async fn raw(&self, call: &Call) -> ToolResult<(u16, Bytes)> {
+        let response = self.send(call).await?;
+        Ok((response.status.as_u16(), response.body))
     }
 
     async fn send(&self, call: &Call) -> ToolResult<Response> {
@@ -163,6 +202,11 @@ impl Api {
             error
         })
     }
+}
+
+/// Statuses of a page that is not there, or not for everybody.
+fn is_hidden(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 401 | 403 | 404)
 }
 
 /// Statuses by which a host says that it could not pass the request on, or is not ready.

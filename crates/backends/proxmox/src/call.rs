@@ -4,7 +4,10 @@
 use std::fmt::{self, Display};
 
 use homelab_core::secret::Secret;
-use homelab_upstream::{Method, Request};
+use homelab_upstream::{Method, Overflow, Request};
+
+/// Bytes of the largest answer that is read: some hundred thousand guests.
+const LARGE: usize = 64 << 20;
 
 /// One call. Parameters go where Proxmox reads them: into the query of `GET` and `DELETE`, into a
 /// form for `POST` and `PUT`, which every version understands.
@@ -18,6 +21,8 @@ pub(crate) struct Call {
     pub(crate) parameters: Vec<(String, String)>,
     /// Sending it twice does the same as once.
     pub(crate) idempotent: bool,
+    /// The answer may be as large as [`LARGE`].
+    is_large: bool,
     secrets: Vec<Secret>,
 }
 
@@ -35,8 +40,15 @@ impl Call {
             template,
             path: path.iter().map(ToString::to_string).collect(),
             parameters: Vec::new(),
+            is_large: false,
             secrets: Vec::new(),
         }
+    }
+
+    /// A call that no tool of ours makes: `template` has a `{}` for each part of the path.
+    pub(crate) fn raw(method: Method, template: &'static str, path: &[String]) -> Self {
+        let path: Vec<&dyn Display> = path.iter().map(|part| part as &dyn Display).collect();
+        Self::new("api_call", method, template, &path)
     }
 
     pub(crate) fn get(
@@ -115,6 +127,12 @@ impl Call {
         self
     }
 
+    /// Allows an answer about everything that a large cluster has.
+    pub(crate) fn large(mut self) -> Self {
+        self.is_large = true;
+        self
+    }
+
     /// The value of a parameter.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         let mut parameters = self.parameters.iter();
@@ -146,6 +164,9 @@ impl Call {
         }
         if self.idempotent {
             request = request.idempotent();
+        }
+        if self.is_large {
+            request = request.max_body(LARGE, Overflow::Fail);
         }
         request
     }

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use homelab_backend::Env;
+use homelab_backend::api::Book;
 use homelab_core::error::{Code, ToolError, ToolResult};
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
@@ -31,6 +32,8 @@ pub(crate) struct Proxmox(Arc<Parts>);
 pub(crate) struct Parts {
     pub(crate) api: Api,
     pub(crate) config: Config,
+    /// The description of the whole API.
+    pub(crate) book: Book,
     guests: RwLock<Option<(Instant, Arc<[Guest]>)>>,
     version: OnceCell<Version>,
 }
@@ -48,6 +51,7 @@ impl Proxmox {
         Ok(Self(Arc::new(Parts {
             api: Api::new(instance, &config, env)?,
             config,
+            book: Book::new(instance, env),
             guests: RwLock::new(None),
             version: OnceCell::new(),
         })))
@@ -75,7 +79,7 @@ impl Proxmox {
 
     /// `GET /cluster/resources`, of one type or all.
     pub(crate) async fn resources(&self, kind: Option<&str>) -> ToolResult<Vec<Resource>> {
-        let call = Call::get("cluster_resources", "/cluster/resources", &[]);
+        let call = Call::get("cluster_resources", "/cluster/resources", &[]).large();
         self.api.list(&call.with_opt("type", kind)).await
     }
 

@@ -15,10 +15,13 @@
 //! `shutdown_timeout`, `snapshot_exists`, `snapshot_not_found`, `snapshot_unsupported`,
 //! `storage_full`, `storage_not_found`, `storage_unavailable`, `storage_unsuitable`, `task_ended`,
 //! `task_failed`, `task_not_found`, `template_in_use`, `test_running`, `token_refused`, `unexpected_answer`,
-//! `vmid_in_use`, `volume_not_found`, `wrong_guest_type`, and those of the HTTP client.
+//! `vmid_in_use`, `volume_not_found`, `wrong_guest_type`, those of the HTTP client and of
+//! `homelab_backend::api`.
 
+use homelab_backend::api::{call_api, search_api};
 use homelab_backend::{Backend, Env, Kind};
 use homelab_core::error::{ToolError, ToolResult};
+use homelab_core::facts::{Facts, FactsQuery};
 use homelab_core::server::Health;
 use homelab_core::tool::ToolDef;
 use homelab_core::tools;
@@ -30,6 +33,7 @@ mod client;
 mod config;
 mod disks;
 mod explain;
+mod facts;
 mod guest;
 mod ids;
 mod known;
@@ -39,6 +43,7 @@ mod task;
 mod tools;
 mod types;
 mod units;
+mod whole_api;
 
 use client::Proxmox;
 use config::Config;
@@ -59,6 +64,7 @@ impl Backend for Proxmox {
     const KIND: &'static str = "proxmox";
     const TITLE: &'static str = "Proxmox VE";
     type Config = Config;
+    const FACTS: &'static [&'static str] = facts::TOOLS;
     const ENV_NAMES: &'static [(&'static str, &'static str)] = &[
         ("PROXMOX_HOST", "hosts"),
         ("PROXMOX_URL", "hosts"),
@@ -84,6 +90,10 @@ impl Backend for Proxmox {
             Ok(health) => health,
             Err(error) => down(&error),
         }
+    }
+
+    async fn facts(&self, query: &FactsQuery) -> ToolResult<Facts> {
+        self.tell(query).await
     }
 
     fn tools() -> Vec<ToolDef<Self>> {
@@ -126,6 +136,8 @@ impl Backend for Proxmox {
             tools::tasks::get_task_status,
             tools::tasks::stop_task,
             tools::cluster::get_next_vmid,
+            search_api,
+            call_api,
         ]
     }
 }

@@ -358,6 +358,8 @@ pub(crate) struct Appliance {
 pub(crate) struct ContainerInterface {
     pub(crate) name: String,
     #[serde(deserialize_with = "lenient::text")]
+    pub(crate) hwaddr: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
     pub(crate) inet: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub(crate) inet6: Option<String>,
@@ -385,6 +387,8 @@ impl AgentInterfaces {
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct AgentInterface {
     pub(crate) name: String,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(crate) hardware_address: Option<String>,
     pub(crate) ip_addresses: Option<Vec<AgentAddress>>,
 }
 

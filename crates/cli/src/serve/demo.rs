@@ -12,10 +12,13 @@ use tempfile::TempDir;
 
 use crate::config::Config;
 use crate::config::sections::{Audit, Auth, Database, Secrets};
-use crate::data_dir::{DataDir, demo_place};
+use crate::data_dir::{DataDir, demo_place, make_private_dir};
 use crate::exit::Failure;
 use crate::services::Services;
 use crate::session::Session;
+
+/// Name of the directory that the demo's proxy reads.
+const PROXY_FILES: &str = "demo-traefik";
 
 /// Where a demo keeps its data.
 pub(super) enum Demo {
@@ -132,7 +135,9 @@ pub(crate) fn use_nothing_real(config: &mut Config) {
 /// Starts the lab, and has a server configured for each of its systems.
 pub(super) async fn start(config: &mut Config, data: &DataDir) -> Result<Lab> {
     let lab = Lab::start().await.context("starting the demo lab")?;
-    let sections = lab.systems.settings().into_iter();
+    let proxy_files = data.file(PROXY_FILES);
+    make_private_dir(&proxy_files).context("making the demo proxy's directory")?;
+    let sections = lab.systems.settings(&proxy_files).into_iter();
     config.servers = sections
         .filter_map(|(name, settings)| match settings {
             Value::Object(settings) => Some((name.to_owned(), settings)),

@@ -215,6 +215,13 @@ fn a_demo_has_a_server_for_each_system_of_its_lab() {
         "proxmox_list_vms",
         "pbs_list_backups",
         "docker_list_containers",
+        "portainer_list_stacks",
+        "traefik_list_routers",
+        "list_tailscale_devices",
+        "cloudflare_list_zones",
+        "unifi_list_clients",
+        "pihole_list_domain_rules",
+        "netbox_list_devices",
         "ollama_list_models",
     ] {
         let listed = place.json(&["tools", "call", tool]);

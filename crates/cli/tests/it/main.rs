@@ -17,6 +17,7 @@ mod cli_redaction;
 mod cli_reload;
 mod cli_ssh;
 mod cli_support;
+mod cli_sync;
 mod cli_tools;
 mod clients_http;
 mod clients_inspector;

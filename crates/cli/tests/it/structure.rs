@@ -288,6 +288,30 @@ fn no_file_is_longer_than_one_subject_needs() {
     assert!(wrong.is_empty(), "split by subject: {wrong:#?}");
 }
 
+/// Looking for examples costs as much as checking the crate once more.
+#[test]
+fn examples_in_documentation_are_run_and_looked_for_only_where_there_are_some() {
+    let mut wrong = Vec::new();
+    for package in packages() {
+        let mut files = Vec::new();
+        rust_files(&package.folder.join("src"), &mut files);
+        let has_examples = files.iter().any(|file| {
+            let text = std::fs::read_to_string(file).expect("a readable source file");
+            text.lines()
+                .map(str::trim_start)
+                .any(|line| line.starts_with("/// ```") || line.starts_with("//! ```"))
+        });
+        let manifest = std::fs::read_to_string(package.folder.join("Cargo.toml"));
+        let is_off = manifest.expect("a manifest").contains("doctest = false");
+        let is_library = package.folder.join("src/lib.rs").exists();
+        if is_library && has_examples == is_off {
+            wrong.push(package.name);
+        }
+    }
+
+    assert!(wrong.is_empty(), "`doctest` is set wrongly in {wrong:?}");
+}
+
 #[test]
 fn every_crate_folder_is_a_member_of_the_workspace() {
     let members: BTreeSet<PathBuf> = packages()

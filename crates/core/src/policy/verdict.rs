@@ -33,7 +33,8 @@ pub struct Question<'a> {
     pub sight: Sight<'a>,
     /// Through which door.
     pub transport: Transport,
-    /// With which arguments, normalised.
+    /// With which arguments, normalised; `null` where they are not known, so that a condition which
+    /// asks for one cannot be evaluated.
     pub arguments: &'a Value,
     /// The objects it will touch; empty for reads.
     pub targets: &'a [Target],

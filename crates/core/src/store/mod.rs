@@ -7,6 +7,7 @@
 mod approvals;
 mod ccpm;
 mod keys;
+mod sightings;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub use keys::{
     AUDIT_KEY_FINGERPRINT, AUDIT_SIGNING_KEY_FINGERPRINT, ApiKey, KILL_SWITCH, Keys,
     MASTER_KEY_FINGERPRINT, Settings,
 };
+pub use sightings::{Known, Observed, Sighting, Sightings};
 
 /// What a store answers.
 pub type StoreResult<T> = Result<T, StoreError>;
@@ -419,6 +421,8 @@ pub trait AuditSink: Send + Sync {
 pub struct Stores {
     /// The inventory.
     pub inventory: Arc<dyn Inventory>,
+    /// What servers told, beside the inventory.
+    pub sightings: Arc<dyn Sightings>,
     /// Credentials.
     pub credentials: Arc<dyn Credentials>,
     /// API keys.

@@ -224,6 +224,11 @@ impl Catalogue {
         }
     }
 
+    /// The servers, by name.
+    pub(super) fn servers(&self) -> impl Iterator<Item = &Arc<dyn Server>> {
+        self.registry.servers()
+    }
+
     /// Names of all instances, and of the kinds that no instance is named after.
     pub(super) fn server_names(&self) -> impl Iterator<Item = &str> {
         self.servers.keys().map(String::as_str)

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::authorize::{changes, may_call};
+use super::beside::Beside;
 use super::catalogue::{Entry, Place};
 use super::execute::{Bounds, busy, not_applied};
 use super::record::Open;
@@ -26,6 +27,8 @@ pub(super) struct Job {
     pub(super) entry: Arc<Entry>,
     /// The tool's specification with the effect that these arguments have.
     pub(super) spec: ToolSpec,
+    /// The tool whose work the call does by another way.
+    pub(super) beside: Option<Beside>,
     pub(super) place: Arc<Place>,
     /// The tool's name where it was called.
     pub(super) listed_name: Arc<str>,
@@ -133,6 +136,7 @@ impl Pipeline {
     async fn admit(&self, job: &Job) -> ToolResult<Admitted> {
         let spec = &job.spec;
         may_call(job)?;
+        self.may_do_beside(job)?;
         let server = &job.place.instance.server;
         let mut targets = Vec::new();
         if changes(spec) {
@@ -142,6 +146,7 @@ impl Pipeline {
             }
         }
         let verdict = self.policy.decide(&question(job, &targets)).await?;
+        let verdict = self.decide_beside(job, &targets, verdict).await?;
         let mut admitted = Admitted {
             targets,
             verdict,
@@ -166,6 +171,7 @@ impl Pipeline {
             self.kill_switch.check(&*self.settings).await?;
         }
         self.policy.spend(&question(job, &admitted.targets)).await?;
+        self.spend_beside(job, &admitted.targets).await?;
         if let Some(approval) = approval {
             let run = job.context.request_id.as_str();
             let limit = job.spec.timeout;

@@ -8,8 +8,10 @@
 //! interests you; each has its own file.
 
 mod authorize;
+mod beside;
 mod catalogue;
 mod execute;
+mod facts;
 mod gate;
 mod hold;
 mod instances;
@@ -51,6 +53,7 @@ use crate::approval::ApprovalService;
 use crate::metrics::Metrics;
 use crate::trail::Trail;
 use authorize::{KillSwitch, changes, within_scope};
+use beside::Beside;
 use catalogue::{Catalogues, Entry, Place};
 use instances::Selection;
 use job::Job;
@@ -137,6 +140,7 @@ impl Dispatcher {
             redactor: parts.redactor,
             metrics: parts.metrics,
             budget: Budget::from_tokens(options.page_tokens, options.most_tokens),
+            facts: facts::Memory::default(),
         })))
     }
 
@@ -183,6 +187,7 @@ struct Pipeline {
     redactor: Redactor,
     metrics: Arc<Metrics>,
     budget: Budget,
+    facts: facts::Memory,
 }
 
 /// A call whose arguments are in order.
@@ -234,17 +239,23 @@ impl Pipeline {
         };
 
         let name: Arc<str> = resolved.offer.listed.name.as_str().into();
-        let job = |place: Arc<Place>, arguments: Value, context: CallContext, answers: usize| Job {
-            spec: with_own_effect(&resolved.offer.entry, &place, &arguments),
-            entry: Arc::clone(&resolved.offer.entry),
-            place,
-            listed_name: Arc::clone(&name),
-            arguments,
-            is_sized: prepared.is_sized,
-            budget: self.budget.shared_by(answers),
-            own_deadline: context.deadline,
-            context,
-            started,
+        let job = |place: Arc<Place>, arguments: Value, context: CallContext, answers: usize| {
+            let entry = Arc::clone(&resolved.offer.entry);
+            let mut spec = with_own_effect(&entry, &place, &arguments);
+            let beside = Beside::of(&entry, &mut spec, &place, &arguments);
+            Job {
+                spec,
+                beside,
+                entry,
+                place,
+                listed_name: Arc::clone(&name),
+                arguments,
+                is_sized: prepared.is_sized,
+                budget: self.budget.shared_by(answers),
+                own_deadline: context.deadline,
+                context,
+                started,
+            }
         };
         let answer = match prepared.selection {
             Selection::One(place) => self.run(job(place, arguments, context, 1)).await?,

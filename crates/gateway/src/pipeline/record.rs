@@ -58,6 +58,11 @@ impl Recorder {
         self.refusals.flush().await;
     }
 
+    /// The time.
+    pub(super) fn now(&self) -> Micros {
+        self.trail.now()
+    }
+
     /// Starts the record of a call with its normalised arguments.
     pub(super) fn open(
         &self,

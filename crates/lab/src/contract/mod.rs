@@ -9,6 +9,7 @@
 mod form;
 mod param;
 mod route;
+pub(crate) mod viewer;
 
 use axum::body::Body;
 use axum::http::Response;

@@ -5,18 +5,22 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State as Extract;
-use axum::http::{HeaderMap, Method, Response, Uri, header};
-use axum::routing::any;
+use axum::http::{HeaderMap, HeaderValue, Method, Response, Uri, header};
+use axum::routing::{any, get};
 use serde_json::{Map, Value};
 
 use super::auth::authenticate;
 use super::contract::{TABLES, param_not_in};
 use super::reply::{Answer, Failure, write};
 use super::state::State;
+use crate::contract::viewer::{Entry, script};
 use crate::contract::{self, Found, Kind, Param, PathArgs, Problem, Trouble, find, noted, pairs};
 use crate::shared::Shared;
 
 const BASE: &str = "/api2/json";
+
+/// Where the description of all calls is; it is there for everybody.
+const DESCRIPTION: &str = "/docs/api-viewer/apidoc.js";
 
 /// Longest path with query.
 const MAX_TARGET: usize = 3072;
@@ -59,9 +63,30 @@ impl Call {
 
 pub(super) fn router(state: Shared<State>) -> Router {
     Router::new()
+        .route(DESCRIPTION, get(description))
         .route("/", any(entry))
         .route("/{*path}", any(entry))
         .with_state(state)
+}
+
+/// The data of the API viewer: the calls of this release.
+async fn description(Extract(shared): Extract<Shared<State>>) -> Response<Body> {
+    let release = shared.lock().release;
+    let routes = TABLES.iter().flat_map(|table| table.iter());
+    let entries: Vec<Entry<'_>> = routes
+        .filter(|route| release >= route.run.since)
+        .map(|route| Entry {
+            method: route.method,
+            path: route.path,
+            params: (route.params.iter().chain(route.run.more))
+                .filter(|param| !param_not_in(release, param.name))
+                .collect(),
+        })
+        .collect();
+    let mut answer = Response::new(script(&entries).into());
+    let kind = HeaderValue::from_static("text/javascript");
+    answer.headers_mut().insert(header::CONTENT_TYPE, kind);
+    answer
 }
 
 async fn entry(

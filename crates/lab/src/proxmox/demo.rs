@@ -37,6 +37,20 @@ pub(super) fn fill(state: &mut State) {
             "tags": machine.tags.join(";"),
             "onboot": 1,
         });
+        if let Some(mac) = machine.mac {
+            let mac = mac.to_string().to_uppercase();
+            config["net0"] = match kind {
+                GuestKind::Qemu => json!(format!("virtio={mac},bridge=vmbr0,firewall=1")),
+                GuestKind::Lxc => {
+                    let ip = machine
+                        .ip
+                        .map_or_else(|| "dhcp".to_owned(), |ip| format!("{ip}/24"));
+                    json!(format!(
+                        "name=eth0,bridge=vmbr0,ip={ip},hwaddr={mac},type=veth"
+                    ))
+                }
+            };
+        }
         if machine.name.starts_with("template") {
             config["template"] = json!(1);
         }

@@ -5,18 +5,22 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State as Extract;
-use axum::http::{HeaderMap, Method, Response, Uri, header};
-use axum::routing::any;
+use axum::http::{HeaderMap, HeaderValue, Method, Response, Uri, header};
+use axum::routing::{any, get};
 use serde_json::{Map, Value};
 
 use super::auth::{Credential, authenticate};
 use super::contract::{Perm, Run, TABLES, not_in};
 use super::reply::{Answer, Failure, write};
 use super::state::{Down, State};
+use crate::contract::viewer::{Entry, script};
 use crate::contract::{self, Found, Kind, Param, PathArgs, Problem, Trouble, find, noted, pairs};
 use crate::shared::Shared;
 
 const BASE: &str = "/api2/json";
+
+/// Where the description of all calls is; it is there for everybody.
+const DESCRIPTION: &str = "/pve-docs/api-viewer/apidoc.js";
 
 /// Largest body it reads.
 const MAX_BODY: usize = 512 * 1024;
@@ -66,9 +70,32 @@ struct Door {
 pub(super) fn router(state: Shared<State>, node: &str) -> Router {
     let node = node.to_owned();
     Router::new()
+        .route(DESCRIPTION, get(description))
         .route("/", any(entry))
         .route("/{*path}", any(entry))
         .with_state(Door { state, node })
+}
+
+/// The data of the API viewer: the calls of this release.
+async fn description(Extract(door): Extract<Door>) -> Response<Body> {
+    let script = {
+        let state = door.state.lock();
+        let entries: Vec<Entry<'_>> = TABLES
+            .iter()
+            .flat_map(|table| table.iter())
+            .filter(|route| !not_in(state.release, route))
+            .map(|route| Entry {
+                method: route.method,
+                path: route.path,
+                params: known(&state, route).collect(),
+            })
+            .collect();
+        script(&entries)
+    };
+    let mut answer = Response::new(script.into());
+    let kind = HeaderValue::from_static("application/javascript");
+    answer.headers_mut().insert(header::CONTENT_TYPE, kind);
+    answer
 }
 
 async fn entry(
@@ -149,11 +176,18 @@ fn answer(
     (route.run.handler)(state, &call)
 }
 
-fn params_of(state: &State, route: &contract::Route<Run>) -> Vec<Param> {
+fn params_of(state: &State, route: &'static contract::Route<Run>) -> Vec<Param> {
+    known(state, route).copied().collect()
+}
+
+/// The parameters that a call has in this release.
+fn known(
+    state: &State,
+    route: &'static contract::Route<Run>,
+) -> impl Iterator<Item = &'static Param> {
+    let release = state.release;
     let all = route.params.iter().chain(route.run.more);
-    all.copied()
-        .filter(|param| !super::contract::param_not_in(state.release, param.name))
-        .collect()
+    all.filter(move |param| !super::contract::param_not_in(release, param.name))
 }
 
 /// Query and body together; the query wins.

@@ -198,6 +198,12 @@ impl State {
     }
 }
 
+/// The MAC address of a guest's interface unless its seed says otherwise.
+pub(super) fn mac(vmid: u32) -> String {
+    let [_, _, high, low] = vmid.to_be_bytes();
+    format!("00:00:5e:00:{high:02x}:{low:02x}")
+}
+
 fn usual(seed: &GuestSeed) -> Map<String, Value> {
     let vmid = seed.vmid;
     let usual = match seed.kind {
@@ -209,7 +215,7 @@ fn usual(seed: &GuestSeed) -> Map<String, Value> {
             "ostype": "l26",
             "scsihw": "virtio-scsi-single",
             "scsi0": format!("local-lvm:vm-{vmid}-disk-0,size=32G"),
-            "net0": "virtio=00:00:5E:00:53:01,bridge=vmbr0,firewall=1",
+            "net0": format!("virtio={},bridge=vmbr0,firewall=1", mac(vmid).to_uppercase()),
             "boot": "order=scsi0;net0",
         }),
         GuestKind::Lxc => json!({
@@ -221,7 +227,7 @@ fn usual(seed: &GuestSeed) -> Map<String, Value> {
             "ostype": "debian",
             "unprivileged": 1,
             "rootfs": format!("local-lvm:vm-{vmid}-disk-0,size=8G"),
-            "net0": "name=eth0,bridge=vmbr0,ip=dhcp,hwaddr=00:00:5E:00:53:02,type=veth",
+            "net0": format!("name=eth0,bridge=vmbr0,ip=dhcp,hwaddr={},type=veth", mac(vmid).to_uppercase()),
         }),
     };
     match usual {

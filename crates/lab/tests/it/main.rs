@@ -2,14 +2,18 @@
 
 #![cfg(test)]
 
+mod cloudflare;
 mod demo;
 mod docker;
 mod instrument;
+mod netbox;
 mod ollama;
 mod pbs;
+mod pihole;
 mod portainer;
 mod proxmox;
 mod services;
 mod tailscale;
 mod traefik;
+mod unifi;
 mod wire;

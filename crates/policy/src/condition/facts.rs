@@ -63,6 +63,8 @@ impl VariableResolver for Facts<'_> {
         let sight = &self.question.sight;
         let text = |text: &'b str| Some(CowVal::owned(CelString::from(text)));
         match variable {
+            // Arguments that are not known: whatever asks for one cannot be evaluated.
+            "args" if self.question.arguments.is_null() => None,
             "args" => self
                 .arguments
                 .get_or_init(|| value(self.question.arguments).try_into().ok())

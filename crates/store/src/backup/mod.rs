@@ -21,7 +21,7 @@ use crate::db::Values;
 use crate::table::{Stored, Table};
 
 /// Every table with data, in an order in which rows come after those they refer to.
-const TABLES: [&Table; 27] = [
+const TABLES: [&Table; 28] = [
     Host::TABLE,
     Network::TABLE,
     Device::TABLE,
@@ -30,6 +30,7 @@ const TABLES: [&Table; 27] = [
     Service::TABLE,
     Address::TABLE,
     FirewallRule::TABLE,
+    crate::sightings::TABLE,
     crate::credentials::TABLE,
     crate::keys::TABLE,
     crate::settings::TABLE,

@@ -11,19 +11,23 @@ use crate::table::Stored;
 /// exporting it again gives the same.
 pub(super) async fn export(shared: &Shared) -> StoreResult<Snapshot> {
     let mut tx = shared.db.snapshot().await?;
-    let mut conn = tx.conn();
-    let snapshot = Snapshot {
-        proxmox_hosts: all(&mut conn).await?,
-        virtual_machines: all(&mut conn).await?,
-        devices: all(&mut conn).await?,
-        test_equipment: all(&mut conn).await?,
-        services: all(&mut conn).await?,
-        networks: all(&mut conn).await?,
-        network_config: all(&mut conn).await?,
-        firewall_rules: all(&mut conn).await?,
-    };
+    let snapshot = read_all(&mut tx.conn()).await?;
     tx.commit().await?;
     Ok(snapshot)
+}
+
+/// The same in a transaction of the caller's.
+pub(crate) async fn read_all(conn: &mut Conn<'_>) -> StoreResult<Snapshot> {
+    Ok(Snapshot {
+        proxmox_hosts: all(conn).await?,
+        virtual_machines: all(conn).await?,
+        devices: all(conn).await?,
+        test_equipment: all(conn).await?,
+        services: all(conn).await?,
+        networks: all(conn).await?,
+        network_config: all(conn).await?,
+        firewall_rules: all(conn).await?,
+    })
 }
 
 async fn all<R: Stored>(conn: &mut Conn<'_>) -> StoreResult<Vec<R>> {

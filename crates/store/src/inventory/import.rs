@@ -11,25 +11,34 @@ use crate::table::Stored;
 /// Written records from which on the database is worth tidying.
 const MANY: u64 = 1_000;
 
-/// Inserts or updates everything in one transaction. Records that others refer to go first, so
-/// their order in the file does not matter.
+/// Inserts or updates everything in one transaction.
 pub(super) async fn import(shared: &Shared, snapshot: Snapshot) -> StoreResult<ImportReport> {
-    let mut report = ImportReport::default();
     let mut tx = shared.db.write(Lock::Inventory).await?;
-    let mut conn = tx.conn();
-    take(&mut conn, shared, &mut report, snapshot.proxmox_hosts).await?;
-    take(&mut conn, shared, &mut report, snapshot.networks).await?;
-    take(&mut conn, shared, &mut report, snapshot.devices).await?;
-    take(&mut conn, shared, &mut report, snapshot.virtual_machines).await?;
-    take(&mut conn, shared, &mut report, snapshot.test_equipment).await?;
-    take(&mut conn, shared, &mut report, snapshot.services).await?;
-    take(&mut conn, shared, &mut report, snapshot.network_config).await?;
-    take(&mut conn, shared, &mut report, snapshot.firewall_rules).await?;
+    let report = take_all(&mut tx.conn(), shared, snapshot).await?;
     tx.commit().await?;
     let written = report.created.values().chain(report.updated.values());
     if written.sum::<u64>() >= MANY {
         shared.db.tidy().await;
     }
+    Ok(report)
+}
+
+/// Inserts or updates everything in a transaction that holds [`Lock::Inventory`]. Records that
+/// others refer to go first, so their order does not matter.
+pub(crate) async fn take_all(
+    conn: &mut Conn<'_>,
+    shared: &Shared,
+    snapshot: Snapshot,
+) -> StoreResult<ImportReport> {
+    let mut report = ImportReport::default();
+    take(conn, shared, &mut report, snapshot.proxmox_hosts).await?;
+    take(conn, shared, &mut report, snapshot.networks).await?;
+    take(conn, shared, &mut report, snapshot.devices).await?;
+    take(conn, shared, &mut report, snapshot.virtual_machines).await?;
+    take(conn, shared, &mut report, snapshot.test_equipment).await?;
+    take(conn, shared, &mut report, snapshot.services).await?;
+    take(conn, shared, &mut report, snapshot.network_config).await?;
+    take(conn, shared, &mut report, snapshot.firewall_rules).await?;
     Ok(report)
 }
 

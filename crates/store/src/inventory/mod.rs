@@ -21,6 +21,9 @@ use homelab_core::store::{
     Records, ServiceFilter, StoreResult, VmFilter,
 };
 
+pub(crate) use export::read_all;
+pub(crate) use import::take_all;
+
 use crate::shared::Shared;
 use crate::table::Stored;
 use crate::text::{contains, flat, fold, tag_pattern};

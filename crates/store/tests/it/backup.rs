@@ -8,7 +8,8 @@ use homelab_core::approval::State;
 use homelab_core::clock::{ManualClock, OsEntropy};
 use homelab_core::page::PageRequest;
 use homelab_core::store::{
-    ApprovalFilter, AuditFilter, Credential, DeviceFilter, StoreError, StoreResult, Stores, Take,
+    ApprovalFilter, AuditFilter, Credential, DeviceFilter, Observed, StoreError, StoreResult,
+    Stores, Take,
 };
 use homelab_store::{Overwrite, Restored, restore};
 use rstest::rstest;
@@ -18,11 +19,17 @@ use crate::audit_log::{entry, key, write};
 use crate::ccpm;
 use crate::lab::{Engine, Lab, Place, START};
 use crate::sample;
+use crate::sightings;
 
 /// Something in every table.
 async fn fill(stores: &Stores) {
     stores.inventory.import(sample::snapshot()).await.unwrap();
     stores.inventory.put(sample::rule("off")).await.unwrap();
+    let seen = Observed {
+        records: homelab_core::inventory::Snapshot::default(),
+        sightings: vec![sightings::sighting("qemu/100", None)],
+    };
+    stores.sightings.observe(&|_| seen.clone()).await.unwrap();
     stores.settings.set("kill_switch", "off").await.unwrap();
     let credential = Credential {
         id: String::new(),
@@ -131,7 +138,7 @@ async fn a_backup_of_either_engine_is_restored_into_either(
 
     assert_eq!(report.rows["devices"], 2);
     assert_eq!(report.rows["audit_log"], 5);
-    assert_eq!(report.rows.len(), 26, "{report:?}");
+    assert_eq!(report.rows.len(), 27, "{report:?}");
     let copy = place.open(Arc::clone(&lab.clock)).await.unwrap();
     assert_eq!(contents(&copy.stores()).await, contents(&lab.stores).await);
     assert_eq!(copy.verify_audit(key()).await.unwrap(), (5, vec![]));
@@ -203,7 +210,7 @@ async fn what_is_no_whole_backup_of_ours_is_refused_and_nothing_restored() {
         ("not of a backup", text.replacen("{\"table\"", "garbage", 1)),
         (
             "newer version",
-            text.replacen("\"schema\":4", "\"schema\":99", 1),
+            text.replacen("\"schema\":5", "\"schema\":99", 1),
         ),
         (
             "newer version",

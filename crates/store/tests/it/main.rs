@@ -22,6 +22,7 @@ mod sample;
 mod schema;
 mod search;
 mod settings;
+mod sightings;
 mod signals;
 mod taints;
 mod tampering;

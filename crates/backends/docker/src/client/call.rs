@@ -1,5 +1,6 @@
 //! A request to an engine, built without I/O.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method};
@@ -26,7 +27,7 @@ pub(crate) struct Call {
     pub(crate) method: Method,
     /// Path below the version's prefix, escaped.
     pub(crate) path: String,
-    pub(crate) query: Vec<(&'static str, String)>,
+    pub(crate) query: Vec<(Cow<'static, str>, String)>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Value>,
     /// Another limit than the configured one.
@@ -58,6 +59,12 @@ impl Call {
         }
     }
 
+    /// A request that no tool of ours makes; `template` has a `{}` for each of `parts`.
+    pub(crate) fn raw(method: Method, template: &str, parts: &[String]) -> Self {
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        Self::new(method, "api_call", template, &parts)
+    }
+
     pub(crate) fn get(operation: &'static str, path: &str, parts: &[&str]) -> Self {
         Self::new(Method::GET, operation, path, parts)
     }
@@ -75,8 +82,8 @@ impl Call {
         clippy::needless_pass_by_value,
         reason = "numbers, flags and texts alike"
     )]
-    pub(crate) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.query.push((name, value.to_string()));
+    pub(crate) fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl ToString) -> Self {
+        self.query.push((name.into(), value.to_string()));
         self
     }
 
@@ -122,7 +129,7 @@ impl Call {
         let mut target = format!("{prefix}{}", self.path);
         for (index, (name, value)) in self.query.iter().enumerate() {
             target.push(if index == 0 { '?' } else { '&' });
-            target.push_str(name);
+            target.extend(utf8_percent_encode(name, IN_QUERY));
             target.push('=');
             target.extend(utf8_percent_encode(value, IN_QUERY));
         }

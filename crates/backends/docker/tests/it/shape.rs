@@ -4,7 +4,7 @@ use homelab_backend::shape::{faults, listing, outputs};
 use homelab_backend_docker::kind;
 
 /// The names of the table, in its order, then the extras.
-const TOOLS: [&str; 34] = [
+const TOOLS: [&str; 36] = [
     "list_containers",
     "start_container",
     "stop_container",
@@ -39,6 +39,8 @@ const TOOLS: [&str; 34] = [
     "remove_volume",
     "list_compose_projects",
     "get_events",
+    "search_api",
+    "call_api",
 ];
 /// Bytes of the whole listing as it is sent; about four make a token.
 const LISTING_BUDGET: usize = 34_000;

@@ -57,5 +57,13 @@ pub(crate) async fn homelab_list_vms(lab: &Homelab, args: ListVms) -> ToolResult
     };
     let page = PageRequest::from_args(args.limit, args.cursor.as_deref())?;
     let guests = lab.inventory().virtual_machines(&filter, &page).await;
-    Ok(guests.map_err(stored)?.map(GuestRow::from))
+    let guests = guests.map_err(stored)?;
+    let ids = guests.items.iter().map(|guest| guest.id.clone());
+    let mut seen = lab.seen(ids.collect()).await?;
+    Ok(guests.map(|guest| {
+        let last = seen.remove(&guest.id);
+        let mut row = GuestRow::from(guest);
+        row.seen = last;
+        row
+    }))
 }

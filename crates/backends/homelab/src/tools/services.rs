@@ -45,5 +45,13 @@ pub(crate) async fn homelab_list_services(
     };
     let page = PageRequest::from_args(args.limit, args.cursor.as_deref())?;
     let services = lab.inventory().services(&filter, &page).await;
-    Ok(services.map_err(stored)?.map(ServiceRow::from))
+    let services = services.map_err(stored)?;
+    let ids = services.items.iter().map(|service| service.id.clone());
+    let mut seen = lab.seen(ids.collect()).await?;
+    Ok(services.map(|service| {
+        let last = seen.remove(&service.id);
+        let mut row = ServiceRow::from(service);
+        row.seen = last;
+        row
+    }))
 }

@@ -1,12 +1,14 @@
 //! A running lab, a database that describes it, and the server under test.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use homelab_backend::{Env, Shared};
 use homelab_backend_homelab::kind;
 use homelab_core::call::{CallContext, Confirmer, CredentialKind, Principal, Progress, Transport};
 use homelab_core::clock::{ManualClock, Micros, SeededEntropy};
 use homelab_core::error::{ToolError, ToolResult};
+use homelab_core::facts::{Entity, Facts, FactsHandle, FactsSource, Gather, SourceFacts};
 use homelab_core::id::RequestId;
 use homelab_core::inventory::Snapshot;
 use homelab_core::keyring::Keyring;
@@ -30,6 +32,8 @@ pub(crate) struct World {
     pub(crate) env: Env,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) server: Arc<dyn Server>,
+    /// What the other servers tell.
+    pub(crate) told: Arc<Told>,
     database: Database,
     _folder: TempDir,
 }
@@ -80,7 +84,12 @@ impl World {
         let today = Micros::from_rfc3339(TODAY).expect("a day");
         let clock = Arc::new(ManualClock::at(today));
         let database = database(&folder, clock.clone()).await;
-        let env = env(database.stores(), clock.clone());
+        let told = Arc::new(Told::default());
+        let handle = FactsHandle::default();
+        let source: Arc<dyn FactsSource> = told.clone();
+        handle.connect(Arc::downgrade(&source));
+        let shared = Shared::default().with(Arc::new(handle));
+        let env = env(database.stores(), clock.clone(), shared);
         env.stores
             .inventory
             .import(inventory(&lab))
@@ -91,6 +100,7 @@ impl World {
             lab,
             env,
             clock,
+            told,
             database,
             _folder: folder,
         }
@@ -223,7 +233,7 @@ async fn database(folder: &TempDir, clock: Arc<ManualClock>) -> Database {
     database.expect("a database")
 }
 
-fn env(stores: Stores, clock: Arc<ManualClock>) -> Env {
+fn env(stores: Stores, clock: Arc<ManualClock>, shared: Shared) -> Env {
     let entropy = SeededEntropy::new(2);
     let key = Keyring::generate(&entropy);
     Env {
@@ -233,6 +243,52 @@ fn env(stores: Stores, clock: Arc<ManualClock>) -> Env {
         entropy: Arc::new(entropy),
         redactor: Redactor::default(),
         observer: Arc::new(Silent),
-        shared: Shared::default(),
+        shared,
+    }
+}
+
+/// Servers that tell what a test has them know.
+#[derive(Default)]
+pub(crate) struct Told(Mutex<Vec<SourceFacts>>);
+
+impl Told {
+    /// A server of this name knows these things, as of this day's moment.
+    pub(crate) fn knows(&self, instance: &str, entities: Vec<Entity>) {
+        let mut facts = Facts::default();
+        for entity in entities {
+            facts.add(entity);
+        }
+        self.answers(instance, Ok(facts));
+    }
+
+    /// A server of this name answers so.
+    pub(crate) fn answers(&self, instance: &str, facts: ToolResult<Facts>) {
+        let mut all = self.0.lock().expect("no panic");
+        all.retain(|one| one.instance != instance);
+        all.push(SourceFacts {
+            instance: instance.to_owned(),
+            kind: "fake",
+            seen_at: Micros::from_rfc3339(TODAY).expect("a day"),
+            facts: facts.map(Arc::new),
+        });
+        all.sort_by(|one, other| one.instance.cmp(&other.instance));
+    }
+
+    /// The caller may not know of this server any more.
+    pub(crate) fn hide(&self, instance: &str) {
+        let mut all = self.0.lock().expect("no panic");
+        all.retain(|one| one.instance != instance);
+    }
+}
+
+#[async_trait]
+impl FactsSource for Told {
+    async fn gather(&self, _context: &CallContext, wanted: &Gather) -> Vec<SourceFacts> {
+        let all = self.0.lock().expect("no panic").clone();
+        let is_wanted = |one: &SourceFacts| {
+            let mut names = wanted.instances.iter().flatten();
+            wanted.instances.is_none() || names.any(|name| *name == one.instance)
+        };
+        all.into_iter().filter(is_wanted).collect()
     }
 }

@@ -22,4 +22,5 @@ mod trust;
 mod usage;
 mod verify;
 mod versions;
+mod whole_api;
 mod world;

@@ -22,10 +22,11 @@ use crate::client::Proxmox;
 use crate::guest::{Guest, GuestKind, Tail};
 use crate::ids::{GuestName, NodeName, StorageId, Upid, Vmid, Volid};
 use crate::lenient::plain;
+use crate::task::TaskReport;
 use crate::types::{AgentInterfaces, GuestConfig};
 
 /// Kept of the call's time for tidying up.
-const TIDY: Duration = Duration::from_secs(300);
+const TIDY: Duration = Duration::from_mins(5);
 /// Longest wait for one task of tidying up.
 const TIDY_TASK_S: u64 = 120;
 /// How long a guest without an agent has to stay up.
@@ -368,11 +369,11 @@ async fn finished(
     upid: Option<Upid>,
     what: &str,
 ) -> ToolResult<()> {
-    let within = ctx.deadline.map_or(Duration::from_secs(3600), |at| {
+    let within = ctx.deadline.map_or(Duration::from_hours(1), |at| {
         at.saturating_duration_since(Instant::now())
     });
     let task = proxmox.finish(ctx, upid, Some(within.as_secs())).await?;
-    if task.is_some_and(|task| task.is_running()) {
+    if task.as_ref().is_some_and(TaskReport::is_running) {
         return Err(failed(format!(
             "{what} the copy took longer than the call may"
         )));
@@ -500,7 +501,7 @@ async fn remove(
     let delete = guest.delete("guest_delete", Tail::Itself);
     let upid = proxmox.api.task(&delete).await?;
     let task = proxmox.finish(ctx, upid, Some(TIDY_TASK_S)).await?;
-    match task.filter(|task| task.is_running()) {
+    match task.filter(TaskReport::is_running) {
         Some(task) => Err(failed(format!("its removal still runs as `{}`", task.upid))),
         None => Ok(()),
     }

@@ -5,6 +5,7 @@ mod export;
 mod import;
 mod legacy;
 mod list;
+mod sync;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -23,6 +24,8 @@ pub(crate) enum Command {
     Add(add::Args),
     /// List records.
     List(list::Args),
+    /// Bring the records up to date from what the servers know.
+    Sync(sync::Args),
 }
 
 /// Runs it.
@@ -32,5 +35,6 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<Exit> {
         Command::Export(args) => export::run(args, session).await,
         Command::Add(args) => add::run(args, session).await,
         Command::List(args) => list::run(args, session).await,
+        Command::Sync(args) => sync::run(args, session).await,
     }
 }

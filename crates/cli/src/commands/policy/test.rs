@@ -103,6 +103,11 @@ pub(super) async fn run(args: Args, session: &Session) -> Result<Exit> {
             explanation.reason = Some("the key's own patterns leave the tool out".to_owned());
         }
         show(&session.output, &asked, &principal, &targets, &explanation)?;
+        if let Some(tool) = stands_for(services, &asked, &arguments) {
+            session.output.warn(format!(
+                "the call does what `{tool}` does: the stricter decision of both holds, so ask about that tool too"
+            ))?;
+        }
         Ok(match explanation.decision {
             Decision::Allow => Exit::Ok,
             Decision::Confirm | Decision::Approve => Exit::Held,
@@ -228,6 +233,13 @@ fn with_own_effect(services: &Services, asked: &Asked, arguments: &Value) -> Too
     let effect =
         opened(services, asked).and_then(|(server, index)| server.effect(index, arguments.clone()));
     spec.with_effect(effect.unwrap_or(spec.effect))
+}
+
+/// The tool whose work the call does by another way.
+fn stands_for(services: &Services, asked: &Asked, arguments: &Value) -> Option<&'static str> {
+    let (server, index) = opened(services, asked)?;
+    let other = server.stands_for(index, arguments.clone())?;
+    server.tools().get(other).map(|info| info.spec.name)
 }
 
 /// What the call would touch, as its server says.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use homelab_core::BoxFuture;
 use homelab_core::call::CallContext;
 use homelab_core::error::ToolResult;
+use homelab_core::facts::{Facts, FactsQuery};
 use homelab_core::server::{Health, Server};
 use homelab_core::tool::{Effect, Inverse, Preview, Ran, Target, ToolInfo, ToolSpec};
 use serde_json::{Map, Value, json};
@@ -13,6 +14,7 @@ use serde_json::{Map, Value, json};
 type Run =
     Arc<dyn Fn(Value, CallContext) -> BoxFuture<'static, ToolResult<Ran<Value>>> + Send + Sync>;
 type Foresight = Arc<dyn Fn(&Value) -> Preview + Send + Sync>;
+type Tell = Arc<dyn Fn(FactsQuery) -> BoxFuture<'static, ToolResult<Facts>> + Send + Sync>;
 type Hook<T> = Arc<dyn Fn(&Value) -> ToolResult<T> + Send + Sync>;
 
 /// A tool of a [`FakeServer`].
@@ -23,6 +25,7 @@ pub(crate) struct FakeTool {
     inverse: Option<Hook<Option<Inverse>>>,
     preview: Option<Foresight>,
     effect: Option<fn(&Value) -> Effect>,
+    stands_for: Option<fn(&Value) -> Option<usize>>,
 }
 
 impl FakeTool {
@@ -39,6 +42,7 @@ impl FakeTool {
             inverse: None,
             preview: None,
             effect: None,
+            stands_for: None,
         }
     }
 
@@ -93,6 +97,12 @@ impl FakeTool {
         self
     }
 
+    /// Its arguments may do what another tool of the server does.
+    pub(crate) fn stands_for(mut self, other: fn(&Value) -> Option<usize>) -> Self {
+        self.stands_for = Some(other);
+        self
+    }
+
     pub(crate) fn foreseen(
         mut self,
         preview: impl Fn(&Value) -> Preview + Send + Sync + 'static,
@@ -132,6 +142,8 @@ pub(crate) struct FakeServer {
     infos: Vec<ToolInfo>,
     tools: Vec<FakeTool>,
     concurrency: usize,
+    facts_tools: &'static [&'static str],
+    facts: Option<Tell>,
     pub(crate) runs: Arc<AtomicU64>,
 }
 
@@ -143,8 +155,21 @@ impl FakeServer {
             infos: tools.iter().map(|tool| tool.info.clone()).collect(),
             tools,
             concurrency: 16,
+            facts_tools: &[],
+            facts: None,
             runs: Arc::default(),
         }
+    }
+
+    /// Tells what the closure says, to whoever may call these tools.
+    pub(crate) fn tells(
+        mut self,
+        shown_by: &'static [&'static str],
+        tell: impl Fn(FactsQuery) -> BoxFuture<'static, ToolResult<Facts>> + Send + Sync + 'static,
+    ) -> Self {
+        self.facts_tools = shown_by;
+        self.facts = Some(Arc::new(tell));
+        self
     }
 
     pub(crate) fn one_at_a_time(mut self) -> Self {
@@ -184,6 +209,10 @@ impl Server for FakeServer {
         self.tools[tool].effect.map(|effect| effect(&args))
     }
 
+    fn stands_for(&self, tool: usize, args: Value) -> Option<usize> {
+        self.tools[tool].stands_for?(&args)
+    }
+
     fn preview(&self, tool: usize, args: Value) -> Option<BoxFuture<'_, ToolResult<Preview>>> {
         let preview = self.tools[tool].preview.as_ref()?(&args);
         Some(Box::pin(async { Ok(preview) }))
@@ -205,6 +234,14 @@ impl Server for FakeServer {
 
     fn health(&self) -> BoxFuture<'_, Health> {
         Box::pin(async { Health::ok("fake") })
+    }
+
+    fn facts<'a>(&'a self, query: &'a FactsQuery) -> Option<BoxFuture<'a, ToolResult<Facts>>> {
+        self.facts.as_ref().map(|tell| tell(*query))
+    }
+
+    fn facts_tools(&self) -> &'static [&'static str] {
+        self.facts_tools
     }
 
     fn concurrency(&self) -> usize {

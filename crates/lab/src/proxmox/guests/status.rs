@@ -1,5 +1,6 @@
 //! Lists of guests, and the state of one.
 
+use homelab_core::net::Mac;
 use serde_json::{Value, json};
 
 use super::{Guest, GuestKind};
@@ -166,7 +167,13 @@ pub(in crate::proxmox) fn interfaces(state: &mut State, call: &Call) -> Answer {
     data(all.into())
 }
 
+/// The MAC address of its first interface, as the configuration says.
 pub(super) fn mac_of(guest: &Guest) -> String {
-    let [_, _, high, low] = guest.vmid.to_be_bytes();
-    format!("00:00:5e:00:{high:02x}:{low:02x}")
+    let net0 = guest.config.get("net0").and_then(Value::as_str);
+    let mut properties = net0.unwrap_or_default().split(',');
+    let mac = properties.find_map(|property| property.split_once('=')?.1.parse::<Mac>().ok());
+    mac.map_or_else(
+        || crate::proxmox::seed::mac(guest.vmid),
+        |mac| mac.to_string(),
+    )
 }

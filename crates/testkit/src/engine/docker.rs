@@ -1,25 +1,18 @@
 //! A Docker engine of the tests' own.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
 
-use rustix::process::geteuid;
 use tempfile::TempDir;
 
+use super::{cli, import_image, lacks, remove_groups, settled};
+use crate::Result;
 use crate::error::Context as _;
-use crate::peers::{find_program, is_program};
 use crate::process::{Proc, command, watch_folder};
 use crate::skip::skip;
-use crate::{Error, Result};
 
-/// For a start on a busy machine; usually three seconds.
-const PATIENCE: Duration = Duration::from_mins(2);
-/// Between two looks whether it answers.
-const POLL: Duration = Duration::from_millis(50);
 /// What it needs besides itself: `(program, package)`.
 const PROGRAMS: [(&str, &str); 6] = [
     ("dockerd", "docker.io"),
@@ -52,7 +45,7 @@ pub struct DockerEngine {
 
 impl DockerEngine {
     /// An image of two megabytes with a shell and the usual programs, made from nothing.
-    pub const IMAGE: &'static str = "lab/busybox:1";
+    pub const IMAGE: &'static str = super::IMAGE;
     /// Name of the registry, as images of it begin.
     pub const REGISTRY: &'static str = "127.0.0.1:5000";
 
@@ -79,7 +72,7 @@ impl DockerEngine {
         };
         engine.configure_registry()?;
         engine.restart()?;
-        engine.import_image()?;
+        import_image(&|arguments| engine.cli(arguments), engine.folder.path())?;
         Ok(Some(engine))
     }
 
@@ -107,10 +100,7 @@ impl DockerEngine {
 
     /// Runs the engine's own command line, a client that shares no code with ours, and returns what it prints.
     pub fn cli(&self, arguments: &[&str]) -> Result<String> {
-        let host = format!("unix://{}", self.socket().display());
-        run(command("/usr/bin/docker")
-            .args(["--host", &host])
-            .args(arguments))
+        cli(&self.socket(), arguments)
     }
 
     /// Kills the engine, its registry and all containers at once, as a power cut would.
@@ -154,14 +144,8 @@ impl DockerEngine {
             removed.unwrap_or_default();
         }
         let server = Proc::spawn(&mut unshare)?;
-        server.wait_for_line("API listen on", PATIENCE)?;
-        let deadline = Instant::now() + PATIENCE;
-        while let Err(error) = self.cli(&["version"]) {
-            if Instant::now() > deadline {
-                return Err(error);
-            }
-            std::thread::sleep(POLL);
-        }
+        server.wait_for_line("API listen on", super::PATIENCE)?;
+        settled(&self.socket())?;
         *self.server() = Some(server);
         Ok(())
     }
@@ -182,32 +166,6 @@ impl DockerEngine {
             .context(|| "cannot write the registry's settings".to_owned())
     }
 
-    /// A file system with one program under many names.
-    fn import_image(&self) -> Result<()> {
-        let root = self.folder.path().join("image");
-        let write = || -> std::io::Result<()> {
-            for folder in ["bin", "etc", "tmp", "proc", "sys", "dev", "data"] {
-                fs::create_dir_all(root.join(folder))?;
-            }
-            fs::write(root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n")?;
-            fs::copy(busybox().unwrap_or_default(), root.join("bin/busybox")).map(drop)
-        };
-        write().context(|| "cannot make the image".to_owned())?;
-        let archive = self.folder.path().join("image.tar");
-        let pack = "for name in $(\"$1/bin/busybox\" --list); do [ \"$name\" = busybox ] || ln -sf busybox \"$1/bin/$name\"; done
-            tar -C \"$1\" -cf \"$2\" .";
-        run(command("sh")
-            .args(["-c", pack, "image"])
-            .arg(&root)
-            .arg(&archive))?;
-        let archive = archive.to_string_lossy();
-        let changes = ["--change", "CMD [\"/bin/sh\"]", "--change", "ENV PATH=/bin"];
-        let mut import = vec!["import"];
-        import.extend(changes);
-        import.extend([archive.as_ref(), Self::IMAGE]);
-        self.cli(&import).map(drop)
-    }
-
     fn server(&self) -> MutexGuard<'_, Option<Proc>> {
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -217,59 +175,11 @@ impl Drop for DockerEngine {
     fn drop(&mut self) {
         // What this cannot stop, `Proc` kills.
         self.stop().unwrap_or_default();
-        for hierarchy in fs::read_dir("/sys/fs/cgroup")
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
-            remove_groups(&hierarchy.path().join(&self.cgroup));
-        }
-        remove_groups(&Path::new("/sys/fs/cgroup").join(&self.cgroup));
+        remove_groups(&self.cgroup);
     }
-}
-
-/// Runs a program to its end and returns its stdout; a failure shows both streams.
-fn run(command: &mut Command) -> Result<String> {
-    let output = command
-        .output()
-        .context(|| format!("cannot start {command:?}"))?;
-    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-    if output.status.success() {
-        return Ok(stdout);
-    }
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    Err(Error::new(format!(
-        "{command:?}: {}\n{stdout}{stderr}",
-        output.status
-    )))
-}
-
-/// Removes control groups, the innermost first; nobody is in them any more.
-fn remove_groups(group: &Path) {
-    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
-        if entry.path().is_dir() {
-            remove_groups(&entry.path());
-        }
-    }
-    fs::remove_dir(group).unwrap_or_default();
-}
-
-fn busybox() -> Option<PathBuf> {
-    find_program("busybox", &["/bin", "/usr/bin"])
 }
 
 /// Why there can be no engine here.
 fn missing() -> Option<String> {
-    if !geteuid().is_root() {
-        return Some("a Docker engine needs root".to_owned());
-    }
-    if !is_program(Path::new("/usr/bin/docker")) {
-        return Some("`docker` is not installed; run scripts/install-peers".to_owned());
-    }
-    PROGRAMS
-        .iter()
-        .find(|(program, _)| find_program(program, &["/usr/sbin", "/sbin"]).is_none())
-        .map(|(program, package)| {
-            format!("`{program}` (package {package}) is not installed; run scripts/install-peers")
-        })
+    lacks(&PROGRAMS)
 }

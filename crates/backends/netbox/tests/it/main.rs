@@ -1,0 +1,17 @@
+//! The `netbox` server against one that plays the documented API, and against peers that answer what
+//! no server should.
+#![cfg(test)]
+
+mod addresses;
+mod allocate;
+mod cables;
+mod credentials;
+mod devices;
+mod faults;
+mod journal;
+mod prefixes;
+mod search;
+mod shape;
+mod versions;
+mod vlans;
+mod world;

@@ -1,0 +1,164 @@
+//! The `pihole` server: blocking, rules, lists, groups, clients, queries, upstream DNS and local
+//! names of a Pi-hole (version 6), or of several that are kept in step.
+//!
+//! One instance is one Pi-hole and its replicas: changes go to all of them and the answer says what
+//! each did; figures are read from the first; [`tools::drift`] reports what differs. A Pi-hole has
+//! few sessions, so there is one for each, which all calls share, and which is given back at the end.
+//! Pi-hole answers 200 and 201 to much that it did not do: whatever changes something is read back.
+//!
+//! Sub-codes (`reason`) of its errors: `default_group`, `gravity_failed`, `gravity_running`,
+//! `group_not_found`, `list_not_found`, `login_refused`, `name_taken`, `no_free_session`,
+//! `no_replicas`, `not_applied`, `not_supported`, `not_tried`, `password_missing`,
+//! `refused_by_server`, `resolver_down`, `rolled_back`, `rule_not_found`, `second_factor`,
+//! `server_error`, `setting_forbids`, `setting_forced`, `still_restarting`, `too_wide`,
+//! `unsupported_version`, and those of the HTTP client.
+#![expect(clippy::unused_async, reason = "tools and hooks are async by contract")]
+
+use futures_util::future::join_all;
+use homelab_backend::{Backend, Env, Kind};
+use homelab_core::error::{ToolError, ToolResult};
+use homelab_core::server::Health;
+use homelab_core::tool::ToolDef;
+use homelab_core::tools;
+
+mod call;
+mod client;
+mod config;
+mod each;
+mod explain;
+mod host;
+mod session;
+mod times;
+mod tools;
+mod types;
+
+use client::Pihole;
+use config::Config;
+
+/// The kind `pihole`.
+pub fn kind() -> Kind {
+    Kind::of::<Pihole>()
+}
+
+impl Backend for Pihole {
+    const KIND: &'static str = "pihole";
+    const TITLE: &'static str = "Pi-hole";
+    type Config = Config;
+    const ENV_NAMES: &'static [(&'static str, &'static str)] = &[
+        ("PIHOLE_URL", "url"),
+        ("PIHOLE_HOST", "url"),
+        ("PIHOLE_PASSWORD", "password"),
+        ("PIHOLE_APP_PASSWORD", "password"),
+    ];
+
+    fn check(config: &Config) -> ToolResult<()> {
+        config.check("")
+    }
+
+    fn connect(instance: &str, config: Config, env: &Env) -> ToolResult<Self> {
+        Self::new(instance, config, env)
+    }
+
+    async fn health(&self) -> Health {
+        self.examine().await
+    }
+
+    async fn close(&self) {
+        join_all(self.hosts.iter().map(host::Host::close)).await;
+    }
+
+    fn tools() -> Vec<ToolDef<Self>> {
+        tools![
+            tools::summary::get_pihole_summary,
+            tools::blocking::enable_pihole_blocking,
+            tools::blocking::disable_pihole_blocking,
+            tools::rule_changes::whitelist_domain,
+            tools::rule_changes::blacklist_domain,
+            tools::rule_changes::remove_domain_rule,
+            tools::rules::list_domain_rules,
+            tools::explain_domain::explain_domain,
+            tools::top::get_top_domains,
+            tools::top::get_top_clients,
+            tools::queries::get_query_log,
+            tools::upstreams::get_upstream_dns,
+            tools::upstreams::set_upstream_dns,
+            tools::gravity::update_pihole_gravity,
+            tools::lists::list_blocklists,
+            tools::lists::add_blocklist,
+            tools::lists::remove_blocklist,
+            tools::groups::list_groups,
+            tools::groups::create_group,
+            tools::groups::update_group,
+            tools::groups::delete_group,
+            tools::clients::list_clients,
+            tools::clients::assign_client_groups,
+            tools::local_dns::list_local_dns,
+            tools::local_dns::add_local_dns,
+            tools::local_dns::remove_local_dns,
+            tools::drift::get_pihole_drift,
+            tools::sync::sync_pihole_replicas,
+            tools::messages::get_diagnosis_messages,
+        ]
+    }
+}
+
+impl Pihole {
+    /// Whether each answers and lets us in, and whether its resolver runs.
+    async fn examine(&self) -> Health {
+        let states = join_all(self.hosts.iter().map(host::Host::blocking)).await;
+        let mut said = Vec::new();
+        let mut worst: Option<Health> = None;
+        for (host, state) in self.hosts.iter().zip(states) {
+            match state {
+                Ok(state) if matches!(state.blocking.as_str(), "failed" | "unknown") => {
+                    let message = format!("the resolver of {} does not run", host.name);
+                    let hint = "see `get_diagnosis_messages`, and `systemctl status pihole-FTL`";
+                    worst.get_or_insert(Health::degraded(message, hint.to_owned()));
+                }
+                Ok(state) => said.push(format!("{}: blocking {}", host.name, state.blocking)),
+                Err(error) => {
+                    let envelope = error.envelope();
+                    let hint = envelope.hint.clone().unwrap_or_default();
+                    // One of several that does not answer leaves the house with names.
+                    worst = Some(if self.hosts.len() > 1 {
+                        Health::degraded(format!("{}: {}", host.name, envelope.message), hint)
+                    } else {
+                        down(&error)
+                    });
+                }
+            }
+        }
+        match worst {
+            Some(worst) if said.is_empty() && self.hosts.len() > 1 => {
+                Health::down(worst.message, worst.hint.unwrap_or_default())
+            }
+            Some(worst) => worst,
+            None if self.insecure() => Health::degraded(
+                format!("{}; a certificate is not verified", said.join(", ")),
+                format!(
+                    "set `tls.fingerprint` in `servers.{}` instead of `insecure`",
+                    self.name()
+                ),
+            ),
+            None => Health::ok(said.join(", ")),
+        }
+    }
+
+    fn insecure(&self) -> bool {
+        self.config.tls.insecure || self.config.replicas.iter().any(|one| one.tls.insecure)
+    }
+
+    fn name(&self) -> &str {
+        self.hosts
+            .first()
+            .map_or("pihole", |host| host.name.as_str())
+    }
+}
+
+fn down(error: &ToolError) -> Health {
+    let envelope = error.envelope();
+    Health::down(
+        envelope.message.clone(),
+        envelope.hint.clone().unwrap_or_default(),
+    )
+}

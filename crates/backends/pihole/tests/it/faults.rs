@@ -1,0 +1,160 @@
+//! What every upstream can do wrong.
+
+use std::time::Duration;
+
+use homelab_core::error::Code;
+use homelab_lab::Fault;
+use serde_json::json;
+
+use crate::world::{World, reason};
+
+const GROUPS: &str = "/api/groups";
+
+#[tokio::test]
+async fn too_many_requests_say_when_to_come_back() {
+    let world = World::lab().await;
+    let fault = Fault::RateLimited { retry_after_s: 60 };
+    world.pihole.faults().always(GROUPS, fault);
+
+    let error = world.fail("list_groups", json!({})).await;
+
+    assert_eq!(error.code(), Code::RateLimited);
+    assert_eq!(error.envelope().retry_after_s, Some(60));
+}
+
+#[tokio::test]
+async fn reading_is_tried_again_and_changing_is_not() {
+    let world = World::lab().await;
+    world.pihole.faults().next(1, GROUPS, Fault::Status(503));
+    let allow = "/api/domains/allow/exact";
+    world.pihole.faults().always(allow, Fault::Status(503));
+
+    world.call("list_groups", json!({})).await;
+    let args = json!({ "domain": "a.example" });
+    let error = world.fail("whitelist_domain", args).await;
+
+    assert_eq!(error.envelope().upstream_status, Some(503));
+    assert!(!error.envelope().retryable);
+    assert_eq!(world.writes(), [format!("POST {allow}")]);
+}
+
+#[tokio::test]
+async fn strange_answers_are_told_apart() {
+    let world = World::lab().await;
+    for (fault, wanted) in [
+        (Fault::NotJson, "unexpected_answer"),
+        (Fault::CutBody, "cut"),
+        (Fault::Redirect("http://192.0.2.1/".into()), "redirect"),
+        (Fault::Oversized(17 << 20), "too_large"),
+    ] {
+        world.pihole.faults().always(GROUPS, fault);
+
+        let error = world.fail("list_groups", json!({})).await;
+
+        assert_eq!(
+            (error.code(), reason(&error)),
+            (Code::UpstreamRejected, wanted)
+        );
+        world.pihole.faults().clear();
+    }
+}
+
+#[tokio::test]
+async fn statuses_keep_their_meaning_whatever_the_body_says() {
+    let world = World::lab().await;
+    for (status, code) in [
+        (401, Code::UpstreamUnauthorized),
+        (403, Code::UpstreamUnauthorized),
+        (404, Code::UpstreamRejected),
+        (500, Code::UpstreamRejected),
+        (502, Code::UpstreamRejected),
+    ] {
+        world.pihole.faults().always(GROUPS, Fault::Status(status));
+
+        let error = world.fail("list_groups", json!({})).await;
+
+        assert_eq!(error.code(), code, "{status}");
+        world.pihole.faults().clear();
+    }
+}
+
+#[tokio::test]
+async fn what_ftl_says_is_passed_on() {
+    let world = World::lab().await;
+    for (status, key, code, wanted) in [
+        (
+            400,
+            "bad_request",
+            Code::InvalidArgument,
+            "refused_by_server",
+        ),
+        (
+            403,
+            "forbidden",
+            Code::UpstreamUnauthorized,
+            "setting_forbids",
+        ),
+        (404, "not_found", Code::UpstreamRejected, "not_supported"),
+        (500, "dns_failure", Code::UpstreamRejected, "resolver_down"),
+        (
+            500,
+            "database_error",
+            Code::UpstreamRejected,
+            "server_error",
+        ),
+    ] {
+        world
+            .pihole
+            .refuse_next(GROUPS, status, key, "just because");
+
+        let error = world.fail("list_groups", json!({})).await;
+
+        assert_eq!((error.code(), reason(&error)), (code, wanted), "{key}");
+        assert!(error.envelope().message.contains("just because"), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_slow_answer_is_given_up() {
+    let world = World::lab().await;
+    let slow = Fault::Delay(Duration::from_secs(600));
+    world.pihole.faults().always(GROUPS, slow);
+
+    let call = world.run("list_groups", json!({}));
+    let gone = tokio::time::timeout(Duration::from_millis(50), call).await;
+
+    assert!(gone.is_err(), "the caller ends it, and nothing hangs on");
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_is_tried_again_for_reading() {
+    let world = World::lab().await;
+    world.call("list_groups", json!({})).await;
+    world.pihole.drop_next(1);
+
+    world.call("list_groups", json!({})).await;
+}
+
+#[tokio::test]
+async fn a_change_without_a_body_says_that_it_has_none() {
+    let world = World::lab().await;
+    let args = json!({ "name": "nas.lab", "ip": "192.0.2.70" });
+
+    world.call("add_local_dns", args).await;
+    world.call("update_pihole_gravity", json!({})).await;
+
+    let requests = world.pihole.log().all();
+    let bare = requests
+        .iter()
+        .filter(|one| one.method != "GET" && one.method != "DELETE" && one.body.is_empty());
+    let lengths: Vec<_> = bare
+        .map(|one| one.headers.get("content-length").cloned())
+        .collect();
+    // Its web server answers 411 otherwise.
+    assert_eq!(lengths.len(), 2);
+    assert!(
+        lengths
+            .iter()
+            .all(|length| length.as_ref().is_some_and(|text| text == "0"))
+    );
+}

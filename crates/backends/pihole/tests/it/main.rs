@@ -1,0 +1,17 @@
+//! The `pihole` server against ones that play FTL 6, and one that plays version 5.
+#![cfg(test)]
+
+mod blocking;
+mod faults;
+mod gravity;
+mod groups;
+mod lists;
+mod local_dns;
+mod replicas;
+mod rules;
+mod sessions;
+mod shape;
+mod stats;
+mod upstreams;
+mod versions;
+mod world;

@@ -1,0 +1,16 @@
+//! The `traefik` server against one that plays the documented API, and against the real Traefik.
+#![cfg(test)]
+
+mod certificates;
+mod changes;
+mod create;
+mod faults;
+mod health;
+mod lists;
+mod middlewares;
+mod pages;
+mod real;
+mod remote;
+mod shape;
+mod validate;
+mod world;

@@ -1,0 +1,14 @@
+//! The tools, one file per subject.
+
+pub(crate) mod blocking;
+pub(crate) mod clients;
+pub(crate) mod devices;
+pub(crate) mod firewall;
+pub(crate) mod firewall_change;
+pub(crate) mod forwards;
+pub(crate) mod log;
+pub(crate) mod networks;
+pub(crate) mod power;
+pub(crate) mod stats;
+pub(crate) mod vouchers;
+pub(crate) mod vouchers_change;

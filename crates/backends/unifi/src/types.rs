@@ -1,0 +1,14 @@
+//! What the console sends. Only fields that answers need: records of the old API hold passwords and
+//! keys, which are never read, so they cannot leak.
+
+mod legacy;
+mod official;
+
+pub(crate) use legacy::{
+    Answer, EventRow, ForwardRow, HealthRow, LegacyDevice, LegacyNetwork, LegacyPort, LegacySite,
+    LegacyVoucher, LegacyWlan, LogPage, Rows, Station, SysInfo,
+};
+pub(crate) use official::{
+    ClientRow, DeviceRow, Info, MadeVouchers, NetworkRow, Paged, PortRow, SiteRow, Statistics,
+    VoucherRow, WlanRow, ZoneRow,
+};

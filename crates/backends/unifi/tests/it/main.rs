@@ -1,0 +1,18 @@
+//! The `unifi` server against a console that plays both documented APIs.
+#![cfg(test)]
+
+mod access;
+mod blocking;
+mod clients;
+mod devices;
+mod faults;
+mod firewall;
+mod log;
+mod networks;
+mod power;
+mod shape;
+mod stats;
+mod trust;
+mod versions;
+mod vouchers;
+mod world;

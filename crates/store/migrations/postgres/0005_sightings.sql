@@ -1,0 +1,16 @@
+-- What servers told of the lab's things, and which inventory record each of them is. A record may be
+-- deleted and its sightings stay; they find the next one of its name.
+CREATE TABLE sightings (
+    source TEXT COLLATE "C" NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL,
+    id TEXT COLLATE "C" NOT NULL,
+    record_table TEXT,
+    record_id TEXT COLLATE "C",
+    entity TEXT NOT NULL,
+    written TEXT NOT NULL,
+    first_seen BIGINT NOT NULL,
+    last_seen BIGINT NOT NULL,
+    vanished_at BIGINT,
+    PRIMARY KEY (source, kind, id)
+);
+CREATE INDEX sightings_by_record ON sightings (record_id);
