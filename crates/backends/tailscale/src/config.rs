@@ -219,13 +219,13 @@ mod tests {
 
     use super::*;
 
-    fn secret(text: &str) -> Option<SecretRef> {
-        Some(SecretRef::Plain(Secret::new(text)))
+    fn secret(text: &str) -> SecretRef {
+        SecretRef::Plain(Secret::new(text))
     }
 
     fn keyed() -> Config {
         Config {
-            api_key: secret("tskey-api-x"),
+            api_key: Some(secret("tskey-api-x")),
             ..Config::default()
         }
     }
@@ -252,15 +252,15 @@ mod tests {
     #[case(Config { url: "https://a:b@x".into(), ..keyed() }, "url")]
     #[case(Config { url: String::new(), ..keyed() }, "url")]
     #[case(Config { tailnet: String::new(), ..keyed() }, "tailnet")]
-    #[case(Config { tailnet: "lab".into(), api_key: secret("hskey-api-x"), ..Config::default() }, "tailnet")]
+    #[case(Config { tailnet: "lab".into(), api_key: Some(secret("hskey-api-x")), ..Config::default() }, "tailnet")]
     #[case(Config { scopes: vec!["All; drop".into()], ..keyed() }, "scopes")]
     #[case(Config { timeout_s: 4, ..keyed() }, "timeout_s")]
     #[case(Config::default(), "client_id")]
     #[case(Config { client_id: Some("k".into()), ..Config::default() }, "client_secret")]
-    #[case(Config { client_secret: secret("tskey-client-x"), ..Config::default() }, "client_id")]
+    #[case(Config { client_secret: Some(secret("tskey-client-x")), ..Config::default() }, "client_id")]
     #[case(Config { client_id: Some("k".into()), ..keyed() }, "api_key")]
-    #[case(Config { api_key: secret("tskey-auth-x"), ..Config::default() }, "api_key")]
-    #[case(Config { api_key: secret("tskey-client-x"), ..Config::default() }, "api_key")]
+    #[case(Config { api_key: Some(secret("tskey-auth-x")), ..Config::default() }, "api_key")]
+    #[case(Config { api_key: Some(secret("tskey-client-x")), ..Config::default() }, "api_key")]
     fn what_makes_no_sense_is_named(#[case] config: Config, #[case] field: &str) {
         let error = config.check().unwrap_err();
 
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn a_key_tells_whose_server_it_is_for_unless_it_is_said() {
         let headscale = Config {
-            api_key: secret("hskey-api-x"),
+            api_key: Some(secret("hskey-api-x")),
             ..Config::default()
         };
         let said = Config {

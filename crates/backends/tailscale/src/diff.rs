@@ -144,7 +144,8 @@ mod tests {
 
     #[test]
     fn changes_far_apart_are_told_apart() {
-        let before: String = (0..30).map(|n| format!("{n}\n")).collect();
+        let numbers: Vec<String> = (0..30).map(|n| n.to_string()).collect();
+        let before = numbers.join("\n") + "\n";
         let after = before.replace("\n3\n", "\nthree\n").replace("\n25\n", "\n");
 
         let diff = unified(&before, &after);
