@@ -293,6 +293,11 @@ impl Who {
     }
 }
 
+/// Whether a call failed because the release does not have it, in whichever words.
+pub(crate) fn is_absent(error: &ToolError) -> bool {
+    error.envelope().upstream_status == Some(404)
+}
+
 /// The error with what the console says.
 fn telling(error: &ToolError, text: &str) -> ToolError {
     let mut envelope = error.envelope().clone();

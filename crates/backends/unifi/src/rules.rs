@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::api::{Feature, Source};
 use crate::call::Call;
 use crate::client::Unifi;
+use crate::explain::is_absent;
 use crate::site::Site;
 use crate::types::ZoneRow;
 
@@ -171,9 +172,7 @@ impl Unifi {
         let zones: Vec<ZoneRow> = match self.api.json(&zones).await {
             Ok(zones) => zones,
             // Older than zones.
-            Err(error) if error.envelope().reason.as_deref() == Some("not_supported") => {
-                return Ok(None);
-            }
+            Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
         if zones.is_empty() {

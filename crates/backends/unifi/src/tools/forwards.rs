@@ -101,6 +101,7 @@ pub(crate) struct ForwardChanged {
     idempotent,
     open_world,
     permission = "unifi:portforward:update",
+    title = "Open or close a forwarded port",
     timeout = 60,
     effect = effect,
     preview = preview_forward,

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::api::Source;
 use crate::call::Call;
 use crate::client::Unifi;
+use crate::explain::is_absent;
 use crate::page::{newest_first, page, timestamp};
 use crate::site::{Site, SiteName};
 use crate::types::{EventRow, LogPage};
@@ -132,9 +133,7 @@ impl Unifi {
         let rows = match self.api.json::<LogPage>(&what.call(&site, from, to)).await {
             Ok(page) => page.data,
             // Before 9.0.
-            Err(error) if error.envelope().reason.as_deref() == Some("not_supported") => {
-                self.api.rows(&what.old_call(&site, hours)).await?
-            }
+            Err(error) if is_absent(&error) => self.api.rows(&what.old_call(&site, hours)).await?,
             Err(error) => return Err(error),
         };
         let mut rows: Vec<EventItem> = rows.into_iter().map(item).collect();

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::api::{Feature, Source};
 use crate::call::Call;
 use crate::client::{Told, Unifi};
+use crate::explain::is_absent;
 use crate::page::page;
 use crate::people::missing;
 use crate::site::{Site, SiteName};
@@ -182,7 +183,13 @@ pub(crate) struct WlanPage {
 }
 
 /// List the WLANs (SSIDs) with their network and protection, without passphrases.
-#[tool(read, open_world, permission = "unifi:wlan:read", timeout = 60)]
+#[tool(
+    read,
+    open_world,
+    permission = "unifi:wlan:read",
+    title = "List WLANs",
+    timeout = 60
+)]
 pub(crate) async fn list_wlans(unifi: &Unifi, args: ListOfSite) -> ToolResult<WlanPage> {
     let site = unifi.site(args.site.as_ref()).await?;
     let told = unifi.wlans(&site).await?;
@@ -195,14 +202,22 @@ pub(crate) async fn list_wlans(unifi: &Unifi, args: ListOfSite) -> ToolResult<Wl
 
 impl Unifi {
     async fn wlans(&self, site: &Site) -> ToolResult<Told<Vec<WlanItem>>> {
-        if !self.api.has(Feature::Networks).await? {
-            return Ok(Told {
-                rows: self.legacy_wlans(site).await?,
-                api: Source::Legacy,
-            });
-        }
-        let template = "/integration/v1/sites/{}/wifi/broadcasts";
-        let rows: Vec<WlanRow> = self.api.all("wlans", template, &[&site.id()]).await?;
+        let official = if self.api.has(Feature::Networks).await? {
+            let template = "/integration/v1/sites/{}/wifi/broadcasts";
+            self.api
+                .all("wlans", template, &[&site.id()])
+                .await
+                .map(Some)
+        } else {
+            Ok(None)
+        };
+        let rows: Vec<WlanRow> = match official {
+            Ok(Some(rows)) => rows,
+            // Since which release it is there is not written anywhere.
+            Ok(None) => return self.legacy_told(site).await,
+            Err(error) if is_absent(&error) => return self.legacy_told(site).await,
+            Err(error) => return Err(error),
+        };
         let template = "/integration/v1/sites/{}/networks";
         let networks: Vec<NetworkRow> = self.api.all("networks", template, &[&site.id()]).await?;
         let item = |row: WlanRow| {
@@ -223,6 +238,13 @@ impl Unifi {
         Ok(Told {
             rows: rows.into_iter().map(item).collect(),
             api: Source::Integration,
+        })
+    }
+
+    async fn legacy_told(&self, site: &Site) -> ToolResult<Told<Vec<WlanItem>>> {
+        Ok(Told {
+            rows: self.legacy_wlans(site).await?,
+            api: Source::Legacy,
         })
     }
 
@@ -296,6 +318,7 @@ pub(crate) struct WlanChanged {
     idempotent,
     open_world,
     permission = "unifi:wlan:update",
+    title = "Switch a WLAN on or off",
     timeout = 60,
     effect = effect,
     preview = preview_wlan,

@@ -252,7 +252,7 @@ pub(crate) struct Revoked {
     still_there: bool,
 }
 
-/// Revoke a voucher for good. Guests who are in already stay until their time is over.
+/// Revoke a voucher for good, so that nobody can use it any more.
 #[tool(
     destructive,
     open_world,

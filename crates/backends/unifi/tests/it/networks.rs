@@ -54,6 +54,24 @@ async fn wlans_are_listed_without_passphrases() {
 }
 
 #[tokio::test]
+async fn wlans_that_the_official_api_lacks_come_from_the_old_one() {
+    let world = World::lab().await;
+    let site = homelab_lab::unifi::Unifi::site_id("default");
+    let path = format!("/proxy/network/integration/v1/sites/{site}/wifi/");
+    world
+        .unifi
+        .faults()
+        .always(path, homelab_lab::Fault::Status(404));
+
+    let list = world.call("list_wlans", json!({})).await;
+
+    assert_eq!(
+        (&list["api"], &list["total"]),
+        (&json!("legacy"), &json!(2))
+    );
+}
+
+#[tokio::test]
 async fn a_wlan_is_switched_off_and_on_again() {
     let world = World::lab().await;
     let args = json!({ "wlan": "homelab", "enabled": false });
