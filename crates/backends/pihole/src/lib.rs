@@ -27,6 +27,7 @@ mod config;
 mod each;
 mod explain;
 mod host;
+mod records;
 mod session;
 mod times;
 mod tools;
@@ -74,7 +75,7 @@ impl Backend for Pihole {
             tools::blocking::disable_pihole_blocking,
             tools::rule_changes::whitelist_domain,
             tools::rule_changes::blacklist_domain,
-            tools::rule_changes::remove_domain_rule,
+            tools::rule_removal::remove_domain_rule,
             tools::rules::list_domain_rules,
             tools::explain_domain::explain_domain,
             tools::top::get_top_domains,
