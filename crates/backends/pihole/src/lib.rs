@@ -2,7 +2,7 @@
 //! names of a Pi-hole (version 6), or of several that are kept in step.
 //!
 //! One instance is one Pi-hole and its replicas: changes go to all of them and the answer says what
-//! each did; figures are read from the first; [`tools::drift`] reports what differs. A Pi-hole has
+//! each did; figures are read from the first; `get_pihole_drift` reports what differs. A Pi-hole has
 //! few sessions, so there is one for each, which all calls share, and which is given back at the end.
 //! Pi-hole answers 200 and 201 to much that it did not do: whatever changes something is read back.
 //!
@@ -27,6 +27,7 @@ mod config;
 mod each;
 mod explain;
 mod host;
+mod records;
 mod session;
 mod times;
 mod tools;
@@ -74,7 +75,7 @@ impl Backend for Pihole {
             tools::blocking::disable_pihole_blocking,
             tools::rule_changes::whitelist_domain,
             tools::rule_changes::blacklist_domain,
-            tools::rule_changes::remove_domain_rule,
+            tools::rule_removal::remove_domain_rule,
             tools::rules::list_domain_rules,
             tools::explain_domain::explain_domain,
             tools::top::get_top_domains,

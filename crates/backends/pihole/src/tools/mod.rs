@@ -11,6 +11,7 @@ pub(crate) mod local_dns;
 pub(crate) mod messages;
 pub(crate) mod queries;
 pub(crate) mod rule_changes;
+pub(crate) mod rule_removal;
 pub(crate) mod rules;
 pub(crate) mod summary;
 pub(crate) mod sync;

@@ -8,12 +8,12 @@ use serde_json::json;
 
 use super::drift::{Difference, Fact, Facts, Section, What, compared};
 use super::lists::{put_call as put_list, remove_call as remove_list};
-use super::local_dns::{ALIASES, HOSTS, Step};
 use super::rule_changes::put_call as put_rule;
 use crate::call::Call;
 use crate::client::{Pihole, not_taken};
 use crate::each::{OnHosts, failures, on_each, target};
 use crate::host::Host;
+use crate::records::{ALIASES, HOSTS, Step};
 use crate::types::Processed;
 
 /// Most changes that are shown for one Pi-hole.
