@@ -170,10 +170,8 @@ pub(in crate::proxmox) fn interfaces(state: &mut State, call: &Call) -> Answer {
 /// The MAC address of its first interface, as the configuration says.
 pub(super) fn mac_of(guest: &Guest) -> String {
     let net0 = guest.config.get("net0").and_then(Value::as_str);
-    let properties = net0.unwrap_or_default().split(',');
-    let mac = properties
-        .filter_map(|property| property.split_once('=')?.1.parse::<Mac>().ok())
-        .next();
+    let mut properties = net0.unwrap_or_default().split(',');
+    let mac = properties.find_map(|property| property.split_once('=')?.1.parse::<Mac>().ok());
     mac.map_or_else(
         || crate::proxmox::seed::mac(guest.vmid),
         |mac| mac.to_string(),
