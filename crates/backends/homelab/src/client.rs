@@ -17,7 +17,7 @@ use crate::Config;
 use crate::health::Checker;
 use crate::health::address::without_login;
 use crate::scpi::Instruments;
-use crate::types::LastSeen;
+use crate::types::Provenance;
 
 /// One instance of the server.
 pub(crate) struct Homelab {
@@ -153,7 +153,7 @@ impl Homelab {
     }
 
     /// Which server told last of the things that these records are, by the records' ids.
-    pub(crate) async fn seen(&self, ids: Vec<String>) -> ToolResult<HashMap<String, LastSeen>> {
+    pub(crate) async fn seen(&self, ids: Vec<String>) -> ToolResult<HashMap<String, Provenance>> {
         let sightings = self.env.stores.sightings.of_records(&ids).await;
         let mut sightings = sightings.map_err(stored)?;
         // The last one of a record stays in the map: one that is still told of, the newest.

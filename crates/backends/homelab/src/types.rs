@@ -40,7 +40,7 @@ impl From<Device> for DeviceRow {
 
 /// When a server told of a record's thing.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub(crate) struct LastSeen {
+pub(crate) struct Provenance {
     /// The instance.
     source: String,
     #[schemars(with = "String")]
@@ -50,7 +50,7 @@ pub(crate) struct LastSeen {
     vanished_at: Option<Micros>,
 }
 
-impl From<Sighting> for LastSeen {
+impl From<Sighting> for Provenance {
     fn from(sighting: Sighting) -> Self {
         Self {
             source: sighting.source,
@@ -73,7 +73,7 @@ pub(crate) struct GuestRow {
     cores: Option<i64>,
     memory_mib: Option<i64>,
     /// Which server told of it last; absent for what was entered by hand.
-    pub(crate) seen: Option<LastSeen>,
+    pub(crate) seen: Option<Provenance>,
 }
 
 impl From<VirtualMachine> for GuestRow {
@@ -141,7 +141,7 @@ pub(crate) struct ServiceRow {
     vm: Option<String>,
     device: Option<String>,
     /// Which server told of it last; absent for what was entered by hand.
-    pub(crate) seen: Option<LastSeen>,
+    pub(crate) seen: Option<Provenance>,
 }
 
 impl From<Service> for ServiceRow {

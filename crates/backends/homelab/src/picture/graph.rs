@@ -226,50 +226,50 @@ fn weight(kind: EntityKind) -> u8 {
 
 /// Where nodes are found.
 struct Index<'a> {
-    by_id: HashMap<(&'a str, EntityKind, &'a str), usize>,
-    by_kind_id: HashMap<(EntityKind, &'a str), Vec<usize>>,
+    ids: HashMap<(&'a str, EntityKind, &'a str), usize>,
+    kinds: HashMap<(EntityKind, &'a str), Vec<usize>>,
     /// By the first part of each folded name.
-    by_label: HashMap<String, Vec<usize>>,
-    by_ip: HashMap<Ip, Vec<usize>>,
-    by_mac: HashMap<Mac, Vec<usize>>,
+    labels: HashMap<String, Vec<usize>>,
+    ips: HashMap<Ip, Vec<usize>>,
+    macs: HashMap<Mac, Vec<usize>>,
     /// What has this record, by table and id: the record itself goes first.
-    by_record: HashMap<&'a (String, String), usize>,
+    records: HashMap<&'a (String, String), usize>,
 }
 
 impl<'a> Index<'a> {
     fn new(nodes: &'a [Node]) -> Self {
         let mut index = Self {
-            by_id: HashMap::new(),
-            by_kind_id: HashMap::new(),
-            by_label: HashMap::new(),
-            by_ip: HashMap::new(),
-            by_mac: HashMap::new(),
-            by_record: HashMap::new(),
+            ids: HashMap::new(),
+            kinds: HashMap::new(),
+            labels: HashMap::new(),
+            ips: HashMap::new(),
+            macs: HashMap::new(),
+            records: HashMap::new(),
         };
         for (number, node) in nodes.iter().enumerate() {
             let entity = &node.entity;
             let key = (node.source.as_str(), entity.kind, entity.id.as_str());
-            index.by_id.entry(key).or_insert(number);
-            let of_kind = index.by_kind_id.entry((entity.kind, entity.id.as_str()));
-            of_kind.or_default().push(number);
+            index.ids.entry(key).or_insert(number);
+            let same = index.kinds.entry((entity.kind, entity.id.as_str()));
+            same.or_default().push(number);
             for name in entity.names() {
                 let name = fold(name);
                 index
-                    .by_label
+                    .labels
                     .entry(label(&name).to_owned())
                     .or_default()
                     .push(number);
             }
             if entity.kind.is_machine() || entity.kind == EntityKind::Container {
                 for ip in &entity.addresses {
-                    index.by_ip.entry(*ip).or_default().push(number);
+                    index.ips.entry(*ip).or_default().push(number);
                 }
                 for mac in &entity.macs {
-                    index.by_mac.entry(*mac).or_default().push(number);
+                    index.macs.entry(*mac).or_default().push(number);
                 }
             }
             if let Some(record) = &node.record {
-                index.by_record.entry(record).or_insert(number);
+                index.records.entry(record).or_insert(number);
             }
         }
         index
@@ -283,11 +283,11 @@ impl<'a> Index<'a> {
             reference.kind.is_none() || kind == reference.kind
         };
         if let (Some(kind), Some(id)) = (reference.kind, reference.id.as_deref()) {
-            if let Some(number) = self.by_id.get(&(source, kind, id)) {
+            if let Some(number) = self.ids.get(&(source, kind, id)) {
                 return Some(*number);
             }
             // Elsewhere only where it is clear which one is meant.
-            return match self.by_kind_id.get(&(kind, id)).map(Vec::as_slice) {
+            return match self.kinds.get(&(kind, id)).map(Vec::as_slice) {
                 Some([only]) => Some(*only),
                 _ => None,
             };
@@ -306,13 +306,13 @@ impl<'a> Index<'a> {
             fitting.min_by_key(|number| rank(number).1)
         };
         if let Some(mac) = reference.mac {
-            return self.by_mac.get(&mac).and_then(|found| best(found));
+            return self.macs.get(&mac).and_then(|found| best(found));
         }
         if let Some(ip) = reference.address {
-            return self.by_ip.get(&ip).and_then(|found| best(found));
+            return self.ips.get(&ip).and_then(|found| best(found));
         }
         let name = fold(reference.name.as_deref()?);
-        let found = self.by_label.get(label(&name))?;
+        let found = self.labels.get(label(&name))?;
         let mut fitting: Vec<usize> = found
             .iter()
             .copied()
@@ -342,7 +342,7 @@ fn machine_of(nodes: &[Node], index: &Index<'_>, engine: usize) -> Option<usize>
     if let Some(record) = node
         .record
         .as_ref()
-        .and_then(|record| index.by_record.get(record))
+        .and_then(|record| index.records.get(record))
         && nodes
             .get(*record)
             .is_some_and(|node| node.entity.kind.is_machine())

@@ -1,7 +1,7 @@
 //! What a sync did, or would do.
 
 use homelab_core::clock::Micros;
-use homelab_core::error::Code;
+use homelab_core::error::{Code, ToolError};
 use homelab_core::facts::SourceFacts;
 use homelab_core::tool::Change;
 use schemars::JsonSchema;
@@ -105,7 +105,7 @@ impl From<&SourceFacts> for SourceRow {
             things: source.facts.as_ref().ok().map(|facts| facts.entities.len()),
             seen_at: source.seen_at,
             error: failed.map(|error| error.envelope().message.clone()),
-            code: failed.map(|error| error.code()),
+            code: failed.map(ToolError::code),
             gaps: match &source.facts {
                 Ok(facts) => facts.gaps.iter().take(10).cloned().collect(),
                 Err(_) => Vec::new(),

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::whatis::{LIMIT, status, unknown};
 use crate::client::{Homelab, alternatives};
-use crate::picture::{Graph, Subject};
+use crate::picture::{Graph, Subject, Thing};
 use crate::sync::SourceRow;
 
 /// Rows of the list, at most.
@@ -165,7 +165,7 @@ fn one(graph: &Graph, args: &ImpactOf, sources: &[SourceRow]) -> ToolResult<usiz
     }
     // What only points to a thing of the name is not meant.
     let is_real = |number: &usize| {
-        let kind = graph.get(*number).map(|thing| thing.kind());
+        let kind = graph.get(*number).map(Thing::kind);
         !matches!(
             kind,
             Some(
@@ -267,16 +267,17 @@ fn reach(graph: &Graph, target: usize, action: Action) -> Vec<Affected> {
 /// What happens to a thing that has this relation to an affected one.
 fn passed_on(relation: Relation, effect: Effect) -> Option<Effect> {
     match (relation, effect) {
-        // Backups and registrations outlive what they describe; nothing hangs on what only points.
-        (Relation::Describes, _) | (_, Effect::Dangling) => None,
-        (Relation::RunsOn, effect) => Some(effect),
+        // Backups and registrations outlive what they describe; nothing hangs on what only points, and
+        // what runs on in part is still found.
+        (Relation::Describes, _)
+        | (_, Effect::Dangling)
+        | (Relation::PointsTo, Effect::Degraded) => None,
         // A part keeps the whole from working as it should.
         (Relation::PartOf, _) => Some(Effect::Degraded),
-        (Relation::DependsOn, Effect::Lost | Effect::Down) => Some(Effect::Down),
-        (Relation::DependsOn, effect) => Some(effect),
-        (Relation::PointsTo, Effect::Degraded) => None,
+        // What is needed is missed, whether it comes back or not.
+        (Relation::DependsOn, Effect::Lost) => Some(Effect::Down),
         (Relation::PointsTo, Effect::Lost) => Some(Effect::Dangling),
-        (Relation::PointsTo, Effect::Interrupted) => Some(Effect::Interrupted),
-        (Relation::PointsTo, _) => Some(Effect::Unreachable),
+        (Relation::PointsTo, Effect::Down) => Some(Effect::Unreachable),
+        (Relation::RunsOn | Relation::DependsOn | Relation::PointsTo, effect) => Some(effect),
     }
 }

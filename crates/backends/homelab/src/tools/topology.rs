@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::whatis::{LIMIT, status, unknown};
 use crate::client::Homelab;
-use crate::picture::{Conflict, Graph, Subject, conflicts};
+use crate::picture::{Conflict, Graph, Subject, Thing, conflicts};
 use crate::sync::SourceRow;
 
 /// Things that are shown unless asked for more.
@@ -160,7 +160,7 @@ fn id(number: usize) -> String {
 /// The kind that was asked for. Unasked, single allocations stay out: they say nothing beyond their
 /// machine, or belong to none.
 fn fits(graph: &Graph, number: usize, args: &TopologyOf) -> bool {
-    let kind = graph.get(number).map(|thing| thing.kind());
+    let kind = graph.get(number).map(Thing::kind);
     match &args.kinds {
         Some(kinds) => kind.is_some_and(|kind| kinds.contains(&kind)),
         None => kind != Some(EntityKind::Registration) || args.around.is_some(),
