@@ -28,6 +28,7 @@ mod expression;
 mod ids;
 mod page;
 mod tools;
+mod tunnel_calls;
 mod types;
 
 use client::Cloudflare;
