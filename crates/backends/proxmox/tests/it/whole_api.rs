@@ -65,13 +65,11 @@ async fn the_list_goes_on_page_by_page() {
                 .into_iter()
                 .zip(column(&page, "path")),
         );
-        match page.get("next_cursor") {
-            Some(cursor) => args["cursor"] = cursor.clone(),
-            None => {
-                assert_eq!(page["total"], seen.len());
-                break;
-            }
-        }
+        let Some(cursor) = page.get("next_cursor") else {
+            assert_eq!(page["total"], seen.len());
+            break;
+        };
+        args["cursor"] = cursor.clone();
     }
 
     let count = seen.len();
