@@ -162,15 +162,9 @@ impl Services {
             entropy,
             redactor: redactor.clone(),
             metrics: metrics.clone(),
-            options: PipelineOptions {
-                page_tokens: config.limits.page_tokens,
-                most_tokens: config.limits.answer_tokens,
-            },
+            options: options(config),
         });
-        let caller: Arc<dyn Caller> = dispatcher.clone();
-        control.connect(Arc::downgrade(&caller));
-        let source: Arc<dyn FactsSource> = dispatcher.clone();
-        facts.connect(Arc::downgrade(&source));
+        connect(&dispatcher, &control, &facts);
         let uid = uid(data.path());
         Ok(Self {
             data,
@@ -283,6 +277,21 @@ impl Services {
         self.database.close().await;
         Ok(())
     }
+}
+
+fn options(config: &Config) -> PipelineOptions {
+    PipelineOptions {
+        page_tokens: config.limits.page_tokens,
+        most_tokens: config.limits.answer_tokens,
+    }
+}
+
+/// Tells those who were made before the path that calls take where it is.
+fn connect(dispatcher: &Arc<Dispatcher>, control: &Control, facts: &FactsHandle) {
+    let caller: Arc<dyn Caller> = dispatcher.clone();
+    control.connect(Arc::downgrade(&caller));
+    let source: Arc<dyn FactsSource> = dispatcher.clone();
+    facts.connect(Arc::downgrade(&source));
 }
 
 /// What the backends are given.
