@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::world::{With, World, column, field, reason, says};
 
-fn policy(name: &str, action: Value) -> Value {
+fn policy(name: &str, action: &Value) -> Value {
     json!({
         "name": name, "enabled": true, "action": action,
         "source": { "zoneId": Unifi::zone_id("Internal") },
@@ -20,11 +20,11 @@ fn policies(world: &World) -> (String, String) {
     let allow = json!({ "type": "ALLOW", "allowReturnTraffic": true });
     let own = world
         .unifi
-        .add_policy("USER_DEFINED", &policy("nas out", allow));
+        .add_policy("USER_DEFINED", &policy("nas out", &allow));
     let block = json!({ "type": "BLOCK" });
     let system = world
         .unifi
-        .add_policy("SYSTEM_DEFINED", &policy("Block All", block));
+        .add_policy("SYSTEM_DEFINED", &policy("Block All", &block));
     (own, system)
 }
 
