@@ -13,7 +13,7 @@
 //!    where there is none), `send` (an [`ApiCall`] with the backend's own client: authentication,
 //!    redaction of errors and caps come with it; [`ApiCall::request`] or [`ApiCall::template`]),
 //!    `targets` (what the values of a path name, as the tools' own hooks do).
-//! 5. A test that [`faults`] is empty, besides `shape::faults`; one call that reads, one that
+//! 5. A test that [`faults()`] is empty, besides `shape::faults`; one call that reads, one that
 //!    changes, one that is withheld.
 //!
 //! Readers know the data of Proxmox's API viewer, OpenAPI 3 and Swagger 2.0, as JSON or YAML.

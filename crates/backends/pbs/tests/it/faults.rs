@@ -115,7 +115,7 @@ async fn a_server_that_is_gone_is_unreachable_and_its_tools_stay() {
         (Code::UpstreamUnreachable, "refused")
     );
     assert!(health.hint.expect("a hint").contains("servers.pbs.url"));
-    assert_eq!(world.server.tools().len(), 22);
+    assert_eq!(world.server.tools().len(), 24);
 }
 
 #[tokio::test]
