@@ -23,6 +23,7 @@ pub(crate) mod provision;
 pub(crate) mod resize;
 pub(crate) mod restore;
 pub(crate) mod restore_test;
+pub(crate) mod scratch;
 pub(crate) mod snapshots;
 pub(crate) mod storage;
 pub(crate) mod tasks;
