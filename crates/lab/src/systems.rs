@@ -56,6 +56,7 @@ impl Systems {
     pub(crate) async fn start() -> io::Result<Self> {
         let docker_1 = Docker::demo().await?;
         let docker_2 = Docker::start().await?;
+        docker_2.set_name("docker-2");
         Ok(Self {
             proxmox: Proxmox::demo().await?,
             pbs: Pbs::demo().await?,

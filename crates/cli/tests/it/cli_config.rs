@@ -287,14 +287,43 @@ fn every_line_of_a_new_file_can_be_taken_out_of_its_comment() {
         })
         .collect();
     // Some servers cannot be used without an address and a token, which have no defaults.
-    let token = "token_id = \"root@pam!lab\"\ntoken_secret = \"a-secret\"";
+    let pair = "token_id = \"root@pam!lab\"\ntoken_secret = \"a-secret\"";
+    let url = |host: &str| format!("url = \"https://{host}\"");
     let given = [
-        ("[servers.proxmox]", "hosts = [\"https://192.0.2.10:8006\"]"),
-        ("[servers.pbs]", "url = \"https://192.0.2.20:8007\""),
+        (
+            "proxmox",
+            format!("hosts = [\"https://192.0.2.10:8006\"]\n{pair}"),
+        ),
+        ("pbs", format!("{}\n{pair}", url("192.0.2.20:8007"))),
+        (
+            "portainer",
+            format!("{}\napi_key = \"ptr_a-key\"", url("192.0.2.25:9443")),
+        ),
+        ("traefik", url("traefik.example.test")),
+        ("tailscale", "api_key = \"tskey-api-a-key\"".to_owned()),
+        (
+            "cloudflare",
+            "token = \"a-token-of-forty-characters-0123456789abc\"".to_owned(),
+        ),
+        (
+            "unifi",
+            format!("{}\napi_key = \"a-key\"", url("192.0.2.1")),
+        ),
+        ("pihole", url("192.0.2.66")),
+        (
+            "netbox",
+            format!(
+                "{}\ntoken = \"nbt_abc.0123456789\"",
+                url("netbox.example.test")
+            ),
+        ),
     ];
-    let all = given.iter().fold(all.join("\n"), |text, (table, address)| {
-        text.replace(table, &format!("{table}\n{address}\n{token}"))
-    });
+    let all = given
+        .iter()
+        .fold(all.join("\n"), |text, (server, settings)| {
+            let table = format!("[servers.{server}]");
+            text.replace(&table, &format!("{table}\n{settings}"))
+        });
     place.write("all.toml", &all);
 
     place.run(&["--config", "all.toml", "config", "check"]).ok();

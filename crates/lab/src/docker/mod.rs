@@ -81,6 +81,11 @@ impl Docker {
         Ok(docker)
     }
 
+    /// Calls its host so from now on.
+    pub fn set_name(&self, name: &str) {
+        name.clone_into(&mut self.engine.lock().name);
+    }
+
     /// Listens on a Unix socket too, which must not exist yet.
     ///
     /// # Errors

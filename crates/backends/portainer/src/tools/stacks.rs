@@ -69,12 +69,9 @@ pub(crate) struct StackRow {
 /// Stacks.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct StackList {
-    /// One page, by environment and name.
-    stacks: Vec<StackRow>,
-    /// How many there are.
-    total: u64,
-    /// Pass this as `cursor` for the next page; absent on the last.
-    next_cursor: Option<String>,
+    /// By environment and name.
+    #[serde(flatten)]
+    page: Page<StackRow>,
     /// Engines that could not be asked for external ones.
     problems: Vec<String>,
 }
@@ -111,15 +108,8 @@ pub(crate) async fn list_stacks(portainer: &Portainer, args: ListStacks) -> Tool
         let id = row.id.unwrap_or(0);
         format!("{:010} {} {id:010}", row.endpoint_id, row.name)
     };
-    let Page {
-        items,
-        total,
-        next_cursor,
-    } = page(rows, args.limit, args.cursor.as_deref(), key)?;
     Ok(StackList {
-        stacks: items,
-        total,
-        next_cursor,
+        page: page(rows, args.limit, args.cursor.as_deref(), key)?,
         problems,
     })
 }

@@ -237,13 +237,13 @@ async fn projects_that_portainer_does_not_know_are_external() {
     assert_eq!(found["total"], 2);
     assert_eq!(
         (
-            &found["stacks"][1]["name"],
-            &found["stacks"][1]["external"],
-            &found["stacks"][1]["running"]
+            &found["items"][1]["name"],
+            &found["items"][1]["external"],
+            &found["items"][1]["running"]
         ),
         (&json!("other"), &json!(true), &json!(1))
     );
-    assert_eq!(found["stacks"][1].get("id"), None);
+    assert_eq!(found["items"][1].get("id"), None);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::world::{BLOG, World, field, hint, reason, says};
 
 fn names(list: &Value) -> Vec<&str> {
-    let rows = list["stacks"].as_array().expect("stacks");
+    let rows = list["items"].as_array().expect("stacks");
     rows.iter()
         .map(|row| row["name"].as_str().expect("a name"))
         .collect()
@@ -42,7 +42,7 @@ async fn stacks_of_all_environments_are_listed() {
 
     assert_eq!(names(&all), ["blog", "wiki"]);
     assert_eq!(
-        (&all["stacks"][0]["endpoint"], &all["stacks"][0]["type"]),
+        (&all["items"][0]["endpoint"], &all["items"][0]["type"]),
         (&json!("local"), &json!("compose"))
     );
     assert_eq!(names(&nas), ["wiki"]);
@@ -79,7 +79,7 @@ async fn stacks_of_portainer_are_not_external_and_engines_that_are_down_are_not_
         .await;
 
     assert_eq!(
-        (names(&up), &up["stacks"][0]["external"]),
+        (names(&up), &up["items"][0]["external"]),
         (vec!["blog"], &json!(false))
     );
     assert_eq!(
