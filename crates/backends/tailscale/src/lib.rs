@@ -13,6 +13,7 @@
 
 use homelab_backend::{Backend, Env, Kind};
 use homelab_core::error::{ToolError, ToolResult};
+use homelab_core::facts::{Facts, FactsQuery};
 use homelab_core::server::Health;
 use homelab_core::tool::ToolDef;
 use homelab_core::tools;
@@ -24,6 +25,7 @@ mod client;
 mod config;
 mod diff;
 mod explain;
+mod facts;
 mod health;
 mod hujson;
 mod ids;
@@ -43,6 +45,7 @@ impl Backend for Tailscale {
     const KIND: &'static str = "tailscale";
     const TITLE: &'static str = "Tailscale";
     type Config = Config;
+    const FACTS: &'static [&'static str] = facts::TOOLS;
     const ENV_NAMES: &'static [(&'static str, &'static str)] = &[
         ("TAILSCALE_API_KEY", "api_key"),
         ("TAILSCALE_TAILNET", "tailnet"),
@@ -64,6 +67,10 @@ impl Backend for Tailscale {
             Ok(health) => health,
             Err(error) => down(&error),
         }
+    }
+
+    async fn facts(&self, _query: &FactsQuery) -> ToolResult<Facts> {
+        self.tell().await
     }
 
     fn tools() -> Vec<ToolDef<Self>> {

@@ -5,6 +5,7 @@
 mod credentials;
 mod devices;
 mod dns;
+mod facts;
 mod faults;
 mod headscale;
 mod keys;
