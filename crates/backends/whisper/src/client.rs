@@ -158,11 +158,28 @@ impl Runner for HostRunner<'_> {
     }
 }
 
-/// The first line that a failed program wrote, for an error.
+/// The end of what a failed program complained of, for an error. Not its beginning: a login shell's
+/// own files may write there first.
 pub(crate) fn said(output: &Output) -> String {
+    const LINES: usize = 3;
     const LONGEST: usize = 200;
-    let (stderr, stdout) = (output.stderr.text(), output.stdout.text());
-    let mut lines = stderr.lines().chain(stdout.lines()).map(str::trim);
-    let line = lines.find(|line| !line.is_empty()).unwrap_or("nothing");
-    line.chars().take(LONGEST).collect()
+    let end = |text: &str| -> Vec<String> {
+        let lines = text.lines().map(str::trim);
+        let mut last: Vec<String> = lines
+            .filter(|line| !line.is_empty())
+            .rev()
+            .take(LINES)
+            .map(|line| line.chars().take(LONGEST).collect())
+            .collect();
+        last.reverse();
+        last
+    };
+    let mut lines = end(&output.stderr.text());
+    if lines.is_empty() {
+        lines = end(&output.stdout.text());
+    }
+    if lines.is_empty() {
+        return "nothing".to_owned();
+    }
+    lines.join(" | ")
 }
