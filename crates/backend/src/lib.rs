@@ -22,6 +22,7 @@ mod adaptor;
 pub mod api;
 mod env;
 mod kind;
+pub mod page;
 pub mod settings;
 pub mod shape;
 

@@ -26,7 +26,6 @@ mod config;
 mod explain;
 mod expression;
 mod ids;
-mod page;
 mod tools;
 mod tunnel_calls;
 mod types;

@@ -1,25 +1,6 @@
 //! Pages of lists that the server gives as a whole.
 
-use homelab_core::error::ToolResult;
-use homelab_core::page::{Page, PageRequest};
-
-/// The page of `rows` that `limit` and `cursor` ask for, in the order of `key`, which must be
-/// different for each row.
-pub(crate) fn page<T>(
-    mut rows: Vec<T>,
-    limit: Option<u32>,
-    cursor: Option<&str>,
-    key: impl Fn(&T) -> String,
-) -> ToolResult<Page<T>> {
-    let request = PageRequest::from_args(limit, cursor)?;
-    let total = rows.len() as u64;
-    rows.sort_by_cached_key(&key);
-    if let Some(after) = &request.after {
-        rows.retain(|row| key(row) > *after);
-    }
-    rows.truncate(request.limit as usize + 1);
-    Ok(Page::from_rows(rows, &request, total, key))
-}
+pub(crate) use homelab_backend::page::page;
 
 /// A key that puts the newest first.
 pub(crate) fn newest_first(seconds: i64, id: &str) -> String {

@@ -29,7 +29,6 @@ mod facts;
 mod health;
 mod hujson;
 mod ids;
-mod page;
 mod tools;
 mod types;
 

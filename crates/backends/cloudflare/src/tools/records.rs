@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::record::{RecordItem, RecordType};
 use crate::client::Cloudflare;
 use crate::ids::{RecordName, ZoneArg};
-use crate::page::page;
+use homelab_backend::page::page;
 
 /// Longest file of an export that is given back, in characters.
 const LONGEST_FILE: usize = 60_000;

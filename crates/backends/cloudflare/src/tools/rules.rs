@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::rule::RuleItem;
 use crate::client::Cloudflare;
 use crate::ids::ZoneArg;
-use crate::page::page;
 use crate::types::Ruleset;
+use homelab_backend::page::page;
 
 /// Which rules.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]

@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 
 use crate::client::Cloudflare;
 use crate::ids::{AccountId, TunnelArg};
-use crate::page::page;
 use crate::types::{Connector, Route, Tunnel, TunnelConfig};
+use homelab_backend::page::page;
 
 /// Tunnels that are asked at a time.
 const AT_A_TIME: usize = 4;

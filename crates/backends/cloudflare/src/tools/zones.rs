@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::Cloudflare;
 use crate::ids::ZoneName;
-use crate::page::page;
 use crate::types::Zone;
+use homelab_backend::page::page;
 
 /// Which zones.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]

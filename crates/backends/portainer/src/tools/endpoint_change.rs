@@ -11,10 +11,10 @@ use serde_json::{Map, Value, json};
 use super::endpoint_request::Action;
 pub(crate) use super::endpoint_request::ManageEndpoints;
 use super::endpoints::{EndpointRow, row};
-use super::page::page;
 use crate::client::Portainer;
 use crate::multipart;
 use crate::types::Endpoint;
+use homelab_backend::page::page;
 
 /// What was done.
 #[derive(Debug, Default, Serialize, JsonSchema)]

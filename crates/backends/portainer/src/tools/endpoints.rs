@@ -7,11 +7,11 @@ use homelab_core::tool::tool;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::page::page;
 use super::stack::without_login;
 use crate::client::Portainer;
 use crate::types::Endpoint;
 use crate::words::{EndpointStatus, EndpointType, time};
+use homelab_backend::page::page;
 
 /// Which environments.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]

@@ -7,7 +7,6 @@ pub(crate) mod deploy_request;
 pub(crate) mod endpoint_change;
 pub(crate) mod endpoint_request;
 pub(crate) mod endpoints;
-pub(crate) mod page;
 pub(crate) mod power;
 pub(crate) mod stack;
 pub(crate) mod stacks;

@@ -10,10 +10,10 @@ use homelab_core::tool::tool;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::page::page;
 use crate::client::Portainer;
 use crate::types::{Container, Endpoint, Stack};
 use crate::words::{EndpointStatus, EndpointType, StackStatus, StackType, time};
+use homelab_backend::page::page;
 
 /// Engines that are asked at a time.
 const AT_A_TIME: usize = 4;

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::call::Call;
 use crate::client::Tailscale;
-use crate::page::page;
 use crate::types::{AuditLog, AuditRow, given};
+use homelab_backend::page::page;
 
 /// Characters of an old or new value in the log.
 const LONGEST_VALUE: usize = 200;

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::Tailscale;
 use crate::ids::{DeviceRef, EXIT_ROUTES, Tag};
-use crate::page::page;
 use crate::types::{Device, given};
+use homelab_backend::page::page;
 
 /// Which fields of a device.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use crate::call::Call;
 use crate::client::Tailscale;
 use crate::ids::{KeyId, Tag};
-use crate::page::page;
 use crate::types::{KeyRow, given};
+use homelab_backend::page::page;
 
 /// Keys that are asked for one by one, where the list only has their ids.
 const MOST_ASKED: usize = 100;

@@ -10,8 +10,8 @@ use serde_json::json;
 use crate::call::Call;
 use crate::client::Tailscale;
 use crate::ids::UserRef;
-use crate::page::page;
 use crate::types::{User, Users, given};
+use homelab_backend::page::page;
 
 /// Which users.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
