@@ -1,0 +1,3 @@
+//! The `memory` server: its settings, the models behind it, and its tools over a real database.
+
+
