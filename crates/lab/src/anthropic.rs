@@ -124,7 +124,9 @@ async fn messages(
         let message = format!("model: {model}");
         return failure(StatusCode::NOT_FOUND, "not_found_error", &message);
     }
-    let tool = args.get("tool_choice").and_then(|choice| choice.get("name"));
+    let tool = args
+        .get("tool_choice")
+        .and_then(|choice| choice.get("name"));
     let tools = args.get("tools").and_then(Value::as_array);
     let forced = tool.filter(|name| {
         let mut tools = tools.into_iter().flatten();

@@ -223,7 +223,11 @@ async fn chat(
         Saying::Refused => (Value::Null, json!(saying.text())),
         _ => (json!(saying.text()), Value::Null),
     };
-    let finish = if saying == Saying::Cut { "length" } else { "stop" };
+    let finish = if saying == Saying::Cut {
+        "length"
+    } else {
+        "stop"
+    };
     axum::Json(json!({
         "id": "chatcmpl-1",
         "object": "chat.completion",

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::secret::SecretRef;
+use homelab_memory::Owners;
 use homelab_upstream::{TlsConfig, Url};
 use schemars::JsonSchema;
 use serde::Deserialize;
-
-use crate::owners::Owners;
 
 /// Section `[servers.memory]`. Everything has a default; the server needs no section, and no text leaves
 /// this machine unless `embedding` or `llm` names an address elsewhere.
@@ -198,8 +197,9 @@ impl EmbeddingConfig {
         ] {
             if is_set {
                 let message = format!("`{key}` is set, but no endpoint is used");
-                return Err(ToolError::invalid(key, message)
-                    .hint("set `embedding.provider` to `ollama` or `openai`, and `embedding.url`"));
+                return Err(ToolError::invalid(key, message).hint(
+                    "set `embedding.provider` to `ollama` or `openai`, and `embedding.url`",
+                ));
             }
         }
         Ok(())
@@ -217,8 +217,10 @@ impl LlmConfig {
                 }
                 required("llm.model", self.model.as_deref())?;
                 if self.api_key.is_none() && self.anthropic_api_key.is_none() {
-                    return Err(ToolError::invalid("llm.api_key", "`llm.api_key` is not set")
-                        .hint("set it, or the variable `ANTHROPIC_API_KEY`"));
+                    return Err(
+                        ToolError::invalid("llm.api_key", "`llm.api_key` is not set")
+                            .hint("set it, or the variable `ANTHROPIC_API_KEY`"),
+                    );
                 }
                 Ok(())
             }

@@ -3,9 +3,7 @@
 //! Sub-codes (`reason`) of its errors: `vectors_unusable`, `llm_answer_unusable`, and those of the HTTP client.
 
 mod config;
-mod owners;
 mod providers;
 
 pub use config::{Config, EmbeddingConfig, EmbeddingProvider, LlmConfig, LlmProvider};
-pub use owners::{LOCAL, Owners};
-pub use providers::{Local, embedder, language_model};
+pub use providers::{Local, Models, models};

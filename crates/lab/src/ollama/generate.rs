@@ -47,7 +47,11 @@ pub(super) fn chat(state: &Shared<State>, args: &Map<String, Value>) -> Response
         .unwrap_or_default();
     let planned = state.lock().sayings.pop_front();
     match planned {
-        Some(saying) => said(text(args, "model"), &state.lock().now().to_rfc3339(), &saying),
+        Some(saying) => said(
+            text(args, "model"),
+            &state.lock().now().to_rfc3339(),
+            &saying,
+        ),
         None => respond(state, args, Shape::Chat, prompt),
     }
 }
@@ -56,7 +60,11 @@ pub(super) fn chat(state: &Shared<State>, args: &Map<String, Value>) -> Response
 fn said(model: &str, now: &str, saying: &Saying) -> Response<Body> {
     let mut event = Shape::Chat.event(model, now, &saying.text());
     event["done"] = json!(true);
-    event["done_reason"] = json!(if matches!(saying, Saying::Cut) { "length" } else { "stop" });
+    event["done_reason"] = json!(if matches!(saying, Saying::Cut) {
+        "length"
+    } else {
+        "stop"
+    });
     answer(&event)
 }
 

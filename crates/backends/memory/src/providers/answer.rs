@@ -45,8 +45,11 @@ fn between(text: &str, open: char, close: char) -> Option<&str> {
 
 /// The model stopped because it had no more room.
 pub(super) fn cut() -> ToolError {
-    unusable(UNUSABLE, "the language model's answer was cut at its longest length")
-        .hint("give it fewer memories or messages at a time")
+    unusable(
+        UNUSABLE,
+        "the language model's answer was cut at its longest length",
+    )
+    .hint("give it fewer memories or messages at a time")
 }
 
 /// The model said that it will not.

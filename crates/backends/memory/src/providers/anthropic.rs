@@ -45,7 +45,10 @@ impl Messages {
             instance,
             table: "llm",
             url: address("llm.url", Some(url.unwrap_or(DEFAULT_URL)))?,
-            key: config.api_key.as_ref().or(config.anthropic_api_key.as_ref()),
+            key: config
+                .api_key
+                .as_ref()
+                .or(config.anthropic_api_key.as_ref()),
             timeout_s: config.timeout_s,
             tls: &config.tls,
         };

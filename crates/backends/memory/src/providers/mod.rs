@@ -3,8 +3,8 @@
 //! Everything here goes through `homelab_upstream`: capped, timed, redacted. Asking for a vector or an
 //! answer changes nothing anywhere, so requests are repeated where that may help.
 
-mod anthropic;
 mod answer;
+mod anthropic;
 mod endpoint;
 mod ollama;
 mod openai;
@@ -16,7 +16,7 @@ use homelab_backend::Env;
 use homelab_core::error::ToolResult;
 use homelab_core::memory::{Embedder, LanguageModel};
 
-use crate::config::{Chosen, EmbeddingConfig, LlmConfig, LlmProvider};
+use crate::config::{Chosen, Config, EmbeddingConfig, LlmConfig, LlmProvider};
 
 /// Models that are not behind HTTP, for the choice.
 pub struct Local {
@@ -26,31 +26,56 @@ pub struct Local {
     pub minilm: ToolResult<Arc<dyn Embedder>>,
 }
 
-/// Whoever makes vectors, by these settings; nobody where they say so.
+/// The models that a section asks for.
+pub struct Models {
+    /// Makes vectors.
+    pub embedder: Option<Arc<dyn Embedder>>,
+    /// Those of this process that are not used now, for vectors that they made earlier.
+    pub older: Vec<Arc<dyn Embedder>>,
+    /// Answers prompts.
+    pub llm: Option<Arc<dyn LanguageModel>>,
+}
+
+/// Chooses by these settings; nothing is asked of any endpoint.
 ///
 /// # Errors
 /// `not_configured` or `invalid_argument` naming the setting that is wrong.
-pub fn embedder(
+pub fn models(instance: &str, config: &Config, local: Local, env: &Env) -> ToolResult<Models> {
+    let embedder = embedder(instance, &config.embedding, &local, env)?;
+    let current = embedder.as_ref().map(|one| one.model().to_owned());
+    let older = [Some(local.builtin), local.minilm.ok()]
+        .into_iter()
+        .flatten()
+        .filter(|one| {
+            current
+                .as_deref()
+                .is_some_and(|current| current != one.model())
+        });
+    Ok(Models {
+        older: older.collect(),
+        embedder,
+        llm: language_model(instance, &config.llm, env)?,
+    })
+}
+
+fn embedder(
     instance: &str,
     config: &EmbeddingConfig,
-    local: Local,
+    local: &Local,
     env: &Env,
 ) -> ToolResult<Option<Arc<dyn Embedder>>> {
+    let builtin = || Arc::clone(&local.builtin);
     Ok(Some(match config.chosen() {
         Chosen::None => return Ok(None),
-        Chosen::Builtin => local.builtin,
-        Chosen::Minilm => local.minilm?,
-        Chosen::BestLocal => local.minilm.unwrap_or(local.builtin),
+        Chosen::Builtin => builtin(),
+        Chosen::Minilm => local.minilm.clone()?,
+        Chosen::BestLocal => local.minilm.clone().unwrap_or_else(|_| builtin()),
         Chosen::Ollama => Arc::new(ollama::Vectors::new(instance, config, env)?),
         Chosen::Openai => Arc::new(openai::Vectors::new(instance, config, env)?),
     }))
 }
 
-/// Whoever answers prompts, by these settings; nobody where they say so.
-///
-/// # Errors
-/// As [`embedder`].
-pub fn language_model(
+fn language_model(
     instance: &str,
     config: &LlmConfig,
     env: &Env,

@@ -56,8 +56,7 @@ impl Vectors {
     }
 
     fn body(&self, input: &[String]) -> Value {
-        let mut body =
-            json!({ "model": self.model, "input": input, "encoding_format": "float" });
+        let mut body = json!({ "model": self.model, "input": input, "encoding_format": "float" });
         if let Some(dimensions) = self.dimensions {
             body["dimensions"] = json!(dimensions);
         }
@@ -79,7 +78,10 @@ impl Embedder for Vectors {
         let mut vectors = Vec::with_capacity(texts.len());
         for batch in texts.chunks(self.batch) {
             let body = self.body(&self.dress.dressed(batch, purpose));
-            let answer = self.endpoint.post("embeddings", "/embeddings", &body).await?;
+            let answer = self
+                .endpoint
+                .post("embeddings", "/embeddings", &body)
+                .await?;
             let embedded: Embedded = answer.json()?;
             let rows = in_order(embedded.data)?;
             vectors.extend(self.dress.checked(batch.len(), rows)?);

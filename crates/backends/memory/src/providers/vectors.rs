@@ -23,11 +23,7 @@ const PREFIXES: &[(&str, &str, &str)] = &[
         "",
         "Represent this sentence for searching relevant passages: ",
     ),
-    (
-        "snowflake-arctic-embed2",
-        "",
-        "query: ",
-    ),
+    ("snowflake-arctic-embed2", "", "query: "),
     (
         "snowflake-arctic-embed",
         "",
@@ -102,7 +98,11 @@ impl Dress {
     ///
     /// # Errors
     /// `upstream_rejected` with reason `vectors_unusable`.
-    pub(super) fn checked(&self, texts: usize, vectors: Vec<Vec<f32>>) -> ToolResult<Vec<Vec<f32>>> {
+    pub(super) fn checked(
+        &self,
+        texts: usize,
+        vectors: Vec<Vec<f32>>,
+    ) -> ToolResult<Vec<Vec<f32>>> {
         if vectors.len() != texts {
             let message = format!(
                 "the embedding endpoint answered {} vectors for {texts} texts",
@@ -116,8 +116,7 @@ impl Dress {
     fn unit(&self, mut vector: Vec<f32>) -> ToolResult<Vec<f32>> {
         let length = vector.len();
         if length == 0 || length > MOST_DIMENSIONS {
-            let message =
-                format!("the embedding endpoint answered vectors of {length} numbers");
+            let message = format!("the embedding endpoint answered vectors of {length} numbers");
             return Err(unusable(UNUSABLE, message)
                 .hint(format!("use a model with at most {MOST_DIMENSIONS}")));
         }
