@@ -2,5 +2,6 @@
 //! and no network: the store is behind [`homelab_core::store::Memories`], remote models are behind
 //! [`homelab_core::memory::Embedder`] and [`homelab_core::memory::LanguageModel`].
 
+pub mod embed;
 pub mod moving;
 pub mod text;
