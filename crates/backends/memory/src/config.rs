@@ -5,23 +5,41 @@ use std::collections::BTreeMap;
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::secret::SecretRef;
 use homelab_memory::Owners;
+use homelab_memory::secrets::OnSecret;
 use homelab_upstream::{TlsConfig, Url};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Section `[servers.memory]`. Everything has a default; the server needs no section, and no text leaves
 /// this machine unless `embedding` or `llm` names an address elsewhere.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Callers that share their memories: `"<owner>" = ["<name of a key>", "stdio:*", …]`. Local callers
     /// (`stdio:*`, `cli:*`) are the owner `local` unless they are named here; everybody else has memories
     /// of their own.
     pub owners: BTreeMap<String, Vec<String>>,
+    /// What is done with a text that holds a password, a token or a key: `refuse` it, or `mask` the secret in it.
+    pub on_secret: OnSecret,
+    /// Days for which memories of the category `state` are told, such as measured values.
+    #[schemars(range(min = 1, max = 3650))]
+    pub state_ttl_days: u32,
     /// Model that makes vectors, so that memories are found by meaning too.
     pub embedding: EmbeddingConfig,
     /// Language model for `infer` and for summaries in full sentences; none unless it is set.
     pub llm: LlmConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            owners: BTreeMap::new(),
+            on_secret: OnSecret::default(),
+            state_ttl_days: 7,
+            embedding: EmbeddingConfig::default(),
+            llm: LlmConfig::default(),
+        }
+    }
 }
 
 /// Who makes vectors.
@@ -70,7 +88,7 @@ pub struct EmbeddingConfig {
     /// Texts of one request.
     #[schemars(range(min = 1, max = 2048))]
     pub batch: usize,
-    /// Seconds that one request may take. A search waits that long at most before it goes on without vectors.
+    /// Seconds that one request may take. A search goes on without vectors after 3 seconds, whatever this says.
     #[schemars(range(min = 1, max = 120))]
     pub timeout_s: u64,
     /// Whom to trust behind an `https` address.
@@ -125,7 +143,7 @@ pub struct LlmConfig {
     /// Key for Anthropic where `api_key` is not set. On its own it sends nothing anywhere: `provider` decides.
     pub anthropic_api_key: Option<SecretRef>,
     /// Seconds that one answer may take.
-    #[schemars(range(min = 1, max = 600))]
+    #[schemars(range(min = 1, max = 120))]
     pub timeout_s: u64,
     /// Whom to trust behind an `https` address.
     pub tls: TlsConfig,
@@ -208,7 +226,7 @@ impl EmbeddingConfig {
 
 impl LlmConfig {
     fn check(&self) -> ToolResult<()> {
-        within("llm.timeout_s", self.timeout_s, 1, 600)?;
+        within("llm.timeout_s", self.timeout_s, 1, 120)?;
         match self.provider {
             LlmProvider::None => Ok(()),
             LlmProvider::Anthropic => {
@@ -240,6 +258,7 @@ impl Config {
     /// `invalid_argument` whose field is the dotted key within the section.
     pub(crate) fn check(&self) -> ToolResult<()> {
         Owners::new(&self.owners)?;
+        within("state_ttl_days", self.state_ttl_days.into(), 1, 3650)?;
         self.embedding.check()?;
         self.llm.check()
     }

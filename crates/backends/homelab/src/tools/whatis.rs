@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::client::Homelab;
+use crate::remembered::{self, Remembered};
 use crate::picture::{Basis, Conflict, Graph, Node, Subject, Thing, conflicts};
 use crate::sync::SourceRow;
 
@@ -47,6 +48,8 @@ pub(crate) struct Known {
     network: Option<NetworkView>,
     /// What systems disagree about; nothing is decided, both sides are shown.
     conflicts: Vec<Conflict>,
+    /// The newest memories about these things, as far as you may read them.
+    memories: Vec<Remembered>,
     /// Who was asked. What one with an `error` knows is missing, or is what it told last.
     sources: Vec<SourceRow>,
 }
@@ -153,6 +156,7 @@ impl From<Network> for NetworkView {
         "things.*.seen_by.*.attributes",
         "conflicts.*.subject",
         "conflicts.*.sides.*.says",
+        "memories.*.text",
         "sources.*.gaps"
     )
 )]
@@ -188,12 +192,19 @@ pub(crate) async fn homelab_whatis(
         .map(|(_, thing)| thing)
         .collect();
     let near = |conflict: &Conflict| conflict.things.iter().any(|thing| related.contains(thing));
+    let things: Vec<ThingView> = found
+        .iter()
+        .take(THINGS)
+        .filter_map(|thing| view(graph, *thing))
+        .collect();
+    let names = things.iter().flat_map(|thing| {
+        let table = table(thing.kind)?;
+        Some(thing.names.iter().map(|name| remembered::about(table, name)))
+    });
+    let memories = lab.remembered(ctx, names.flatten().collect()).await;
     Ok(Known {
-        things: found
-            .iter()
-            .take(THINGS)
-            .filter_map(|thing| view(graph, *thing))
-            .collect(),
+        things,
+        memories,
         more: found.len().saturating_sub(THINGS),
         network: network.map(NetworkView::from),
         conflicts: conflicts(graph)
@@ -203,6 +214,14 @@ pub(crate) async fn homelab_whatis(
             .collect(),
         sources: picture.sources,
     })
+}
+
+/// The table of the inventory under which memories name such a thing; none for what is in no table.
+fn table(kind: EntityKind) -> Option<&'static str> {
+    match kind {
+        EntityKind::Device => Some("devices"),
+        _ => None,
+    }
 }
 
 /// Nobody knows it, of those who answered.

@@ -291,4 +291,9 @@ impl FactsSource for Told {
         };
         all.into_iter().filter(is_wanted).collect()
     }
+
+    async fn shows(&self, context: &CallContext, kind: &str, tool: &str) -> bool {
+        let is_reader = context.principal.name != "stranger";
+        is_reader && (kind, tool) == ("memory", "search_memories")
+    }
 }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::moment;
 use crate::client::Memory;
+use crate::types::{Message, Thing};
 
 /// What to keep.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -62,38 +63,6 @@ pub(crate) struct AddMemory {
     on_similar: Option<Similar>,
 }
 
-/// A message.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Message {
-    /// Who said it.
-    role: Role,
-    /// What was said.
-    #[schemars(length(max = 16384))]
-    content: String,
-}
-
-/// Who says a message.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Role {
-    User,
-    Assistant,
-    System,
-    Tool,
-}
-
-impl Role {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Assistant => "assistant",
-            Self::System => "system",
-            Self::Tool => "tool",
-        }
-    }
-}
-
 /// See [`OnSimilar`].
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -103,60 +72,12 @@ enum Similar {
     Update,
 }
 
-/// A thing of the lab.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Thing {
-    /// Table of the inventory, or `memory`, `incident`, `runbook`, `run`.
-    kind: Kind,
-    /// Its name or id there.
-    #[schemars(length(min = 1, max = 255))]
-    name: String,
-}
-
-/// What a memory may be about.
-#[derive(Debug, Clone, Copy, serde::Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Kind {
-    Devices,
-    Services,
-    VirtualMachines,
-    ProxmoxHosts,
-    TestEquipment,
-    Networks,
-    Memory,
-    Incident,
-    Runbook,
-    Run,
-}
-
-impl From<Thing> for About {
-    fn from(thing: Thing) -> Self {
-        let kind = match thing.kind {
-            Kind::Devices => "devices",
-            Kind::Services => "services",
-            Kind::VirtualMachines => "virtual_machines",
-            Kind::ProxmoxHosts => "proxmox_hosts",
-            Kind::TestEquipment => "test_equipment",
-            Kind::Networks => "networks",
-            Kind::Memory => "memory",
-            Kind::Incident => "incident",
-            Kind::Runbook => "runbook",
-            Kind::Run => "run",
-        };
-        Self {
-            kind: kind.to_owned(),
-            name: thing.name,
-        }
-    }
-}
-
 /// Remember something for later sessions: a fact, preference, measured state, runbook or incident. A changed value is a new memory: name the old one in `supersedes`.
 #[tool(
     write,
     permission = "memory:memory:write",
     title = "Remember",
-    timeout = 90,
+    timeout = 180,
     sensitive_args("content", "messages", "metadata"),
     untrusted("results.content", "results.similar.content", "results.change_of.content")
 )]
@@ -169,10 +90,7 @@ pub(crate) async fn add_memory(
         messages: args
             .messages
             .into_iter()
-            .map(|one| homelab_memory::Message {
-                role: one.role.as_str().to_owned(),
-                content: one.content,
-            })
+            .map(Into::into)
             .collect(),
         about: args.about.into_iter().map(About::from).collect(),
         valid_from: moment("valid_from", args.valid_from.as_deref())?,

@@ -9,8 +9,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::add::Thing;
 use crate::client::Memory;
+use crate::types::Thing;
 
 /// What to change.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use homelab_core::memory::Note;
+use homelab_core::policy::Role;
 use homelab_memory::moving::{self, Destination, Form, Problem, Read, Taken};
 use homelab_memory::LOCAL;
 use serde_json::json;
@@ -159,7 +160,7 @@ async fn store(read: Read, args: &Args, services: &Services, session: &Session) 
     };
     let env = &services.env;
     let note = Note {
-        actor: services.cli_name(),
+        actor: services.cli_principal(Role::Admin).name.clone(),
         request_id: None,
         reason: Some("import".to_owned()),
         at: env.clock.now(),

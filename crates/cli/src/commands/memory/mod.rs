@@ -11,7 +11,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use clap::Subcommand;
 use homelab_core::memory::Visible;
-use homelab_memory::{Current, MemoryService};
+use homelab_memory::MemoryService;
 
 use crate::exit::{Exit, Failure};
 use crate::services::Services;
@@ -53,9 +53,7 @@ fn visible(owner: Option<&str>) -> Visible {
 
 /// The service as the configuration sets it up.
 fn service(services: &Services) -> Result<Arc<MemoryService>> {
-    let current = services.env.shared.get::<Current>();
-    let service = current.and_then(|current| current.service());
-    service.ok_or_else(|| {
+    services.memory.service().ok_or_else(|| {
         Failure::new("the memory server is switched off, or its settings cannot be used")
             .hint("see `homelab-mcp doctor`, and `[servers.memory]` in the configuration")
             .into()
