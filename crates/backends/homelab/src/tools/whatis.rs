@@ -24,6 +24,8 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(12);
 const THINGS: usize = 5;
 /// Rows of each list of a thing, at most.
 const ROWS: usize = 40;
+/// Tables of the inventory under which memories name such things.
+const TABLES: [&str; 4] = ["devices", "services", "virtual_machines", "proxmox_hosts"];
 
 /// What to look for.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -184,7 +186,7 @@ pub(crate) async fn homelab_whatis(
         return Err(unknown("subject", &args.subject, graph, &picture.sources));
     }
     let shown: BTreeSet<usize> = found.iter().copied().take(THINGS).collect();
-    let about = |conflict: &Conflict| conflict.things.iter().any(|thing| shown.contains(thing));
+    let concerns = |conflict: &Conflict| conflict.things.iter().any(|thing| shown.contains(thing));
     let related: BTreeSet<usize> = shown
         .iter()
         .flat_map(|thing| graph.into(*thing))
@@ -197,11 +199,10 @@ pub(crate) async fn homelab_whatis(
         .take(THINGS)
         .filter_map(|thing| view(graph, *thing))
         .collect();
-    let names = things.iter().flat_map(|thing| {
-        let table = table(thing.kind)?;
-        Some(thing.names.iter().map(|name| remembered::about(table, name)))
-    });
-    let memories = lab.remembered(ctx, names.flatten().collect()).await;
+    // One thing may be in several tables, or known to the live systems alone.
+    let names = things.iter().flat_map(|thing| &thing.names);
+    let about = names.flat_map(|name| TABLES.map(|table| remembered::about(table, name)));
+    let memories = lab.remembered(ctx, about.collect()).await;
     Ok(Known {
         things,
         memories,
@@ -209,19 +210,11 @@ pub(crate) async fn homelab_whatis(
         network: network.map(NetworkView::from),
         conflicts: conflicts(graph)
             .into_iter()
-            .filter(|conflict| about(conflict) || near(conflict))
+            .filter(|conflict| concerns(conflict) || near(conflict))
             .take(ROWS)
             .collect(),
         sources: picture.sources,
     })
-}
-
-/// The table of the inventory under which memories name such a thing; none for what is in no table.
-fn table(kind: EntityKind) -> Option<&'static str> {
-    match kind {
-        EntityKind::Device => Some("devices"),
-        _ => None,
-    }
 }
 
 /// Nobody knows it, of those who answered.
