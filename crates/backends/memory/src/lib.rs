@@ -3,7 +3,7 @@
 //! All of it works on our own database through [`homelab_memory`]. Whose a memory is follows from who is signed
 //! in and from `owners`, never from an argument. Models are asked only where the configuration names them.
 //!
-//! Sub-codes (`reason`) of its errors: `vectors_unusable`, `llm_answer_unusable`, `model_not_installed`, those of
+//! Sub-codes (`reason`) of its errors: `embedding_unusable`, `llm_answer_unusable`, `model_not_installed`, those of
 //! the service (`memory_unknown`, `memory_changed`, `memory_same`, `secret_in_memory`, …) and of the HTTP client.
 
 mod client;

@@ -1,9 +1,9 @@
-//! mem0: answers of `get_all` and exports (`{"results": […]}`, a list, or one object a line), and points of
-//! its vector store, whose payload holds the text under `data`.
+//! mem0: answers of `get_all` and exports (`{"results": […]}`, a list, or one object a line), points of its
+//! vector store, whose payload holds the text under `data`, and the rows of its history table.
 //!
 //! Source: mem0's Python package, `memory/main.py` and the payloads of its vector stores.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::fields::{about, text, text_of, time_of, uuid};
 use super::{At, Moved, Read, not_json, numbered};
@@ -11,7 +11,7 @@ use super::{At, Moved, Read, not_json, numbered};
 /// Names under which a document keeps its list.
 const LISTS: [&str; 4] = ["results", "memories", "points", "data"];
 /// Names of the text, the newest first.
-const TEXTS: [&str; 5] = ["memory", "data", "text", "content", "new_memory"];
+const TEXTS: [&str; 4] = ["memory", "data", "text", "content"];
 /// Seconds of a day: an expiration date is the last day on which a memory is told.
 const DAY: i64 = 24 * 60 * 60;
 
@@ -20,19 +20,27 @@ pub(super) fn read(text: &str) -> Read {
     match serde_json::from_str::<Value>(text) {
         Ok(document) => match list(document) {
             Some(items) => {
-                for (index, item) in items.into_iter().enumerate() {
-                    take(&mut read, At::Item(index + 1), item);
+                let items = items.into_iter().enumerate();
+                let items: Vec<(At, Value)> = items
+                    .map(|(index, item)| (At::Item(index + 1), item))
+                    .collect();
+                for (at, item) in newest(items) {
+                    take(&mut read, at, item);
                 }
             }
             None => read.problem(At::File, "it holds no list of memories"),
         },
         // Several documents, one a line.
         Err(error) if error.line() > 1 && numbered(text).count() > 1 && is_lines(text) => {
+            let mut items = Vec::new();
             for (at, line) in numbered(text) {
                 match serde_json::from_str(line) {
-                    Ok(item) => take(&mut read, at, item),
+                    Ok(item) => items.push((at, item)),
                     Err(error) => read.problem(at, not_json(&error)),
                 }
+            }
+            for (at, item) in newest(items) {
+                take(&mut read, at, item);
             }
         }
         Err(error) => read.problem(At::Line(error.line()), not_json(&error)),
@@ -69,6 +77,32 @@ fn list(document: Value) -> Option<Vec<Value>> {
     }
 }
 
+/// Of rows of the history, what each memory says in the end; other items as they are.
+fn newest(items: Vec<(At, Value)>) -> Vec<(At, Value)> {
+    let is_row = |item: &Value| item.get("memory_id").is_some() && item.get("event").is_some();
+    if items.is_empty() || !items.iter().all(|(_, item)| is_row(item)) {
+        return items;
+    }
+    let mut kept: Vec<(At, Value)> = Vec::new();
+    for (at, mut row) in items {
+        let id = row["memory_id"].take();
+        let before = kept.iter().position(|(_, one)| one["id"] == id);
+        let before = before.map(|place| kept.remove(place).1);
+        if row["event"] == "DELETE" {
+            continue;
+        }
+        let now = row["updated_at"].take();
+        let first = before.map_or_else(|| row["created_at"].take(), |mut one| one["created_at"].take());
+        kept.push((at, json!({
+            "id": id,
+            "memory": row["new_memory"].take(),
+            "created_at": first,
+            "updated_at": now,
+        })));
+    }
+    kept
+}
+
 fn take(read: &mut Read, at: At, item: Value) {
     let Value::Object(mut members) = item else {
         read.problem(at, "it is no object");
@@ -92,10 +126,9 @@ fn take(read: &mut Read, at: At, item: Value) {
 
 fn moved(at: At, id: Option<String>, content: String, mut members: Map<String, Value>) -> Moved {
     // Made anew here, or of use to mem0 alone.
-    for name in ["hash", "score", "vector", "structured_attributes", "owner"] {
+    for name in ["hash", "score", "vector", "text_lemmatized", "structured_attributes", "owner"] {
         members.remove(name);
     }
-    let expires_at = time_of(&mut members, &["expiration_date"]).map(|day| day.plus_seconds(DAY));
     let created_at = time_of(&mut members, &["created_at"]);
     let updated_at = time_of(&mut members, &["updated_at"]);
     let labels = ["user_id", "agent_id", "run_id"].map(|name| text(&mut members, name));
@@ -110,6 +143,7 @@ fn moved(at: At, id: Option<String>, content: String, mut members: Map<String, V
             metadata.entry(name).or_insert(value);
         }
     }
+    let expires_at = time_of(&mut metadata, &["expiration_date"]).map(|day| day.plus_seconds(DAY));
     let category = text(&mut metadata, "category").or_else(|| {
         let list = metadata.get("categories")?.as_array()?;
         let [Value::String(only)] = &list[..] else {
@@ -142,7 +176,6 @@ fn moved(at: At, id: Option<String>, content: String, mut members: Map<String, V
 mod tests {
     use homelab_core::clock::Micros;
     use rstest::rstest;
-    use serde_json::json;
 
     use super::*;
 
@@ -197,6 +230,33 @@ mod tests {
             ("x", Some("alice"))
         );
         assert_eq!(first.metadata, *json!({ "rack": 2 }).as_object().unwrap());
+    }
+
+    #[test]
+    fn of_a_history_each_memory_is_taken_as_it_ended() {
+        let row = |id: &str, event: &str, text: Option<&str>, at: &str| {
+            json!({
+                "id": "x", "memory_id": id, "event": event, "old_memory": null, "new_memory": text,
+                "created_at": "2026-01-01T00:00:00Z", "updated_at": at, "is_deleted": 0,
+            })
+        };
+        let gone = "892db2ae-06d9-49e5-8b3e-000000000000";
+        let rows = json!([
+            row(ID, "ADD", Some("nas01 is 192.0.2.5"), "2026-01-01T00:00:00Z"),
+            row(gone, "ADD", Some("never mind"), "2026-01-01T00:00:00Z"),
+            row(ID, "UPDATE", Some("nas01 is 192.0.2.6"), "2026-02-01T00:00:00Z"),
+            row(gone, "DELETE", None, "2026-02-01T00:00:00Z"),
+        ]);
+
+        let read = read(&rows.to_string());
+
+        assert_eq!(read.problems, []);
+        let [one] = &read.memories[..] else {
+            panic!("{read:?}");
+        };
+        assert_eq!(one.content, "nas01 is 192.0.2.6");
+        assert_eq!(one.created_at, Micros::from_rfc3339("2026-01-01T00:00:00Z"));
+        assert_eq!(one.valid_from, Micros::from_rfc3339("2026-02-01T00:00:00Z"));
     }
 
     #[test]

@@ -95,7 +95,7 @@ fn in_order(mut rows: Vec<Row>) -> ToolResult<Vec<Vec<f32>>> {
     rows.sort_by_key(|row| row.index);
     if rows.iter().enumerate().any(|(at, row)| row.index != at) {
         let message = "the embedding endpoint's vectors are not numbered from 0";
-        return Err(unusable("vectors_unusable", message)
+        return Err(unusable("embedding_unusable", message)
             .hint("check that `embedding.url` leads to an OpenAI-compatible server"));
     }
     Ok(rows.into_iter().map(|row| row.embedding).collect())

@@ -12,7 +12,7 @@ use crate::config::EmbeddingConfig;
 /// Most numbers of a vector.
 const MOST_DIMENSIONS: usize = 4096;
 /// Sub-code of every error about an answer that holds no usable vectors.
-const UNUSABLE: &str = "vectors_unusable";
+const UNUSABLE: &str = "embedding_unusable";
 
 /// Models that were trained with something before each text, by how their names begin: before a
 /// memory, before a search. Source: the models' own cards.
@@ -97,7 +97,7 @@ impl Dress {
     /// The vectors of `texts` texts, checked and brought to length 1.
     ///
     /// # Errors
-    /// `upstream_rejected` with reason `vectors_unusable`.
+    /// `upstream_rejected` with reason `embedding_unusable`.
     pub(super) fn checked(
         &self,
         texts: usize,

@@ -221,7 +221,7 @@ async fn vectors_that_do_not_fit_are_refused(#[case] kind: &str, #[case] shape: 
         .unwrap_err();
 
     assert_eq!(error.code(), Code::UpstreamRejected);
-    assert_eq!(reason(&error), "vectors_unusable");
+    assert_eq!(reason(&error), "embedding_unusable");
 }
 
 #[rstest]
@@ -239,7 +239,7 @@ async fn a_model_whose_vectors_change_is_not_mixed_with_itself(#[case] kind: &st
 
     let error = embedder.embed(&["a"], Purpose::Document).await.unwrap_err();
 
-    assert_eq!(reason(&error), "vectors_unusable");
+    assert_eq!(reason(&error), "embedding_unusable");
 }
 
 #[rstest]
