@@ -11,6 +11,7 @@ mod cli_config;
 mod cli_first_run;
 mod cli_inventory;
 mod cli_keys;
+mod cli_memory;
 mod cli_metrics;
 mod cli_policy;
 mod cli_redaction;

@@ -2,7 +2,7 @@
 
 use homelab_backend_memory::{Config, kind};
 use homelab_core::error::Code;
-use homelab_core::server::Wellness;
+use homelab_core::server::HealthStatus;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -52,6 +52,6 @@ async fn it_is_well_as_long_as_the_database_is() {
 
     let health = world.server.health().await;
 
-    assert_eq!(health.wellness, Wellness::Ok, "{health:?}");
-    assert!(health.detail.contains("1 vectors of builtin/"), "{health:?}");
+    assert_eq!(health.status, HealthStatus::Ok, "{health:?}");
+    assert!(health.message.contains("1 vectors of builtin/"), "{health:?}");
 }
