@@ -8,6 +8,7 @@
 
 mod add;
 mod answers;
+pub mod embed;
 mod embedding;
 mod errors;
 mod extract;
