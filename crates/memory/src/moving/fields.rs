@@ -5,6 +5,7 @@ use homelab_core::memory::{About, MAX_ABOUT, MAX_CONTENT, MAX_LABEL, MAX_METADAT
 use serde_json::{Map, Value};
 
 use super::Moved;
+use crate::secrets::scan;
 
 /// Why a memory cannot be kept.
 pub(super) fn check(moved: &Moved) -> Result<(), String> {
@@ -20,10 +21,11 @@ pub(super) fn check(moved: &Moved) -> Result<(), String> {
     if moved.content.contains('\0') {
         return Err("its text holds a NUL character".to_owned());
     }
-    let metadata = Value::Object(moved.metadata.clone()).to_string().len();
-    if metadata > MAX_METADATA {
+    let metadata = Value::Object(moved.metadata.clone()).to_string();
+    if metadata.len() > MAX_METADATA {
         return Err(format!(
-            "its metadata has {metadata} bytes, more than {MAX_METADATA}"
+            "its metadata has {} bytes, more than {MAX_METADATA}",
+            metadata.len()
         ));
     }
     if moved.about.len() > MAX_ABOUT {
@@ -34,6 +36,9 @@ pub(super) fn check(moved: &Moved) -> Result<(), String> {
         .is_some_and(|one| !(0.0..=1.0).contains(&one))
     {
         return Err("its importance is not 0 to 1".to_owned());
+    }
+    if let Some(found) = scan(&moved.content).first().or(scan(&metadata).first()) {
+        return Err(format!("it seems to hold a secret: {}", found.kind));
     }
     let labels = [
         ("user_id", &moved.user_id),
