@@ -116,10 +116,7 @@ mod tests {
         let named = |name: &str, kind| (name.to_owned(), kind);
         let [ccpm, homelab, memory] = ["ccpm", "homelab", "memory"].map(|kind| named(kind, kind));
 
-        assert_eq!(
-            names(&json!({})),
-            [ccpm.clone(), homelab, memory.clone()]
-        );
+        assert_eq!(names(&json!({})), [ccpm.clone(), homelab, memory.clone()]);
         let off = json!({
             "ccpm": { "enabled": false },
             "homelab": { "enabled": false },

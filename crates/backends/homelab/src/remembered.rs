@@ -91,6 +91,9 @@ mod tests {
     fn a_text_is_told_by_its_beginning() {
         assert_eq!(beginning("short"), "short");
         assert_eq!(beginning("one\ntwo"), "one …");
-        assert_eq!(beginning(&"ü".repeat(200)), format!("{}…", "ü".repeat(LONGEST)));
+        assert_eq!(
+            beginning(&"ü".repeat(200)),
+            format!("{}…", "ü".repeat(LONGEST))
+        );
     }
 }

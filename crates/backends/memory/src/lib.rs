@@ -6,6 +6,8 @@
 //! Sub-codes (`reason`) of its errors: `embedding_unusable`, `llm_answer_unusable`, `model_not_installed`, those of
 //! the service (`memory_unknown`, `memory_changed`, `memory_same`, `secret_in_memory`, …) and of the HTTP client.
 
+#![expect(clippy::unused_async, reason = "tools and hooks are async by contract")]
+
 mod client;
 mod config;
 mod installed;

@@ -8,7 +8,9 @@ use anyhow::{Context as _, Result};
 use clap::{Subcommand, ValueEnum};
 use homelab_core::error::ToolResult;
 use homelab_memory::embed::minilm::{Artifact, Install, MODEL};
-use homelab_upstream::{Client, ClientConfig, HeaderName, Overflow, Request, Response, Url, header};
+use homelab_upstream::{
+    Client, ClientConfig, HeaderName, Overflow, Request, Response, Url, header,
+};
 use serde_json::json;
 
 use crate::commands::begin;
@@ -75,7 +77,11 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<Exit> {
 }
 
 fn list(folder: &Path, output: &Output) -> Result<Exit> {
-    let state = if MODEL.is_installed(folder) { "installed" } else { "not installed" };
+    let state = if MODEL.is_installed(folder) {
+        "installed"
+    } else {
+        "not installed"
+    };
     if output.is_json() {
         output.json(&json!({ "models": [
             { "name": "builtin", "state": "in the program" },
@@ -118,7 +124,9 @@ async fn pull(args: &Args, folder: &Path, session: &Session) -> Result<Exit> {
         output.json(&json!({ "model": "minilm", "path": path, "bytes": MODEL.bytes }))?;
     } else {
         output.line(format!("minilm is installed in {}", path.display()))?;
-        output.note("it is used from the next start on, unless `embedding.provider` says otherwise")?;
+        output.note(
+            "it is used from the next start on, unless `embedding.provider` says otherwise",
+        )?;
     }
     Ok(Exit::Ok)
 }
@@ -144,7 +152,10 @@ async fn download(
         bar.set_position(install.written());
         let answer = piece(&client, &url, install.written(), artifact.bytes).await;
         let answer = answer.with_context(|| {
-            format!("`{host}` stopped; the next try goes on after {} bytes", install.written())
+            format!(
+                "`{host}` stopped; the next try goes on after {} bytes",
+                install.written()
+            )
         })?;
         if answer.status.as_u16() != 206 && install.written() > 0 {
             // It sent everything from the beginning.

@@ -50,14 +50,18 @@ fn an_export_imports_into_an_empty_place_as_it_was() {
     let (one, other) = (Place::new(), Place::new());
     one.write("graph.jsonl", GRAPH);
     one.write("notes/nas.md", NOTE);
-    one.run(&["memory", "import", "graph.jsonl", "notes/nas.md"]).ok();
-    add(&one, &json!({
-        "content": "nas01 beeps\nwhen its »fan« stops",
-        "importance": 0.9,
-        "about": [{ "kind": "devices", "name": "nas01" }],
-        "ttl_days": 30,
-        "metadata": { "list": [1, 2.5, { "deep": null }] },
-    }));
+    one.run(&["memory", "import", "graph.jsonl", "notes/nas.md"])
+        .ok();
+    add(
+        &one,
+        &json!({
+            "content": "nas01 beeps\nwhen its »fan« stops",
+            "importance": 0.9,
+            "about": [{ "kind": "devices", "name": "nas01" }],
+            "ttl_days": 30,
+            "metadata": { "list": [1, 2.5, { "deep": null }] },
+        }),
+    );
 
     let exported = one.run(&["memory", "export"]).ok().stdout;
     other.write("copy.jsonl", &exported);
@@ -75,7 +79,9 @@ fn an_export_is_a_file_for_its_owner_alone() {
     let place = Place::new();
     add(&place, &json!({ "content": "the nas is blue" }));
 
-    let ran = place.run(&["memory", "export", "--output", "all.jsonl"]).ok();
+    let ran = place
+        .run(&["memory", "export", "--output", "all.jsonl"])
+        .ok();
 
     assert!(ran.stderr.contains("wrote 1 memories"), "{ran:?}");
     assert_eq!(crate::cli_support::mode(&place.path("all.jsonl")), 0o600);
@@ -104,9 +110,14 @@ fn one_bad_line_keeps_all_others_out_and_is_named() {
     place.write("graph.jsonl", &format!("{GRAPH}nonsense\n"));
 
     let ran = place.run(&["memory", "import", "graph.jsonl"]).failed(1);
-    let json = place.run(&["memory", "import", "graph.jsonl", "--json"]).failed(1);
+    let json = place
+        .run(&["memory", "import", "graph.jsonl", "--json"])
+        .failed(1);
 
-    assert!(ran.stderr.contains("graph.jsonl: line 3: it is no JSON"), "{ran:?}");
+    assert!(
+        ran.stderr.contains("graph.jsonl: line 3: it is no JSON"),
+        "{ran:?}"
+    );
     assert!(ran.stderr.contains("nothing was imported"), "{ran:?}");
     assert_eq!(json.json()["problems"][0]["at"], "line 3");
     assert_eq!(place.json(&["memory", "stats"])["memories"], 0);
@@ -116,11 +127,17 @@ fn one_bad_line_keeps_all_others_out_and_is_named() {
 fn a_secret_in_an_import_is_refused_without_being_repeated() {
     let place = Place::new();
     let secret = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
-    place.write("mem0.json", &json!({ "results": [{ "memory": format!("use {secret}") }] }).to_string());
+    place.write(
+        "mem0.json",
+        &json!({ "results": [{ "memory": format!("use {secret}") }] }).to_string(),
+    );
 
     let ran = place.run(&["memory", "import", "mem0.json"]).failed(1);
 
-    assert!(ran.stderr.contains("memory 1: it seems to hold a secret"), "{ran:?}");
+    assert!(
+        ran.stderr.contains("memory 1: it seems to hold a secret"),
+        "{ran:?}"
+    );
     assert!(!ran.stderr.contains(secret), "{ran:?}");
 }
 
@@ -143,17 +160,28 @@ fn owners_are_kept_apart_and_an_import_can_name_one() {
     ] });
     place.write("mem0.json", &export.to_string());
 
-    place.run(&["memory", "import", "mem0.json", "--owner", "claude"]).ok();
+    place
+        .run(&["memory", "import", "mem0.json", "--owner", "claude"])
+        .ok();
     add(&place, &json!({ "content": "the nas is loud" }));
     let search = |owner: &str| place.json(&["memory", "search", "nas", "--owner", owner]);
-    let by_tool = ["tools", "call", "search_memories", "--args", r#"{"query":"nas"}"#];
+    let by_tool = [
+        "tools",
+        "call",
+        "search_memories",
+        "--args",
+        r#"{"query":"nas"}"#,
+    ];
 
     assert_eq!(texts(&search("claude")), ["the nas is blue"]);
     assert_eq!(texts(&search("local")), ["the nas is loud"]);
     assert_eq!(texts(&place.json(&by_tool)), ["the nas is loud"]);
     assert_eq!(texts(&place.json(&["memory", "search", "nas"])).len(), 2);
     assert_eq!(place.json(&["memory", "stats"])["owners"], 2);
-    let exported = place.run(&["memory", "export", "--owner", "claude"]).ok().stdout;
+    let exported = place
+        .run(&["memory", "export", "--owner", "claude"])
+        .ok()
+        .stdout;
     assert!(exported.contains("2026-01-02T03:04:05Z"), "{exported}");
     assert!(!exported.contains("loud"), "{exported}");
 }
@@ -174,7 +202,13 @@ fn the_model_is_installed_from_no_file_but_its_own() {
     place.write("other.safetensors", "something else");
 
     let ran = place
-        .run(&["models", "pull", "minilm", "--from-file", "other.safetensors"])
+        .run(&[
+            "models",
+            "pull",
+            "minilm",
+            "--from-file",
+            "other.safetensors",
+        ])
         .failed(1);
     let models = place.json(&["models", "list"]);
 
@@ -191,7 +225,13 @@ fn a_model_that_is_asked_for_and_not_installed_is_said() {
     );
 
     let ran = place.run(&["memory", "search", "nas"]).failed(1);
-    let call = place.run(&["tools", "call", "search_memories", "--args", r#"{"query":"nas"}"#]);
+    let call = place.run(&[
+        "tools",
+        "call",
+        "search_memories",
+        "--args",
+        r#"{"query":"nas"}"#,
+    ]);
 
     assert!(ran.stderr.contains("switched off"), "{ran:?}");
     assert!(call.stderr.contains("models pull minilm"), "{call:?}");

@@ -92,13 +92,19 @@ fn newest(items: Vec<(At, Value)>) -> Vec<(At, Value)> {
             continue;
         }
         let now = row["updated_at"].take();
-        let first = before.map_or_else(|| row["created_at"].take(), |mut one| one["created_at"].take());
-        kept.push((at, json!({
-            "id": id,
-            "memory": row["new_memory"].take(),
-            "created_at": first,
-            "updated_at": now,
-        })));
+        let first = before.map_or_else(
+            || row["created_at"].take(),
+            |mut one| one["created_at"].take(),
+        );
+        kept.push((
+            at,
+            json!({
+                "id": id,
+                "memory": row["new_memory"].take(),
+                "created_at": first,
+                "updated_at": now,
+            }),
+        ));
     }
     kept
 }
@@ -126,7 +132,14 @@ fn take(read: &mut Read, at: At, item: Value) {
 
 fn moved(at: At, id: Option<String>, content: String, mut members: Map<String, Value>) -> Moved {
     // Made anew here, or of use to mem0 alone.
-    for name in ["hash", "score", "vector", "text_lemmatized", "structured_attributes", "owner"] {
+    for name in [
+        "hash",
+        "score",
+        "vector",
+        "text_lemmatized",
+        "structured_attributes",
+        "owner",
+    ] {
         members.remove(name);
     }
     let created_at = time_of(&mut members, &["created_at"]);
@@ -242,9 +255,19 @@ mod tests {
         };
         let gone = "892db2ae-06d9-49e5-8b3e-000000000000";
         let rows = json!([
-            row(ID, "ADD", Some("nas01 is 192.0.2.5"), "2026-01-01T00:00:00Z"),
+            row(
+                ID,
+                "ADD",
+                Some("nas01 is 192.0.2.5"),
+                "2026-01-01T00:00:00Z"
+            ),
             row(gone, "ADD", Some("never mind"), "2026-01-01T00:00:00Z"),
-            row(ID, "UPDATE", Some("nas01 is 192.0.2.6"), "2026-02-01T00:00:00Z"),
+            row(
+                ID,
+                "UPDATE",
+                Some("nas01 is 192.0.2.6"),
+                "2026-02-01T00:00:00Z"
+            ),
             row(gone, "DELETE", None, "2026-02-01T00:00:00Z"),
         ]);
 

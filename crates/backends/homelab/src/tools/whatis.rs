@@ -14,8 +14,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::client::Homelab;
-use crate::remembered::{self, Remembered};
 use crate::picture::{Basis, Conflict, Graph, Node, Subject, Thing, conflicts};
+use crate::remembered::{self, Remembered};
 use crate::sync::SourceRow;
 
 /// How long the slowest server is waited for.

@@ -20,9 +20,30 @@ async fn world() -> World {
         entropy: world.env.entropy.clone(),
         settings: Settings::default(),
     })));
-    remember(&world, "alice", "devices", "nas-main", "nas-main beeps when its fan stops").await;
-    remember(&world, "alice", "services", "smb", "smb needs 2 GB at least").await;
-    remember(&world, "alice", "devices", "other", "other stands in the cellar").await;
+    remember(
+        &world,
+        "alice",
+        "devices",
+        "nas-main",
+        "nas-main beeps when its fan stops",
+    )
+    .await;
+    remember(
+        &world,
+        "alice",
+        "services",
+        "smb",
+        "smb needs 2 GB at least",
+    )
+    .await;
+    remember(
+        &world,
+        "alice",
+        "devices",
+        "other",
+        "other stands in the cellar",
+    )
+    .await;
     world
 }
 
@@ -52,7 +73,13 @@ async fn told(world: &World, who: &str, tool: &str, args: Value) -> Vec<String> 
 async fn a_device_shows_what_is_remembered_of_it_and_its_services() {
     let world = world().await;
 
-    let told = told(&world, "alice", "homelab_get_device", json!({ "name": "nas-main" })).await;
+    let told = told(
+        &world,
+        "alice",
+        "homelab_get_device",
+        json!({ "name": "nas-main" }),
+    )
+    .await;
 
     assert_eq!(
         told,
@@ -67,7 +94,13 @@ async fn a_device_shows_what_is_remembered_of_it_and_its_services() {
 async fn what_is_this_shows_it_too() {
     let world = world().await;
 
-    let told = told(&world, "alice", "homelab_whatis", json!({ "subject": "nas-main" })).await;
+    let told = told(
+        &world,
+        "alice",
+        "homelab_whatis",
+        json!({ "subject": "nas-main" }),
+    )
+    .await;
 
     assert_eq!(told, ["nas-main beeps when its fan stops"]);
 }
@@ -77,7 +110,13 @@ async fn nobody_else_sees_it() {
     let world = world().await;
 
     for who in ["bob", "stranger"] {
-        let told = told(&world, who, "homelab_get_device", json!({ "name": "nas-main" })).await;
+        let told = told(
+            &world,
+            who,
+            "homelab_get_device",
+            json!({ "name": "nas-main" }),
+        )
+        .await;
         assert_eq!(told, [""; 0], "{who}");
     }
 }
@@ -85,9 +124,22 @@ async fn nobody_else_sees_it() {
 #[tokio::test]
 async fn whoever_may_not_read_memories_sees_none_of_their_own_either() {
     let world = world().await;
-    remember(&world, "stranger", "devices", "nas-main", "nas-main is mine").await;
+    remember(
+        &world,
+        "stranger",
+        "devices",
+        "nas-main",
+        "nas-main is mine",
+    )
+    .await;
 
-    let told = told(&world, "stranger", "homelab_get_device", json!({ "name": "nas-main" })).await;
+    let told = told(
+        &world,
+        "stranger",
+        "homelab_get_device",
+        json!({ "name": "nas-main" }),
+    )
+    .await;
 
     assert_eq!(told, [""; 0]);
 }

@@ -79,7 +79,11 @@ enum Similar {
     title = "Remember",
     timeout = 180,
     sensitive_args("content", "messages", "metadata"),
-    untrusted("results.content", "results.similar.content", "results.change_of.content")
+    untrusted(
+        "results.content",
+        "results.similar.content",
+        "results.change_of.content"
+    )
 )]
 pub(crate) async fn add_memory(
     memory: &Memory,
@@ -87,11 +91,7 @@ pub(crate) async fn add_memory(
     ctx: &CallContext,
 ) -> ToolResult<AddAnswer> {
     let entry = NewEntry {
-        messages: args
-            .messages
-            .into_iter()
-            .map(Into::into)
-            .collect(),
+        messages: args.messages.into_iter().map(Into::into).collect(),
         about: args.about.into_iter().map(About::from).collect(),
         valid_from: moment("valid_from", args.valid_from.as_deref())?,
         on_similar: match args.on_similar.unwrap_or(Similar::Store) {

@@ -66,8 +66,10 @@ impl UpdateMemory {
     /// `invalid_argument` for a call that means two things at once.
     fn check(&self) -> ToolResult<()> {
         let refused = |field: &str| {
-            Err(ToolError::invalid(field, format!("`{field}` goes with no other change"))
-                .hint("make two calls of it"))
+            Err(
+                ToolError::invalid(field, format!("`{field}` goes with no other change"))
+                    .hint("make two calls of it"),
+            )
         };
         if self.restore && (self.has_values() || self.revert_to.is_some()) {
             return refused("restore");
@@ -114,7 +116,9 @@ pub(crate) async fn update_memory(
             metadata: args.metadata,
             category: args.category,
             importance: args.importance,
-            about: args.about.map(|all| all.into_iter().map(About::from).collect()),
+            about: args
+                .about
+                .map(|all| all.into_iter().map(About::from).collect()),
             ttl_days: args.ttl_days,
             ..Edit::default()
         },

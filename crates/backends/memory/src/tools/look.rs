@@ -111,7 +111,13 @@ pub(crate) struct GetMemoryHistory {
     read,
     permission = "memory:memory:read",
     title = "History of a memory",
-    untrusted("items.old_content", "items.new_content", "items.old_metadata", "items.new_metadata", "items.reason")
+    untrusted(
+        "items.old_content",
+        "items.new_content",
+        "items.old_metadata",
+        "items.new_metadata",
+        "items.reason"
+    )
 )]
 pub(crate) async fn get_memory_history(
     memory: &Memory,
@@ -120,5 +126,8 @@ pub(crate) async fn get_memory_history(
 ) -> ToolResult<History> {
     let page = PageRequest::from_args(args.limit, args.cursor.as_deref())?;
     let caller = memory.caller(ctx);
-    memory.service().history(&caller, &args.memory_id, &page).await
+    memory
+        .service()
+        .history(&caller, &args.memory_id, &page)
+        .await
 }

@@ -16,7 +16,11 @@ async fn an_endpoint_that_is_down_costs_neither_a_memory_nor_a_search() {
     ollama.faults().always("/", Fault::Status(500));
 
     let added = world
-        .call("alice", "add_memory", json!({ "content": "nas01 has four disks" }))
+        .call(
+            "alice",
+            "add_memory",
+            json!({ "content": "nas01 has four disks" }),
+        )
         .await;
     let found = world
         .call("alice", "search_memories", json!({ "query": "disks" }))
@@ -31,7 +35,11 @@ async fn an_endpoint_that_is_down_costs_neither_a_memory_nor_a_search() {
     let worked = service.reindex(false).await.expect("it answers again");
     assert_eq!(worked.embedded, 1);
     let found = world
-        .call("alice", "search_memories", json!({ "query": "disks", "explain": true }))
+        .call(
+            "alice",
+            "search_memories",
+            json!({ "query": "disks", "explain": true }),
+        )
         .await;
     assert_eq!(found.get("degraded"), None);
     assert_eq!(found["results"][0]["explain"]["rank_vector"], 1);
@@ -52,7 +60,14 @@ async fn another_model_takes_over_and_the_old_vectors_go() {
     let worked = service.reindex(false).await.expect("it answers");
 
     assert_eq!((worked.embedded, worked.forgotten), (1, 1));
-    let models = world.folder.env.stores.memories.models().await.expect("a list");
+    let models = world
+        .folder
+        .env
+        .stores
+        .memories
+        .models()
+        .await
+        .expect("a list");
     let names: Vec<&str> = models.iter().map(|one| one.model.as_str()).collect();
     assert_eq!(names, ["openai/text-embedding-lab"]);
 }
@@ -69,6 +84,8 @@ async fn a_language_model_that_talks_nonsense_loses_no_input() {
 
     assert_eq!(added["degraded"], json!(["llm"]));
     let id = text(&added["results"][0]["id"]);
-    let memory = world.call("alice", "get_memory", json!({ "memory_id": id })).await;
+    let memory = world
+        .call("alice", "get_memory", json!({ "memory_id": id }))
+        .await;
     assert_eq!(memory["content"], "nas01 has four disks");
 }

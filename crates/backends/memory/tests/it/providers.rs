@@ -355,7 +355,7 @@ async fn an_answer_that_is_no_use_is_an_error_that_repeats_nothing(
 
     assert_eq!(error.code(), Code::UpstreamRejected);
     assert_eq!(reason(&error), "llm_answer_unusable");
-    assert!(!error.message().contains("four"), "{error}");
+    assert!(!error.envelope().message.contains("four"), "{error}");
 }
 
 #[rstest]
@@ -392,5 +392,5 @@ async fn a_model_that_is_not_installed_is_an_error_where_it_is_asked_for() {
         .err()
         .expect("an error");
 
-    assert_eq!(error.message(), "it is not installed");
+    assert_eq!(error.envelope().message, "it is not installed");
 }

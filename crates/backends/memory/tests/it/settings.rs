@@ -41,8 +41,14 @@ fn a_setting_that_cannot_be_used_is_named(#[case] section: Value, #[case] field:
 
 #[test]
 fn a_key_for_anthropic_alone_asks_nobody() {
-    assert_eq!(kind().env_names, [("ANTHROPIC_API_KEY", "llm.anthropic_api_key")]);
-    assert_eq!(kind().check(json!({ "llm": { "anthropic_api_key": "x" } })), Ok(()));
+    assert_eq!(
+        kind().env_names,
+        [("ANTHROPIC_API_KEY", "llm.anthropic_api_key")]
+    );
+    assert_eq!(
+        kind().check(json!({ "llm": { "anthropic_api_key": "x" } })),
+        Ok(())
+    );
 }
 
 #[tokio::test]
@@ -53,5 +59,8 @@ async fn it_is_well_as_long_as_the_database_is() {
     let health = world.server.health().await;
 
     assert_eq!(health.status, HealthStatus::Ok, "{health:?}");
-    assert!(health.message.contains("1 vectors of builtin/"), "{health:?}");
+    assert!(
+        health.message.contains("1 vectors of builtin/"),
+        "{health:?}"
+    );
 }

@@ -22,7 +22,9 @@ async fn the_example_of_mem0_users_works_as_written() {
 
     assert_eq!(added["results"][0]["event"], "ADD");
     let id = text(&added["results"][0]["id"]);
-    let memory = world.call("n8n", "get_memory", json!({ "memory_id": id })).await;
+    let memory = world
+        .call("n8n", "get_memory", json!({ "memory_id": id }))
+        .await;
     assert_eq!(memory["content"], "Discovered 12 VMs in Proxmox cluster");
     assert_eq!(memory["user_id"], "infrastructure_agent");
     assert_eq!(memory["category"], "discovery");
@@ -32,13 +34,22 @@ async fn the_example_of_mem0_users_works_as_written() {
 #[tokio::test]
 async fn what_was_told_is_found_by_meaning_words_and_exact_tokens() {
     let world = World::open().await;
-    world.add("alice", "nas01 is reachable under 192.0.2.5").await;
-    world.add("alice", "The router restarts every Sunday at 04:00").await;
-    world.add("alice", "Backups go to pbs01 in the cellar").await;
+    world
+        .add("alice", "nas01 is reachable under 192.0.2.5")
+        .await;
+    world
+        .add("alice", "The router restarts every Sunday at 04:00")
+        .await;
+    world
+        .add("alice", "Backups go to pbs01 in the cellar")
+        .await;
 
     for (query, first) in [
         ("192.0.2.5", "nas01 is reachable under 192.0.2.5"),
-        ("when does the router reboot?", "The router restarts every Sunday at 04:00"),
+        (
+            "when does the router reboot?",
+            "The router restarts every Sunday at 04:00",
+        ),
         ("backup", "Backups go to pbs01 in the cellar"),
     ] {
         assert_eq!(world.found("alice", query).await[0], first, "{query}");
@@ -48,7 +59,9 @@ async fn what_was_told_is_found_by_meaning_words_and_exact_tokens() {
 #[tokio::test]
 async fn nobody_reaches_what_another_keeps() {
     let world = World::open().await;
-    let id = world.add("alice", "the alarm code hangs behind the clock").await;
+    let id = world
+        .add("alice", "the alarm code hangs behind the clock")
+        .await;
     let about = json!({ "memory_id": id });
 
     for (tool, args) in [
@@ -80,8 +93,13 @@ async fn nobody_reaches_what_another_keeps() {
     let filters = json!({ "query": "alarm code", "user_id": "alice" });
     let found = world.call("bob", "search_memories", filters).await;
     assert_eq!(found["results"], json!([]));
-    let listed = world.call("bob", "list_memories", json!({ "user_id": "alice" })).await;
-    assert_eq!((&listed["items"], &listed["total"]), (&json!([]), &json!(0)));
+    let listed = world
+        .call("bob", "list_memories", json!({ "user_id": "alice" }))
+        .await;
+    assert_eq!(
+        (&listed["items"], &listed["total"]),
+        (&json!([]), &json!(0))
+    );
     let summary = world.call("bob", "summarize_memories", json!({})).await;
     assert_eq!(summary["lines"], json!([]));
     assert_eq!(world.found("alice", "alarm code").await.len(), 1);
@@ -101,13 +119,19 @@ async fn a_correction_keeps_what_was_said_before_and_can_be_taken_back() {
     let world = World::open().await;
     let id = world.add("alice", "nas01 is 192.0.2.5").await;
     let change = json!({ "memory_id": id, "content": "nas01 is 192.0.2.6", "reason": "moved" });
-    let inverse = world.inverse("update_memory", change.clone()).await.expect("an inverse");
+    let inverse = world
+        .inverse("update_memory", change.clone())
+        .await
+        .expect("an inverse");
     let kept = inverse.arguments.to_string();
 
     let updated = world.call("alice", "update_memory", change).await;
 
     assert_eq!(updated["memory"]["version"], 2);
-    assert!(!kept.contains("192.0.2.5"), "the record of calls keeps no text: {kept}");
+    assert!(
+        !kept.contains("192.0.2.5"),
+        "the record of calls keeps no text: {kept}"
+    );
     assert_eq!(world.found("alice", "192.0.2.5").await.first(), None);
     let history = json!({ "memory_id": id });
     let history = world.call("alice", "get_memory_history", history).await;
@@ -139,14 +163,16 @@ async fn as_of_answers_what_held_then() {
 async fn a_change_meanwhile_is_a_conflict() {
     let world = World::open().await;
     let id = world.add("alice", "one").await;
-    let change = |content: &str| {
-        json!({ "memory_id": id, "content": content, "expected_version": 1 })
-    };
+    let change =
+        |content: &str| json!({ "memory_id": id, "content": content, "expected_version": 1 });
     world.call("alice", "update_memory", change("two")).await;
 
     let error = world.fail("alice", "update_memory", change("three")).await;
 
-    assert_eq!((error.code(), reason(&error)), (Code::Conflict, "memory_changed"));
+    assert_eq!(
+        (error.code(), reason(&error)),
+        (Code::Conflict, "memory_changed")
+    );
 }
 
 #[rstest]
@@ -173,7 +199,10 @@ async fn forgetting_can_be_undone_and_is_a_mild_change() {
     let world = World::open().await;
     let id = world.add("alice", "the nas is blue").await;
     let args = json!({ "memory_id": id });
-    let inverse = world.inverse("delete_memory", args.clone()).await.expect("an inverse");
+    let inverse = world
+        .inverse("delete_memory", args.clone())
+        .await
+        .expect("an inverse");
 
     assert_eq!(world.effect("delete_memory", args.clone()), Effect::Write);
     world.call("alice", "delete_memory", args.clone()).await;
@@ -190,7 +219,10 @@ async fn erasing_is_grave_and_leaves_nothing() {
     let id = world.add("alice", "the nas is blue").await;
     let args = json!({ "memory_id": id, "purge": true });
 
-    assert_eq!(world.effect("delete_memory", args.clone()), Effect::Destructive);
+    assert_eq!(
+        world.effect("delete_memory", args.clone()),
+        Effect::Destructive
+    );
     let preview = world.preview("delete_memory", args.clone()).await;
     assert!(preview.summary.contains("for good"), "{preview:?}");
     assert!(!format!("{preview:?}").contains("blue"), "{preview:?}");
@@ -199,7 +231,10 @@ async fn erasing_is_grave_and_leaves_nothing() {
     assert_eq!(gone["purged"], true);
     let args = json!({ "memory_id": id });
     for tool in ["get_memory", "get_memory_history"] {
-        assert_eq!(world.fail("alice", tool, args.clone()).await.code(), Code::NotFound);
+        assert_eq!(
+            world.fail("alice", tool, args.clone()).await.code(),
+            Code::NotFound
+        );
     }
 }
 
@@ -229,7 +264,9 @@ async fn lists_come_in_pages_and_take_conditions() {
         world.folder.clock.advance_seconds(1);
     }
 
-    let first = world.call("alice", "list_memories", json!({ "limit": 3 })).await;
+    let first = world
+        .call("alice", "list_memories", json!({ "limit": 3 }))
+        .await;
     let next = json!({ "limit": 3, "cursor": first["next_cursor"] });
     let second = world.call("alice", "list_memories", next).await;
     let even = json!({ "filters": { "category": "even" }, "order": "oldest" });
@@ -240,7 +277,10 @@ async fn lists_come_in_pages_and_take_conditions() {
         items.iter().map(|one| text(&one["content"])).collect()
     };
     let told = |numbers: &[u32]| -> Vec<String> {
-        numbers.iter().map(|n| format!("number {n} of the list")).collect()
+        numbers
+            .iter()
+            .map(|n| format!("number {n} of the list"))
+            .collect()
     };
     assert_eq!(texts(&first), told(&[5, 4, 3]));
     assert_eq!(texts(&second), told(&[2, 1]));
@@ -271,7 +311,9 @@ async fn a_summary_names_its_sources_and_is_kept_only_on_request() {
     let summary = world.call("alice", "summarize_memories", json!({})).await;
     let read = world.effect("summarize_memories", json!({}));
     let write = world.effect("summarize_memories", json!({ "store": true }));
-    let stored = world.call("alice", "summarize_memories", json!({ "store": true })).await;
+    let stored = world
+        .call("alice", "summarize_memories", json!({ "store": true }))
+        .await;
 
     assert_eq!(summary["kind"], "extractive");
     assert_eq!(summary["lines"][0]["ids"], json!([id]));

@@ -115,13 +115,17 @@ impl World {
 
     /// Keeps a text; its id.
     pub(crate) async fn add(&self, who: &str, content: &str) -> String {
-        let added = self.call(who, "add_memory", json!({ "content": content })).await;
+        let added = self
+            .call(who, "add_memory", json!({ "content": content }))
+            .await;
         text(&added["results"][0]["id"])
     }
 
     /// The texts that a search finds, best first.
     pub(crate) async fn found(&self, who: &str, query: &str) -> Vec<String> {
-        let found = self.call(who, "search_memories", json!({ "query": query })).await;
+        let found = self
+            .call(who, "search_memories", json!({ "query": query }))
+            .await;
         let results = found["results"].as_array().expect("a list");
         results.iter().map(|one| text(&one["content"])).collect()
     }

@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use homelab_core::memory::Note;
 use homelab_core::policy::Role;
-use homelab_memory::moving::{self, Destination, Form, Problem, Read, Taken};
 use homelab_memory::LOCAL;
+use homelab_memory::moving::{self, Destination, Form, Problem, Read, Taken};
 use serde_json::json;
 
 use crate::commands::with_services;
@@ -114,7 +114,9 @@ fn read_file(file: &str, form: Option<Form>, session: &Session) -> Result<Read> 
             .hint("add `--form jsonl`, `mem0`, `graph` or `markdown`")
             .into());
     };
-    let name = Path::new(file).file_name().map(|name| name.to_string_lossy());
+    let name = Path::new(file)
+        .file_name()
+        .map(|name| name.to_string_lossy());
     Ok(moving::read(form, &text, name.as_deref().unwrap_or(file)))
 }
 
@@ -138,9 +140,11 @@ fn refuse(problems: &[(&str, Problem)], output: &Output) -> Result<Exit> {
         output.warn(format!("and {more} more"))?;
     }
     let count = problems.len();
-    Err(Failure::new(format!("nothing was imported: {count} memories cannot be read"))
-        .hint("correct or remove them, then import again")
-        .into())
+    Err(Failure::new(format!(
+        "nothing was imported: {count} memories cannot be read"
+    ))
+    .hint("correct or remove them, then import again")
+    .into())
 }
 
 fn would_import(count: usize, output: &Output) -> Result<()> {
@@ -152,7 +156,9 @@ fn would_import(count: usize, output: &Output) -> Result<()> {
 
 async fn store(read: Read, args: &Args, services: &Services, session: &Session) -> Result<Taken> {
     let count = read.memories.len();
-    let bar = session.output.progress(&format!("storing {count} memories"));
+    let bar = session
+        .output
+        .progress(&format!("storing {count} memories"));
     let into = Destination {
         owner: args.owner.clone(),
         default_owner: LOCAL.to_owned(),
@@ -166,7 +172,15 @@ async fn store(read: Read, args: &Args, services: &Services, session: &Session) 
         at: env.clock.now(),
     };
     let store = &*services.stores.memories;
-    let taken = moving::take(store, read.memories, &into, &note, &*env.clock, &*env.entropy).await;
+    let taken = moving::take(
+        store,
+        read.memories,
+        &into,
+        &note,
+        &*env.clock,
+        &*env.entropy,
+    )
+    .await;
     bar.finish_and_clear();
     let taken = taken.context("nothing was imported")?;
     services
