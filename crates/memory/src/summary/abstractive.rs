@@ -105,7 +105,7 @@ impl MemoryService {
         let mut kept = Vec::new();
         let mut dropped = 0;
         for sentence in answer.sentences {
-            match checked(sentence, part) {
+            match checked(&sentence, part) {
                 Some(source) => kept.push(source),
                 None => dropped += 1,
             }
@@ -129,7 +129,7 @@ impl Source {
 }
 
 /// The sentence with the memories behind it, if it has any and says nothing that they do not say.
-fn checked(sentence: Sentence, part: &[Source]) -> Option<Source> {
+fn checked(sentence: &Sentence, part: &[Source]) -> Option<Source> {
     let text = one_line(&sentence.text);
     if text.is_empty() || text.chars().count() > SENTENCE || !crate::secrets::scan(&text).is_empty()
     {
