@@ -266,7 +266,7 @@ fn assignments_of_line(line: &str, offset: usize, found: &mut Vec<Found>) {
 }
 
 fn is_secret_name(name: &str) -> bool {
-    const MORE: [&str; 8] = [
+    const MORE: &[&str] = &[
         "pw",
         "pwd",
         "pass",

@@ -99,7 +99,7 @@ impl MemoryService {
         };
         let answer: Answer = serde_json::from_value(answer)
             .inspect_err(|_| {
-                tracing::warn!(model = llm.model(), "its summary does not fit the schema")
+                tracing::warn!(model = llm.model(), "its summary does not fit the schema");
             })
             .ok()?;
         let mut kept = Vec::new();
