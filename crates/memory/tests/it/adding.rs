@@ -23,7 +23,9 @@ async fn the_call_of_mem0s_clients_works_as_it_is_written() {
     let written = only(
         lab.add(NewEntry {
             user_id: Some("infrastructure_agent".into()),
-            metadata: members(json!({ "category": "infrastructure", "source": "proxmox", "rack": 2 })),
+            metadata: members(
+                json!({ "category": "infrastructure", "source": "proxmox", "rack": 2 }),
+            ),
             ..entry("pve1 has 64 GB of memory")
         })
         .await
@@ -100,7 +102,10 @@ async fn the_same_in_other_words_is_what_the_caller_wants(
     let stats = lab.service.stats(&lab.claude).await.unwrap();
     assert_eq!(stats.memories, memories);
     let told = lab.service.get(&lab.claude, &old.id).await.unwrap();
-    assert_eq!(told.content.starts_with("the "), on_similar == OnSimilar::Update);
+    assert_eq!(
+        told.content.starts_with("the "),
+        on_similar == OnSimilar::Update
+    );
 }
 
 #[tokio::test]
@@ -186,7 +191,9 @@ async fn a_secret_is_masked_where_that_is_set() {
     };
     let lab = Lab::with(Models::default(), settings).await;
 
-    let written = lab.tell("log in to nas01 with password=hunter2-and-more").await;
+    let written = lab
+        .tell("log in to nas01 with password=hunter2-and-more")
+        .await;
 
     assert_eq!(
         written.content.as_deref(),
@@ -217,7 +224,15 @@ async fn a_state_is_forgotten_after_a_week_and_a_fact_is_not() {
         include_expired: true,
         ..SearchRequest::default()
     };
-    assert_eq!(lab.service.search(&lab.claude, &all).await.unwrap().results.len(), 2);
+    assert_eq!(
+        lab.service
+            .search(&lab.claude, &all)
+            .await
+            .unwrap()
+            .results
+            .len(),
+        2
+    );
 }
 
 #[tokio::test]
@@ -246,7 +261,13 @@ async fn each_message_of_a_conversation_is_one_memory() {
         .iter()
         .filter_map(|one| one.content.as_deref())
         .collect();
-    assert_eq!(texts, ["the attic switch has 24 ports", "and the cellar switch has 8"]);
+    assert_eq!(
+        texts,
+        [
+            "the attic switch has 24 ports",
+            "and the cellar switch has 8"
+        ]
+    );
 }
 
 #[tokio::test]
@@ -265,7 +286,10 @@ async fn one_refused_message_keeps_all_others_out() {
         .await
         .unwrap_err();
 
-    assert_eq!(error.envelope().field.as_deref(), Some("messages[1].content"));
+    assert_eq!(
+        error.envelope().field.as_deref(),
+        Some("messages[1].content")
+    );
     assert_eq!(lab.service.stats(&lab.claude).await.unwrap().memories, 0);
 }
 

@@ -38,10 +38,19 @@ async fn a_change_is_found_and_the_old_text_stays_in_the_history() {
         panic!("{history:?}");
     };
     assert_eq!((update.event, add.event), (Event::Update, Event::Add));
-    assert_eq!(update.old_content.as_deref(), Some("the UPS lasts 10 minutes"));
-    assert_eq!(update.new_content.as_deref(), Some("the UPS lasts 14 minutes"));
+    assert_eq!(
+        update.old_content.as_deref(),
+        Some("the UPS lasts 10 minutes")
+    );
+    assert_eq!(
+        update.new_content.as_deref(),
+        Some("the UPS lasts 14 minutes")
+    );
     assert_eq!(update.reason.as_deref(), Some("measured anew"));
-    assert_eq!((update.actor.as_str(), update.request_id.as_deref()), ("claude", Some("request-1")));
+    assert_eq!(
+        (update.actor.as_str(), update.request_id.as_deref()),
+        ("claude", Some("request-1"))
+    );
 }
 
 #[tokio::test]
@@ -54,10 +63,17 @@ async fn a_change_of_what_changed_meanwhile_is_refused() {
     };
     lab.service.update(&lab.claude, &id, late()).await.unwrap();
 
-    let error = lab.service.update(&lab.claude, &id, late()).await.unwrap_err();
+    let error = lab
+        .service
+        .update(&lab.claude, &id, late())
+        .await
+        .unwrap_err();
 
     assert_eq!(error.code(), Code::Conflict);
-    assert_eq!(blamed(&error), (Some("expected_version"), Some("memory_changed")));
+    assert_eq!(
+        blamed(&error),
+        (Some("expected_version"), Some("memory_changed"))
+    );
 }
 
 #[tokio::test]
@@ -90,7 +106,11 @@ async fn a_change_of_nothing_and_a_secret_are_refused() {
         (text("token=hunter2-and-more"), "content"),
         (because, "reason"),
     ] {
-        let error = lab.service.update(&lab.claude, &id, edit).await.unwrap_err();
+        let error = lab
+            .service
+            .update(&lab.claude, &id, edit)
+            .await
+            .unwrap_err();
 
         assert_eq!(error.envelope().field.as_deref(), Some(field));
         assert!(!format!("{error:?}").contains("hunter2"));
@@ -103,10 +123,17 @@ async fn what_is_deleted_is_not_told_and_comes_back_on_request() {
     let lab = Lab::open().await;
     let id = lab.tell("the UPS lasts 10 minutes").await.id;
 
-    lab.service.delete(&lab.claude, &id, Some("wrong"), false).await.unwrap();
+    lab.service
+        .delete(&lab.claude, &id, Some("wrong"), false)
+        .await
+        .unwrap();
     let gone = lab.found("UPS").await;
     let deleted = lab.service.get(&lab.claude, &id).await.unwrap();
-    let edit = lab.service.update(&lab.claude, &id, text("x y z")).await.unwrap_err();
+    let edit = lab
+        .service
+        .update(&lab.claude, &id, text("x y z"))
+        .await
+        .unwrap_err();
     let back = lab.service.restore(&lab.claude, &id, None).await.unwrap();
 
     assert_eq!(gone, [""; 0]);
@@ -120,16 +147,28 @@ async fn what_is_deleted_is_not_told_and_comes_back_on_request() {
 async fn what_is_purged_is_as_if_it_had_never_been() {
     let lab = Lab::open().await;
     let id = lab.tell("the UPS lasts 10 minutes").await.id;
-    lab.service.delete(&lab.claude, &id, None, false).await.unwrap();
+    lab.service
+        .delete(&lab.claude, &id, None, false)
+        .await
+        .unwrap();
 
-    let done = lab.service.delete(&lab.claude, &id, None, true).await.unwrap();
+    let done = lab
+        .service
+        .delete(&lab.claude, &id, None, true)
+        .await
+        .unwrap();
 
     assert!(done.purged);
     let page = PageRequest::first(10);
     assert!(lab.service.get(&lab.claude, &id).await.is_err());
     assert!(lab.service.history(&lab.claude, &id, &page).await.is_err());
     assert!(lab.service.restore(&lab.claude, &id, None).await.is_err());
-    assert!(lab.service.delete(&lab.claude, &id, None, true).await.is_err());
+    assert!(
+        lab.service
+            .delete(&lab.claude, &id, None, true)
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -179,7 +218,12 @@ async fn a_list_is_filtered_and_comes_in_pages() {
     request.cursor.clone_from(&first.next_cursor);
     let second = lab.service.list(&lab.claude, &request).await.unwrap();
 
-    let racks: Vec<_> = first.items.iter().chain(&second.items).map(|one| &one.metadata["rack"]).collect();
+    let racks: Vec<_> = first
+        .items
+        .iter()
+        .chain(&second.items)
+        .map(|one| &one.metadata["rack"])
+        .collect();
     assert_eq!(first.total, 3);
     assert_eq!(racks, [&json!(5), &json!(3), &json!(2)]);
     assert_eq!(second.next_cursor, None);

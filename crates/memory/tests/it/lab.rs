@@ -187,10 +187,16 @@ impl Embedder for Toy {
     async fn embed(&self, texts: &[&str], _: Purpose) -> ToolResult<Vec<Vec<f32>>> {
         self.seen.fetch_add(texts.len(), Ordering::SeqCst);
         if self.is_down.load(Ordering::SeqCst) {
-            return Err(ToolError::new(Code::UpstreamUnreachable, "the model is down"));
+            return Err(ToolError::new(
+                Code::UpstreamUnreachable,
+                "the model is down",
+            ));
         }
         if texts.iter().any(|text| text.contains("indigestible")) {
-            return Err(ToolError::new(Code::UpstreamRejected, "this text is too much"));
+            return Err(ToolError::new(
+                Code::UpstreamRejected,
+                "this text is too much",
+            ));
         }
         Ok(texts.iter().map(|text| vector(text)).collect())
     }
