@@ -75,7 +75,13 @@ impl Database {
             Target::Sqlite { path } => sqlite::open(path, MIGRATIONS, now).await?,
             Target::Postgres { url } => postgres::open(url, MIGRATIONS, now).await?,
         };
-        let space = Space::prepare(&db).await?;
+        let space = match Space::prepare(&db).await {
+            Ok(space) => space,
+            Err(error) => {
+                db.close().await;
+                return Err(error);
+            }
+        };
         let hub = Arc::new(Hub::new(db.clone()));
         Ok(Self {
             shared: Shared {

@@ -53,7 +53,7 @@ pub(super) async fn by_text(
 }
 
 /// The numbers of all these owners, and perhaps of others between them, whom the conditions leave out.
-fn range(owners: &[Standing]) -> [i64; 2] {
+pub(super) fn range(owners: &[Standing]) -> [i64; 2] {
     let [mut from, mut before] = [i64::MAX, 0];
     for owner in owners {
         let [first, end] = owner.range();
@@ -82,7 +82,7 @@ fn words_of(words: &[String], make: impl Fn(&str) -> String) -> Vec<String> {
     kept
 }
 
-fn hit(row: Row<'_>) -> StoreResult<Hit> {
+pub(super) fn hit(row: Row<'_>) -> StoreResult<Hit> {
     Ok(Hit {
         id: row.text("id")?,
         version: rows::number(row, "version")?,
@@ -119,7 +119,7 @@ async fn with_tokens(
 ) -> StoreResult<Vec<Hit>> {
     let mut sql = Built::new(
         shared.db.engine(),
-        "SELECT r.id, r.version, '0' AS score, h.exact FROM (",
+        "SELECT r.id, r.version, '0' AS score, h.exact AS exact FROM (",
     );
     push_held(&mut sql, exact, range)?;
     sql.push(") h JOIN memory_revisions r ON r.number = h.number WHERE ");
