@@ -124,19 +124,19 @@ fn arguments(
     headers: &HeaderMap,
     body: &Bytes,
     params: &[Param],
-) -> Result<Map<String, Value>, Response<Body>> {
+) -> Result<Map<String, Value>, Box<Response<Body>>> {
     if let Some(token) = &state.lock().token {
         let wanted = format!("Bearer {token}");
         let given = headers.get(header::AUTHORIZATION);
         if given.is_none_or(|given| given.as_bytes() != wanted.as_bytes()) {
             let message = "Incorrect API key provided.";
             let kind = "invalid_request_error";
-            return Err(failure(StatusCode::UNAUTHORIZED, kind, message));
+            return Err(failure(StatusCode::UNAUTHORIZED, kind, message).into());
         }
     }
     let refused = |message: &str| {
         let kind = "invalid_request_error";
-        noted(failure(StatusCode::BAD_REQUEST, kind, message))
+        Box::new(noted(failure(StatusCode::BAD_REQUEST, kind, message)))
     };
     let Ok(args) = serde_json::from_slice::<Map<String, Value>>(body) else {
         return Err(refused("We could not parse the JSON body of your request."));
@@ -163,7 +163,7 @@ async fn embeddings(
 ) -> Response<Body> {
     let args = match arguments(&state, &headers, &body, EMBEDDINGS) {
         Ok(args) => args,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let model = text(&args, "model");
     if model != EMBEDDING_MODEL {
@@ -211,7 +211,7 @@ async fn chat(
 ) -> Response<Body> {
     let args = match arguments(&state, &headers, &body, CHAT) {
         Ok(args) => args,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let model = text(&args, "model");
     if model != CHAT_MODEL {

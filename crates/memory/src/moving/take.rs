@@ -57,9 +57,10 @@ pub async fn take(
     for moved in memories {
         let mut one = new_memory(moved, into, note.at);
         let known = !one.id.is_empty();
-        let found = match known {
-            true => store.get(&Visible::Everything, &one.id).await?,
-            false => None,
+        let found = if known {
+            store.get(&Visible::Everything, &one.id).await?
+        } else {
+            None
         };
         if found
             .as_ref()
