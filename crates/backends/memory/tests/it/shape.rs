@@ -16,7 +16,7 @@ const TOOLS: [&str; 8] = [
     "summarize_memories",
 ];
 /// Bytes of the whole listing as it is sent; about four make a token.
-const LISTING_BUDGET: usize = 10_000;
+const LISTING_BUDGET: usize = 11_000;
 
 #[test]
 fn every_tool_keeps_the_rules() {
