@@ -149,7 +149,7 @@ async fn with_words(
         sql.push(") ");
     }
     let held = if exact.is_empty() {
-        "0"
+        "CAST(0 AS BIGINT)"
     } else {
         "COALESCE(h.exact, 0)"
     };
@@ -157,6 +157,11 @@ async fn with_words(
         ""
     } else {
         " LEFT JOIN h ON h.number = r.number"
+    };
+    let first = if exact.is_empty() {
+        String::new()
+    } else {
+        format!("{held} DESC, ")
     };
     match engine {
         Engine::Sqlite => {
@@ -177,7 +182,7 @@ async fn with_words(
             .push(" AND ");
             conditions::push(&mut sql, query)?;
             sql.push(&format!(
-                " ORDER BY {held} DESC, bm25(memory_text), r.number DESC LIMIT "
+                " ORDER BY {first}bm25(memory_text), r.number DESC LIMIT "
             ))
             .int(most.into());
         }
@@ -186,7 +191,7 @@ async fn with_words(
             let any: Vec<String> = places
                 .iter()
                 .map(|place| {
-                    format!("plainto_tsquery('pg_catalog.english', memory_plain({place}))")
+                    format!("plainto_tsquery('homelab_mcp.memory_words', memory_plain({place}))")
                 })
                 .collect();
             let any = any.join(" || ");
@@ -201,7 +206,7 @@ async fn with_words(
             .push(" AND ");
             conditions::push(&mut sql, query)?;
             sql.push(&format!(
-                " ORDER BY {held} DESC, ts_rank_cd(r.search, q.any_of) DESC, r.number DESC LIMIT "
+                " ORDER BY {first}ts_rank_cd(r.search, q.any_of) DESC, r.number DESC LIMIT "
             ))
             .int(most.into());
         }
