@@ -212,10 +212,14 @@ pub enum Added {
 
 /// What became of a change.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is looked at where it is made; a box would be one allocation more for each change"
+)]
 pub enum Changed {
     /// As it is now.
     Done(Memory),
-    /// There is no such memory for this owner, or it is deleted.
+    /// There is no such memory for this owner, or it is deleted, or another took its place.
     NotFound,
     /// It has this version by now; nothing was changed.
     OtherVersion(u32),
