@@ -76,6 +76,13 @@ impl Host {
         })
     }
 
+    /// Name or address of the machine, as it is configured.
+    pub(crate) fn machine(&self) -> &str {
+        let url = self.settings.base_url.as_ref();
+        let host = url.and_then(Url::host_str).unwrap_or_default();
+        host.trim_start_matches('[').trim_end_matches(']')
+    }
+
     /// The body of a successful answer.
     pub(crate) async fn json<T: DeserializeOwned>(&self, call: &Call) -> ToolResult<T> {
         let response = self.send(call).await?;

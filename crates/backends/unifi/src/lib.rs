@@ -20,6 +20,7 @@
 
 use homelab_backend::{Backend, Env, Kind};
 use homelab_core::error::ToolResult;
+use homelab_core::facts::{Facts, FactsQuery};
 use homelab_core::server::Health;
 use homelab_core::tool::ToolDef;
 use homelab_core::tools;
@@ -30,6 +31,7 @@ mod call;
 mod client;
 mod config;
 mod explain;
+mod facts;
 mod gear;
 mod loose;
 mod page;
@@ -51,6 +53,7 @@ impl Backend for Unifi {
     const KIND: &'static str = "unifi";
     const TITLE: &'static str = "UniFi Network";
     type Config = Config;
+    const FACTS: &'static [&'static str] = facts::TOOLS;
     const ENV_NAMES: &'static [(&'static str, &'static str)] = &[
         ("UNIFI_URL", "url"),
         ("UNIFI_HOST", "url"),
@@ -76,6 +79,10 @@ impl Backend for Unifi {
             let hint = envelope.hint.clone().unwrap_or_default();
             Health::down(envelope.message.clone(), hint)
         })
+    }
+
+    async fn facts(&self, query: &FactsQuery) -> ToolResult<Facts> {
+        self.tell(query).await
     }
 
     fn tools() -> Vec<ToolDef<Self>> {

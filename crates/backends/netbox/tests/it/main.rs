@@ -7,6 +7,7 @@ mod allocate;
 mod cables;
 mod credentials;
 mod devices;
+mod facts;
 mod faults;
 mod journal;
 mod prefixes;

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod blocking;
+mod facts;
 mod faults;
 mod gravity;
 mod groups;

@@ -5,6 +5,7 @@ mod access;
 mod blocking;
 mod clients;
 mod devices;
+mod facts;
 mod faults;
 mod firewall;
 mod log;
