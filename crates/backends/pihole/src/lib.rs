@@ -15,6 +15,7 @@
 #![expect(clippy::unused_async, reason = "tools and hooks are async by contract")]
 
 use futures_util::future::join_all;
+use homelab_backend::api::{call_api, search_api};
 use homelab_backend::{Backend, Env, Kind};
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::facts::{Facts, FactsQuery};
@@ -35,6 +36,7 @@ mod session;
 mod times;
 mod tools;
 mod types;
+mod whole_api;
 
 use client::Pihole;
 use config::Config;
@@ -108,6 +110,8 @@ impl Backend for Pihole {
             tools::drift::get_pihole_drift,
             tools::sync::sync_pihole_replicas,
             tools::messages::get_diagnosis_messages,
+            search_api,
+            call_api,
         ]
     }
 }

@@ -18,6 +18,7 @@
 //! `wlan_not_found`, and those of the HTTP client.
 #![expect(clippy::unused_async, reason = "tools and hooks are async by contract")]
 
+use homelab_backend::api::{call_api, search_api};
 use homelab_backend::{Backend, Env, Kind};
 use homelab_core::error::ToolResult;
 use homelab_core::facts::{Facts, FactsQuery};
@@ -40,6 +41,7 @@ mod rules;
 mod site;
 mod tools;
 mod types;
+mod whole_api;
 
 use client::Unifi;
 use config::Config;
@@ -110,6 +112,8 @@ impl Backend for Unifi {
             tools::stats::get_network_stats,
             tools::log::list_events,
             tools::log::list_alarms,
+            search_api,
+            call_api,
         ]
     }
 }

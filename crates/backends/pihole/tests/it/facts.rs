@@ -18,7 +18,8 @@ fn query() -> FactsQuery {
 }
 
 async fn told(world: &World) -> Facts {
-    let facts = world.server.facts(&query()).expect("a server that tells");
+    let query = query();
+    let facts = world.server.facts(&query).expect("a server that tells");
     facts.await.expect("facts")
 }
 
@@ -110,7 +111,8 @@ async fn one_of_several_that_does_not_answer_is_told_to_be_ill() {
     assert_eq!(of(&facts, EntityKind::DnsRecord, "web.lab").len(), 1);
 
     world.pihole.faults().always("/api/", Fault::Status(500));
-    let all = world.server.facts(&query()).expect("a server that tells");
+    let query = query();
+    let all = world.server.facts(&query).expect("a server that tells");
     assert!(all.await.is_err());
 }
 

@@ -18,7 +18,8 @@ fn query() -> FactsQuery {
 }
 
 async fn told(world: &World) -> Facts {
-    let facts = world.server.facts(&query()).expect("a server that tells");
+    let query = query();
+    let facts = world.server.facts(&query).expect("a server that tells");
     facts.await.expect("facts")
 }
 
@@ -112,7 +113,8 @@ async fn a_console_that_does_not_answer_is_an_error() {
     let world = World::lab().await;
     world.unifi.faults().always("/", Fault::Status(503));
 
-    let facts = world.server.facts(&query()).expect("a server that tells");
+    let query = query();
+    let facts = world.server.facts(&query).expect("a server that tells");
 
     assert!(facts.await.is_err());
 }
