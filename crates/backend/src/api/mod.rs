@@ -56,7 +56,7 @@ pub use find::{Detail, Found, SearchApi, SearchResult, search_api};
 pub use model::{Operation, Parameter, Place, Verb};
 pub use place::{OneServer, Where};
 pub use rules::{Cover, Rules, Withheld};
-pub use source::Source;
+pub use source::{Source, edition};
 
 /// A backend that offers its upstream's whole API.
 pub trait WholeApi: Backend {
