@@ -58,7 +58,7 @@ pub use model::{Operation, Parameter, Place, Verb};
 pub use place::{OneServer, Where};
 pub use read::Bundle;
 pub use rules::{Cover, Rules, Withheld};
-pub use source::Source;
+pub use source::{Source, edition};
 
 /// A backend that offers its upstream's whole API.
 pub trait WholeApi: Backend {
