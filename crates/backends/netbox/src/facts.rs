@@ -287,13 +287,14 @@ fn of_device(row: Device, known: Ports) -> Entity {
     let name = filled(row.name).unwrap_or(row.display);
     let id = format!("device/{}", row.id);
     let status = chosen(row.status.as_ref());
-    let place: Vec<String> = [&row.site, &row.location, &row.rack]
+    let place: Vec<String> = [&row.location, &row.rack]
         .into_iter()
         .filter_map(|one| label(one.as_ref()))
         .collect();
     let made = row.device_type.as_ref();
     let texts = BTreeMap::from([
         ("role", label(row.role.as_ref())),
+        ("site", label(row.site.as_ref())),
         ("location", Some(place.join(", "))),
         (
             "manufacturer",
@@ -314,7 +315,7 @@ fn of_machine(row: VirtualMachine, known: Ports) -> Entity {
     let texts = BTreeMap::from([
         ("type", Some("virtual_machine".to_owned())),
         ("role", label(row.role.as_ref())),
-        ("location", label(row.site.as_ref())),
+        ("site", label(row.site.as_ref())),
         ("os", label(row.platform.as_ref())),
         ("cluster", label(row.cluster.as_ref())),
         ("tags", Some(slugs(&row.tags).join(","))),

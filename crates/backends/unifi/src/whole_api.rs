@@ -177,7 +177,7 @@ impl WholeApi for Unifi {
         }
         let who = &self.api.who;
         let message = format!("`{}` has no official API that can be used", who.instance);
-        Err(ToolError::new(Code::NotConfigured, message)
+        Err(ToolError::new(Code::UpstreamRejected, message)
             .reason("not_supported")
             .hint(format!(
                 "it needs Network 9.0 or newer on a console, and `{}.api_key`; what the old API does is the tools' alone",

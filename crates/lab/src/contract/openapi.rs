@@ -7,7 +7,7 @@ use super::{Kind, Param};
 /// One call of the table.
 pub(crate) struct Entry<'a> {
     pub(crate) method: &'static str,
-    pub(crate) path: &'static str,
+    pub(crate) path: &'a str,
     pub(crate) query: &'a [Param],
     pub(crate) body: Body<'a>,
 }

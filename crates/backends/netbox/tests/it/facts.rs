@@ -83,7 +83,7 @@ async fn devices_machines_addresses_and_prefixes_are_told_as_what_ought_to_be() 
     assert_eq!(n1.macs, ["00:00:5e:00:53:09".parse().unwrap()]);
     assert_eq!(n1.attributes["cables"], "eth9 → sw1: 1");
     assert_eq!(n1.attributes["manufacturer"], "Acme");
-    assert_eq!(n1.attributes["location"], "Cellar, R1");
+    assert_eq!(n1.attributes["location"], "R1");
     let web = find(&facts, "web");
     assert_eq!(web.links[0].relation, Relation::RunsOn);
     assert_eq!(web.links[0].to.name.as_deref(), Some("n2"));

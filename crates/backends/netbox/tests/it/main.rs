@@ -15,4 +15,5 @@ mod search;
 mod shape;
 mod versions;
 mod vlans;
+mod whole_api;
 mod world;

@@ -15,4 +15,5 @@ mod shape;
 mod stats;
 mod upstreams;
 mod versions;
+mod whole_api;
 mod world;

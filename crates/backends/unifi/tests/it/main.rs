@@ -16,4 +16,5 @@ mod stats;
 mod trust;
 mod versions;
 mod vouchers;
+mod whole_api;
 mod world;
