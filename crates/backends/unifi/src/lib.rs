@@ -109,6 +109,8 @@ impl Backend for Unifi {
             tools::vouchers::list_guest_vouchers,
             tools::vouchers::show_guest_voucher_code,
             tools::vouchers_change::revoke_guest_voucher,
+            tools::guests::authorize_guest,
+            tools::guests::unauthorize_guest,
             tools::stats::get_network_stats,
             tools::log::list_events,
             tools::log::list_alarms,

@@ -62,7 +62,7 @@ pub(crate) struct ClientItem {
     /// Whether it is a guest of the hotspot.
     pub(crate) guest: Option<bool>,
     /// Whether the guest has been let in.
-    authorized: Option<bool>,
+    pub(crate) authorized: Option<bool>,
     pub(crate) network: Option<String>,
     pub(crate) vlan: Option<i64>,
     pub(crate) ssid: Option<String>,

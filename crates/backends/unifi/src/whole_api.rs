@@ -28,6 +28,11 @@ const COVERS: &[Cover] = &[
         Verb::Get,
         "/v1/sites/{siteId}/clients/{clientId}",
     ),
+    on(
+        "authorize_guest",
+        Verb::Post,
+        "/v1/sites/{siteId}/clients/{clientId}/actions",
+    ),
     on("list_devices", Verb::Get, "/v1/sites/{siteId}/devices")
         .with(&["offset", "limit", "filter"]),
     on(

@@ -8,6 +8,7 @@ mod devices;
 mod facts;
 mod faults;
 mod firewall;
+mod guests;
 mod log;
 mod networks;
 mod power;

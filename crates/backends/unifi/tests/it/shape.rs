@@ -5,7 +5,7 @@ use homelab_backend_unifi::kind;
 use homelab_core::tool::Effect;
 
 /// The canonical tools and the extras, in listing order.
-const TOOLS: [&str; 25] = [
+const TOOLS: [&str; 27] = [
     "list_clients",
     "get_client",
     "block_client",
@@ -26,6 +26,8 @@ const TOOLS: [&str; 25] = [
     "list_guest_vouchers",
     "show_guest_voucher_code",
     "revoke_guest_voucher",
+    "authorize_guest",
+    "unauthorize_guest",
     "get_network_stats",
     "list_events",
     "list_alarms",
@@ -33,7 +35,7 @@ const TOOLS: [&str; 25] = [
     "call_api",
 ];
 /// Bytes of the whole listing as it is sent; about four make a token.
-const LISTING_BUDGET: usize = 21_000;
+const LISTING_BUDGET: usize = 22_500;
 
 #[test]
 fn every_tool_keeps_the_rules() {
