@@ -116,6 +116,10 @@ fn statuses(number: usize, thing: &Thing) -> Option<Conflict> {
         .iter()
         .filter(|node| node.basis == Basis::Live && node.entity.kind.is_machine())
         .filter(|node| matches!(node.entity.status, Status::Online | Status::Offline))
+        // A client that is not connected here may be on the road, or sleep.
+        .filter(|node| {
+            node.entity.kind != EntityKind::NetworkClient || node.entity.status == Status::Online
+        })
         .collect();
     let is = |status: Status| told.iter().any(|node| node.entity.status == status);
     (is(Status::Online) && is(Status::Offline)).then(|| Conflict {
