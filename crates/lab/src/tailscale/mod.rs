@@ -4,7 +4,8 @@
 //! Contract: the API's documentation of July 2026, and Headscale's part of it. What surprises: there
 //! are no pages; commands answer with an empty body, `null` or `{}` ([`Nothing`]); a 403 does not say
 //! which scope is missing; setting routes, or the whole of DNS, replaces what was there; an invalid
-//! policy is told with a 200 by `acl/validate`.
+//! policy is told with a 200 by `acl/validate`. The description of the API is at its base address, for
+//! whoever asks `?outputOpenapiSchema=true`; a Headscale has none.
 //!
 //! # Use
 //! `let server = Tailscale::start().await?;` is a tailnet; a client is configured with

@@ -220,7 +220,9 @@ fn weight(kind: EntityKind) -> u8 {
         EntityKind::Route => 10,
         EntityKind::DnsRecord => 11,
         EntityKind::Registration => 12,
-        EntityKind::Backup => 13,
+        EntityKind::Allocation => 13,
+        EntityKind::Network => 14,
+        EntityKind::Backup => 15,
     }
 }
 
@@ -475,8 +477,9 @@ fn links(
         }
         _ => {}
     }
-    // What is only recorded does not say where a guest runs whose hypervisor was asked.
-    if node.basis == Basis::Recorded && told.contains(&sets.root(from)) {
+    // What is only written down does not say where a guest runs whose hypervisor was asked.
+    let written = node.basis == Basis::Recorded || node.entity.kind == EntityKind::Registration;
+    if written && told.contains(&sets.root(from)) {
         links.retain(|(relation, _)| *relation != Relation::RunsOn);
     }
     links

@@ -19,7 +19,7 @@ use homelab_core::facts::Gather;
 pub(crate) use conflicts::{Conflict, conflicts};
 pub(crate) use graph::{Graph, Thing};
 pub(crate) use names::Subject;
-pub(crate) use nodes::{Basis, INVENTORY, Node};
+pub(crate) use nodes::{Basis, Node};
 
 use crate::client::{Homelab, stored};
 use crate::sync::SourceRow;

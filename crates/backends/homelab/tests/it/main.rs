@@ -9,6 +9,7 @@ mod health;
 mod impact;
 mod networks;
 mod overview;
+mod registers;
 mod scpi;
 mod scpi_peer;
 mod services;

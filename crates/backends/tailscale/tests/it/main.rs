@@ -13,4 +13,5 @@ mod policy;
 mod routes;
 mod shape;
 mod tailnet;
+mod whole_api;
 mod world;
