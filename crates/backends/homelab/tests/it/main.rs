@@ -9,6 +9,7 @@ mod health;
 mod impact;
 mod networks;
 mod overview;
+mod routes;
 mod scpi;
 mod scpi_peer;
 mod services;
