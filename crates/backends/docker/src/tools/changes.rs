@@ -85,9 +85,9 @@ pub(crate) async fn get_container_changes(
     let changes = engine.changes(&container.id).await?;
     let mut rows: Vec<ChangeRow> = changes.into_iter().map(ChangeRow::from).collect();
     rows.retain(|row| {
-        let is_below = args.under.as_deref();
+        let under = args.under.as_deref();
         args.kind.is_none_or(|kind| row.kind == Some(kind))
-            && is_below.is_none_or(|directory| is_under(&row.path, directory))
+            && under.is_none_or(|directory| is_under(&row.path, directory))
     });
     let count = |kind: ChangeKind| rows.iter().filter(|row| row.kind == Some(kind)).count();
     let (added, modified, deleted) = (

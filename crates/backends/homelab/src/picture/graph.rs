@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use homelab_core::facts::{EntityKind, Reference, Relation};
-use homelab_core::net::{Ip, Mac};
 
 use super::identity::Sets;
 use super::index::Index;

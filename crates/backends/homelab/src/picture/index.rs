@@ -147,8 +147,11 @@ impl<'a> Index<'a> {
         let found = self.inner.get(&ip)?;
         let name = |number: &usize| nodes.get(*number).map(|node| fold(&node.entity.name));
         let (first, rest) = found.split_first()?;
-        // The engine and what manages it tell of the same one.
-        let is_one = rest.iter().all(|other| name(other) == name(first));
+        let source = |number: &usize| nodes.get(*number).map(|node| &node.source);
+        // The engine and what manages it tell of the same one; one source tells of two.
+        let is_one = rest
+            .iter()
+            .all(|other| name(other) == name(first) && source(other) != source(first));
         is_one.then_some(*first)
     }
 }
