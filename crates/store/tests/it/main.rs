@@ -22,6 +22,7 @@ mod memory_erasure;
 mod memory_filters;
 mod memory_isolation;
 mod memory_search;
+mod memory_speed;
 mod records;
 mod sample;
 mod schema;

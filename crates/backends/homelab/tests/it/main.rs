@@ -10,6 +10,8 @@ mod impact;
 mod networks;
 mod overview;
 mod remembered;
+mod registers;
+mod routes;
 mod scpi;
 mod scpi_peer;
 mod services;
