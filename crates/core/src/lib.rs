@@ -4,6 +4,7 @@
 //! Read in this order: [`tool`] (what a tool is), [`server`] (kinds, instances, registry),
 //! [`call`] (one call on its way), [`policy`] (who may), [`approval`] (what waits for a person),
 //! [`audit`] (what is kept), [`facts`] (what the lab's systems tell), [`ccpm`] (what agents share),
+//! [`memory`] (what agents learned),
 //! [`store`] (what storage must offer).
 
 use std::future::Future;
@@ -18,7 +19,9 @@ pub mod error;
 pub mod facts;
 pub mod id;
 pub mod inventory;
+pub mod json;
 pub mod keyring;
+pub mod memory;
 pub mod net;
 pub mod observe;
 pub mod page;

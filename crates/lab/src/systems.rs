@@ -125,7 +125,11 @@ impl Systems {
             ),
             (
                 "cloudflare",
-                json!({ "url": self.cloudflare.base_url(), "token": cloudflare::TOKEN }),
+                json!({
+                    "url": self.cloudflare.base_url(),
+                    "token": cloudflare::TOKEN,
+                    "api_schema": self.cloudflare.description_url(),
+                }),
             ),
             (
                 "unifi",

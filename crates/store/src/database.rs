@@ -19,6 +19,7 @@ use crate::db::Db;
 use crate::dialect::{postgres, sqlite};
 use crate::inventory::InventoryStore;
 use crate::keys::KeyStore;
+use crate::memories::{Frequencies, MemoryStore, Shelves, Space};
 use crate::migrate::{MIGRATIONS, newest};
 use crate::settings::SettingStore;
 use crate::shared::Shared;
@@ -45,6 +46,9 @@ pub enum Target {
 #[derive(Clone)]
 pub struct Database {
     shared: Shared,
+    shelves: Arc<Shelves>,
+    space: Arc<Space>,
+    frequencies: Arc<Frequencies>,
 }
 
 impl fmt::Debug for Database {
@@ -72,6 +76,13 @@ impl Database {
             Target::Sqlite { path } => sqlite::open(path, MIGRATIONS, now).await?,
             Target::Postgres { url } => postgres::open(url, MIGRATIONS, now).await?,
         };
+        let space = match Space::prepare(&db).await {
+            Ok(space) => space,
+            Err(error) => {
+                db.close().await;
+                return Err(error);
+            }
+        };
         let hub = Arc::new(Hub::new(db.clone()));
         Ok(Self {
             shared: Shared {
@@ -80,6 +91,9 @@ impl Database {
                 entropy,
                 hub,
             },
+            shelves: Arc::default(),
+            space: Arc::new(space),
+            frequencies: Arc::default(),
         })
     }
 
@@ -97,6 +111,12 @@ impl Database {
             taints: Arc::new(TaintStore(shared())),
             budgets: Arc::new(BudgetStore(shared())),
             ccpm: Arc::new(CcpmStore(shared())),
+            memories: Arc::new(MemoryStore {
+                shared: shared(),
+                shelves: Arc::clone(&self.shelves),
+                space: Arc::clone(&self.space),
+                frequencies: Arc::clone(&self.frequencies),
+            }),
             signals: Arc::clone(&self.shared.hub) as Arc<dyn Signals>,
         }
     }

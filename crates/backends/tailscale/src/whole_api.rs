@@ -53,6 +53,9 @@ const COVERS: &[Cover] = &[
     Cover::new("suspend_user", Verb::Post, "/users/{userId}/restore"),
     Cover::new("get_audit_log", Verb::Get, "/tailnet/{tailnet}/logging/configuration")
         .with(&["start", "end", "actor", "target", "event"]),
+    Cover::new("list_tailscale_services", Verb::Get, "/tailnet/{tailnet}/services"),
+    Cover::new("list_tailscale_services", Verb::Get, "/tailnet/{tailnet}/services/{serviceName}"),
+    Cover::new("list_tailscale_services", Verb::Get, "/tailnet/{tailnet}/services/{serviceName}/devices"),
 ];
 
 /// Reads of which none answers a key, an invitation or an address with a secret in it.
@@ -61,9 +64,6 @@ const READS: &[&str] = &[
     "/tailnet/{tailnet}/contacts",
     "/tailnet/{tailnet}/logging/network",
     "/tailnet/{tailnet}/logging/{logType}/stream/status",
-    "/tailnet/{tailnet}/services",
-    "/tailnet/{tailnet}/services/{serviceName}",
-    "/tailnet/{tailnet}/services/{serviceName}/devices",
     "/tailnet/{tailnet}/services/{serviceName}/device/{deviceId}/approved",
 ];
 
@@ -244,7 +244,13 @@ impl Tailscale {
 
 /// Whether Headscale has an operation of the tools (0.30).
 fn in_headscale(operation: &Operation) -> bool {
-    let absent = ["/dns/", "/expire", "/logging/", "/users/{userId}"];
+    let absent = [
+        "/dns/",
+        "/expire",
+        "/logging/",
+        "/services",
+        "/users/{userId}",
+    ];
     !absent.iter().any(|part| operation.path.contains(part))
 }
 

@@ -7,6 +7,7 @@
 mod approvals;
 mod ccpm;
 mod keys;
+mod memories;
 mod sightings;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ pub use keys::{
     AUDIT_KEY_FINGERPRINT, AUDIT_SIGNING_KEY_FINGERPRINT, ApiKey, KILL_SWITCH, Keys,
     MASTER_KEY_FINGERPRINT, Settings,
 };
+pub use memories::Memories;
 pub use sightings::{Known, Observed, Sighting, Sightings};
 
 /// What a store answers.
@@ -439,6 +441,8 @@ pub struct Stores {
     pub budgets: Arc<dyn Budgets>,
     /// Agents, messages, tasks, sprints and sessions.
     pub ccpm: Arc<dyn Ccpm>,
+    /// What agents learned.
+    pub memories: Arc<dyn Memories>,
     /// News between processes.
     pub signals: Arc<dyn Signals>,
 }

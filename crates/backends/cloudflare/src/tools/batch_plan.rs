@@ -51,14 +51,20 @@ pub(crate) struct Patch {
     /// As in `update_dns_record`.
     #[schemars(length(max = 4096))]
     content: Option<String>,
+    /// Fields of types without `content`.
     #[schemars(extend("maxProperties" = 20))]
     data: Option<Map<String, Value>>,
+    /// Seconds; 1 is automatic.
     #[schemars(range(min = 1, max = 86400))]
     ttl: Option<u32>,
+    /// Lead traffic through Cloudflare.
     pub(super) proxied: Option<bool>,
+    /// For MX and URI.
     priority: Option<u16>,
+    /// A note.
     #[schemars(length(max = 500))]
     comment: Option<String>,
+    /// As `name:value`.
     #[schemars(length(max = 20), inner(length(max = 132)))]
     tags: Option<Vec<String>>,
 }
@@ -67,6 +73,7 @@ pub(crate) struct Patch {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Post {
+    /// Its type.
     #[serde(rename = "type")]
     pub(super) kind: RecordType,
     /// Whole, below the zone, or `@`.
@@ -74,14 +81,20 @@ pub(crate) struct Post {
     /// As in `create_dns_record`.
     #[schemars(length(max = 4096))]
     content: Option<String>,
+    /// Fields of types without `content`.
     #[schemars(extend("maxProperties" = 20))]
     data: Option<Map<String, Value>>,
+    /// Seconds; 1 is automatic.
     #[schemars(range(min = 1, max = 86400))]
     ttl: Option<u32>,
+    /// Lead traffic through Cloudflare.
     proxied: Option<bool>,
+    /// For MX and URI.
     priority: Option<u16>,
+    /// A note.
     #[schemars(length(max = 500))]
     comment: Option<String>,
+    /// As `name:value`.
     #[schemars(length(max = 20), inner(length(max = 132)))]
     pub(super) tags: Option<Vec<String>>,
 }

@@ -32,7 +32,7 @@ const TOOLS: [&str; 25] = [
     "call_api",
 ];
 /// Bytes of the whole listing as it is sent; about four make a token.
-const LISTING_BUDGET: usize = 24_000;
+const LISTING_BUDGET: usize = 31_000;
 
 #[test]
 fn every_tool_keeps_the_rules() {

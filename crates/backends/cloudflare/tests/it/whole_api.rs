@@ -53,7 +53,7 @@ async fn operations_are_found_and_shown_with_what_they_take() {
     let parameters = one["operation"]["parameters"].as_array().expect("some");
     let body = parameters.iter().find(|one| one["name"] == "body");
     let body = &body.expect("a body")["schema"];
-    assert_eq!(body["required"], json!(["name", "type"]));
+    assert_eq!(body["required"], json!(["type", "name"]));
 }
 
 #[tokio::test]

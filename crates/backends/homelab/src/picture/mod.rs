@@ -7,6 +7,7 @@
 mod conflicts;
 mod graph;
 mod identity;
+mod index;
 mod names;
 mod nodes;
 

@@ -10,6 +10,7 @@ mod impact;
 mod networks;
 mod overview;
 mod registers;
+mod routes;
 mod scpi;
 mod scpi_peer;
 mod services;

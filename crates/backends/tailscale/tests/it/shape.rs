@@ -5,7 +5,7 @@ use homelab_backend_tailscale::kind;
 use homelab_core::tool::Effect;
 
 /// The canonical tools and the extras, in listing order.
-const TOOLS: [&str; 31] = [
+const TOOLS: [&str; 32] = [
     "list_tailscale_devices",
     "get_tailscale_device",
     "authorize_tailscale_device",
@@ -35,11 +35,12 @@ const TOOLS: [&str; 31] = [
     "approve_user",
     "suspend_user",
     "get_audit_log",
+    "list_tailscale_services",
     "search_api",
     "call_api",
 ];
 /// Bytes of the whole listing as it is sent; about four make a token.
-const LISTING_BUDGET: usize = 24_000;
+const LISTING_BUDGET: usize = 25_000;
 
 #[test]
 fn every_tool_keeps_the_rules() {
