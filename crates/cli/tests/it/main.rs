@@ -8,6 +8,7 @@ mod ccpm_support;
 mod cli_audit;
 mod cli_audit_signed;
 mod cli_config;
+mod cli_demo;
 mod cli_first_run;
 mod cli_inventory;
 mod cli_keys;

@@ -38,7 +38,7 @@ pub(super) async fn by_text(
     most: u32,
 ) -> StoreResult<Vec<Hit>> {
     let words = words(&text.words);
-    let exact = words_of(&text.exact, |token| fold(token));
+    let exact = words_of(&text.exact, fold);
     if most == 0 || conditions::finds_nothing(query) {
         return Ok(Vec::new());
     }
@@ -155,7 +155,7 @@ pub(super) fn range(owners: &[Standing]) -> [i64; 2] {
 }
 
 fn words(words: &[String]) -> Vec<String> {
-    words_of(words, |word| word.to_owned())
+    words_of(words, str::to_owned)
         .into_iter()
         .filter(|word| word.chars().any(char::is_alphanumeric))
         .collect()

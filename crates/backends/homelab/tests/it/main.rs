@@ -9,6 +9,8 @@ mod health;
 mod impact;
 mod networks;
 mod overview;
+mod registers;
+mod routes;
 mod scpi;
 mod scpi_peer;
 mod services;

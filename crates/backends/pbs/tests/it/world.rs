@@ -197,6 +197,13 @@ impl World {
             .map(|one| serde_json::from_slice(&one.body).expect("JSON"))
             .collect()
     }
+
+    /// Names of the tools that are not listed, as far as the version is known.
+    pub(crate) fn lacking(&self) -> Vec<&str> {
+        let tools = self.server.tools().iter().enumerate();
+        let lacking = tools.filter(|(index, _)| self.server.lacks(*index));
+        lacking.map(|(_, info)| info.spec.name).collect()
+    }
 }
 
 impl Drop for World {
