@@ -163,7 +163,7 @@ impl WholeApi for Pihole {
         reads: READS,
         withheld: WITHHELD,
         critical: CRITICAL,
-        slashes: &["list", "domain", "client"],
+        slashes: &["domain", "client"],
     };
 
     fn book(&self, place: &OnHost) -> ToolResult<&Book> {

@@ -69,9 +69,10 @@ async fn a_description_is_fetched_once_for_each_version() {
 async fn paths_are_kept_without_what_stands_before_each() {
     let book = book(None);
 
-    let described = book.of_version("1", "/api", ready(Ok(document("/api/a/"))));
+    let document = ready(Ok(document("/api/a/")));
+    let described = book.of_version("1", "/api", document).await.unwrap();
 
-    let rows = &described.await.unwrap().rows;
+    let rows = &described.rows;
     assert_eq!(
         (rows[0].path.as_str(), rows[1].path.as_str()),
         ("/a/", "/version")

@@ -70,9 +70,9 @@ pub(crate) fn conflicts(graph: &Graph) -> Vec<Conflict> {
 }
 
 /// Addresses that can be compared: of the lab's own IPv4 networks. Those of IPv6 are many and change;
-/// the tailnet's are others by design.
+/// the tailnet's are others by design; every machine has a loopback.
 fn comparable(ip: &Ip) -> bool {
-    ip.0.is_ipv4() && !is_tailnet(*ip)
+    ip.0.is_ipv4() && !ip.0.is_loopback() && !is_tailnet(*ip)
 }
 
 fn own(thing: &Thing) -> BTreeMap<&str, BTreeSet<Ip>> {
@@ -116,9 +116,13 @@ fn statuses(number: usize, thing: &Thing) -> Option<Conflict> {
         .iter()
         .filter(|node| node.basis == Basis::Live && node.entity.kind.is_machine())
         .filter(|node| matches!(node.entity.status, Status::Online | Status::Offline))
-        // A client that is not connected here may be on the road, or sleep.
+        // One that is not connected here may be on the road, or sleep: that says nothing of elsewhere.
         .filter(|node| {
-            node.entity.kind != EntityKind::NetworkClient || node.entity.status == Status::Online
+            let is_guest_here = matches!(
+                node.entity.kind,
+                EntityKind::NetworkClient | EntityKind::TailnetDevice
+            );
+            !is_guest_here || node.entity.status == Status::Online
         })
         .collect();
     let is = |status: Status| told.iter().any(|node| node.entity.status == status);

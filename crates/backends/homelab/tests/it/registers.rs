@@ -94,7 +94,8 @@ async fn an_allocation_becomes_an_address_and_never_a_device() {
     let all = export(&world).await;
     let free = world.call(WHATIS, json!({ "subject": "192.0.2.16" })).await;
 
-    assert_eq!(all["devices"], json!([]));
+    let devices = all["devices"].as_array();
+    assert!(devices.is_none_or(Vec::is_empty), "{all}");
     let addresses = all["network_config"].as_array().expect("a list");
     assert_eq!(addresses.len(), 1, "{all}");
     assert_eq!(

@@ -30,7 +30,7 @@ const TOOLS: [&str; 23] = [
     "call_api",
 ];
 /// Bytes of the whole listing as it is sent; about four make a token.
-const LISTING_BUDGET: usize = 32_000;
+const LISTING_BUDGET: usize = 31_500;
 
 #[test]
 fn every_tool_keeps_the_rules() {

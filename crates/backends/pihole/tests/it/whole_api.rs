@@ -56,7 +56,7 @@ async fn reads_and_changes_reach_the_pihole_that_is_named() {
     world
         .pihole
         .add_device("00:00:5e:00:53:07", "192.0.2.7", "nas");
-    let list = "https://lists.example/a b.txt";
+    let network = "192.0.2.0/24";
 
     let seen = world
         .call(
@@ -67,20 +67,20 @@ async fn reads_and_changes_reach_the_pihole_that_is_named() {
     world
         .call(
             "call_api",
-            json!({ "method": "POST", "path": "/lists", "host": "pihole-2",
-                    "params": { "type": "block", "body": { "address": list } } }),
+            json!({ "method": "POST", "path": "/clients", "host": "pihole-2",
+                    "params": { "body": { "client": network } } }),
         )
         .await;
     let one = world
         .call(
             "call_api",
-            json!({ "method": "GET", "path": "/lists/{list}", "host": "pihole-2",
-                    "params": { "list": list } }),
+            json!({ "method": "GET", "path": "/clients/{client}", "host": "pihole-2",
+                    "params": { "client": network } }),
         )
         .await;
 
     assert_eq!(seen["data"]["devices"][0]["hwaddr"], "00:00:5e:00:53:07");
-    assert_eq!(one["data"]["lists"][0]["address"], list);
+    assert_eq!(one["data"]["clients"][0]["client"], network);
     let writes = world.writes();
     assert_eq!(writes, [""; 0], "not on the first one");
 }
