@@ -59,6 +59,7 @@ async fn remember(world: &World, who: &str, kind: &str, name: &str, content: &st
     };
     let caller = service.owners().caller(who, None);
     service.add(&caller, entry).await.expect("it is kept");
+    world.clock.advance_seconds(1);
 }
 
 async fn told(world: &World, who: &str, tool: &str, args: Value) -> Vec<String> {
