@@ -298,6 +298,9 @@ mod tests {
 
         let error = serde_json::from_str::<Expected>(body).unwrap_err();
 
-        assert!(!without_value(&error.to_string()).contains("hunter2"), "{error}");
+        assert!(
+            !without_value(&error.to_string()).contains("hunter2"),
+            "{error}"
+        );
     }
 }
