@@ -12,6 +12,7 @@ mod cli_demo;
 mod cli_first_run;
 mod cli_inventory;
 mod cli_keys;
+mod cli_memory;
 mod cli_metrics;
 mod cli_policy;
 mod cli_redaction;

@@ -153,24 +153,24 @@ mod tests {
     #[case("ENV PATH=/usr/bin LANG=C", "ENV PATH=/usr/bin LANG=C")]
     #[case(
         "/bin/sh -c #(nop)  ENV DB_PASSWORD=tell",
-        "/bin/sh -c #(nop) ENV DB_PASSWORD=[redacted]"
+        "/bin/sh -c #(nop) ENV DB_PASSWORD=***REDACTED***"
     )]
     #[case(
         "ENV DB_PASSWORD=tell nobody LANG=C",
-        "ENV DB_PASSWORD=[redacted] [redacted] LANG=C"
+        "ENV DB_PASSWORD=***REDACTED*** ***REDACTED*** LANG=C"
     )]
-    #[case("ARG TOKEN=tell", "ARG TOKEN=[redacted]")]
+    #[case("ARG TOKEN=tell", "ARG TOKEN=***REDACTED***")]
     #[case(
         "RUN |1 TOKEN=tell /bin/sh -c make",
-        "RUN |1 TOKEN=[redacted] /bin/sh -c make"
+        "RUN |1 TOKEN=***REDACTED*** /bin/sh -c make"
     )]
     #[case(
         "RUN |1 TOKEN=\"tell nobody now\" /bin/sh -c make",
-        "RUN |1 TOKEN=[redacted] [redacted] /bin/sh -c make"
+        "RUN |1 TOKEN=***REDACTED*** ***REDACTED*** /bin/sh -c make"
     )]
     #[case(
         "RUN curl https://u:tell@host.example/x",
-        "RUN curl https://u:[redacted]@host.example/x"
+        "RUN curl https://u:***REDACTED***@host.example/x"
     )]
     fn an_instruction_is_shown_without_secrets(#[case] text: &str, #[case] shown: &str) {
         assert_eq!(instruction(text), shown);

@@ -9,6 +9,7 @@ mod health;
 mod impact;
 mod networks;
 mod overview;
+mod remembered;
 mod registers;
 mod routes;
 mod scpi;

@@ -114,7 +114,7 @@ impl Tailscale {
             }
             ToolError::new(
                 Code::NotFound,
-                format!("no service `{name}` in the tailnet"),
+                format!("no service `{}` in the tailnet", name.as_str()),
             )
             .reason("object_not_found")
             .field("service")
