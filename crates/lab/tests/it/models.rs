@@ -36,7 +36,10 @@ async fn vectors_are_numbered_whatever_their_order() {
 
     assert_eq!(answer["data"][0]["index"], 1);
     assert_eq!(answer["data"][1]["index"], 0);
-    assert_eq!(answer["data"][0]["embedding"].as_array().map(Vec::len), Some(8));
+    assert_eq!(
+        answer["data"][0]["embedding"].as_array().map(Vec::len),
+        Some(8)
+    );
     assert_eq!(server.log().unexpected(), [""; 0]);
 }
 

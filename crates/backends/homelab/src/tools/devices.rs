@@ -111,7 +111,11 @@ pub(crate) async fn homelab_get_device(
     let services = lab.services_on(&device.name).await?;
     let has_credentials = !lab.credentials(&device.name).await?.is_empty();
     let mut things = vec![about("devices", &device.name)];
-    things.extend(services.iter().map(|one| about("services", &one.name)));
+    things.extend(
+        services
+            .iter()
+            .map(|one| about("services", &one.service_name)),
+    );
     Ok(DeviceDetails {
         memories: lab.remembered(ctx, things).await,
         services: services.into_iter().map(ServiceRow::from).collect(),
