@@ -8,6 +8,7 @@ mod flood;
 mod import;
 mod lab;
 mod load;
+mod memory;
 mod ordinary;
 mod policy;
 mod sse;
@@ -80,6 +81,7 @@ fn main() -> anyhow::Result<()> {
             flood::report(&lab, FLOOD_SECONDS)
         }
         Some("ccpm") => ccpm::report(),
+        Some("memory") => memory::run(&arguments),
         Some("flood") => {
             let program = option(&arguments, "--program", None)?;
             let seconds = option(&arguments, "--seconds", Some("60"))?.parse()?;
