@@ -19,6 +19,7 @@ use crate::db::Db;
 use crate::dialect::{postgres, sqlite};
 use crate::inventory::InventoryStore;
 use crate::keys::KeyStore;
+use crate::memories::{MemoryStore, Shelves, Space};
 use crate::migrate::{MIGRATIONS, newest};
 use crate::settings::SettingStore;
 use crate::shared::Shared;
@@ -45,6 +46,8 @@ pub enum Target {
 #[derive(Clone)]
 pub struct Database {
     shared: Shared,
+    shelves: Arc<Shelves>,
+    space: Arc<Space>,
 }
 
 impl fmt::Debug for Database {
@@ -72,6 +75,7 @@ impl Database {
             Target::Sqlite { path } => sqlite::open(path, MIGRATIONS, now).await?,
             Target::Postgres { url } => postgres::open(url, MIGRATIONS, now).await?,
         };
+        let space = Space::prepare(&db).await?;
         let hub = Arc::new(Hub::new(db.clone()));
         Ok(Self {
             shared: Shared {
@@ -80,6 +84,8 @@ impl Database {
                 entropy,
                 hub,
             },
+            shelves: Arc::default(),
+            space: Arc::new(space),
         })
     }
 
@@ -97,6 +103,11 @@ impl Database {
             taints: Arc::new(TaintStore(shared())),
             budgets: Arc::new(BudgetStore(shared())),
             ccpm: Arc::new(CcpmStore(shared())),
+            memories: Arc::new(MemoryStore {
+                shared: shared(),
+                shelves: Arc::clone(&self.shelves),
+                space: Arc::clone(&self.space),
+            }),
             signals: Arc::clone(&self.shared.hub) as Arc<dyn Signals>,
         }
     }

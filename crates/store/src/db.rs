@@ -11,6 +11,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
+use crate::dialect::built::{Built, Engine};
 use crate::direct::{Point, Writer};
 use crate::error::refused;
 use crate::row::{Cells, Row};
@@ -64,6 +65,8 @@ pub(crate) enum Lock {
     Checkpoints,
     /// What agents share.
     Ccpm,
+    /// What agents learned.
+    Memories,
     /// None: the transaction's statements are enough for themselves.
     Nothing,
 }
@@ -265,6 +268,24 @@ impl Conn<'_> {
         Ok(found)
     }
 
+    /// All rows of a statement that was put together; see [`crate::dialect::built`].
+    pub(crate) async fn all_built<T>(
+        &mut self,
+        entity: &'static str,
+        built: &Built,
+        read: impl Fn(Row<'_>) -> StoreResult<T>,
+    ) -> StoreResult<Vec<T>> {
+        let args = built.args();
+        let mut found = Vec::new();
+        on!(self, c => {
+            let mut rows = statement!(built.sql(), &args).fetch(&mut **c);
+            while let Some(row) = rows.try_next().await.map_err(refused)? {
+                found.push(read(Row::new(entity, &row as &dyn Cells))?);
+            }
+        });
+        Ok(found)
+    }
+
     /// Hands each row over as it arrives; none is kept.
     pub(crate) async fn each(
         &mut self,
@@ -335,6 +356,14 @@ impl Tx {
 }
 
 impl Db {
+    /// Which engine it is.
+    pub(crate) const fn engine(&self) -> Engine {
+        match self {
+            Self::Sqlite { .. } => Engine::Sqlite,
+            Self::Postgres(_) => Engine::Postgres,
+        }
+    }
+
     /// For statements that find a few rows by an index; see [`crate::direct`].
     pub(crate) async fn point(&self) -> StoreResult<Session> {
         match self {
@@ -402,6 +431,28 @@ impl Db {
         if let Err(error) = tidied {
             tracing::debug!(%error, "the database was not tidied; nothing is lost by it");
         }
+    }
+
+    /// Has nothing of what was deleted stay in SQLite's log: folds it into the file and cuts it. Waits a while for
+    /// readers that still need it.
+    pub(crate) async fn forget(&self) {
+        let Self::Sqlite { writer, .. } = self else {
+            return;
+        };
+        for _ in 0..100 {
+            let folded = sqlx::query_as::<_, (i64, i64, i64)>("PRAGMA wal_checkpoint(TRUNCATE)")
+                .fetch_one(writer)
+                .await;
+            match folded {
+                Ok((0, ..)) => return,
+                Ok(_) => {}
+                Err(error) => tracing::debug!(%error, "the log cannot be folded yet"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        tracing::warn!(
+            "what was erased stays in the database's log until nobody reads it and it is written to again"
+        );
     }
 
     /// Ends all connections. The writer goes last: the last one to leave folds the write-ahead log

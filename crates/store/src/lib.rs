@@ -38,6 +38,7 @@ mod error;
 mod inventory;
 mod keys;
 pub mod legacy;
+mod memories;
 mod migrate;
 mod records;
 mod row;

@@ -29,6 +29,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!(3, "0003_audit_checkpoints"),
     migration!(4, "0004_ccpm"),
     migration!(5, "0005_sightings"),
+    migration!(6, "0006_memories"),
 ];
 
 /// Schema version that a set of migrations leads to.
@@ -104,6 +105,7 @@ pub(crate) mod tests {
         migration!(3, "0003_audit_checkpoints"),
         migration!(4, "0004_ccpm"),
         migration!(5, "0005_sightings"),
+        migration!(6, "0006_memories"),
         Migration {
             version: 9,
             sqlite: "ALTER TABLE settings ADD COLUMN owner TEXT",

@@ -212,6 +212,10 @@ pub enum Added {
 
 /// What became of a change.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is looked at where it is made; a box would be one allocation more for each change"
+)]
 pub enum Changed {
     /// As it is now.
     Done(Memory),

@@ -441,6 +441,8 @@ pub struct Stores {
     pub budgets: Arc<dyn Budgets>,
     /// Agents, messages, tasks, sprints and sessions.
     pub ccpm: Arc<dyn Ccpm>,
+    /// What agents learned.
+    pub memories: Arc<dyn Memories>,
     /// News between processes.
     pub signals: Arc<dyn Signals>,
 }

@@ -21,7 +21,7 @@ use crate::db::Values;
 use crate::table::{Stored, Table};
 
 /// Every table with data, in an order in which rows come after those they refer to.
-const TABLES: [&Table; 28] = [
+const TABLES: [&Table; 34] = [
     Host::TABLE,
     Network::TABLE,
     Device::TABLE,
@@ -51,6 +51,12 @@ const TABLES: [&Table; 28] = [
     crate::ccpm::SESSIONS,
     crate::ccpm::CONTEXTS,
     crate::ccpm::ANSWERS,
+    crate::memories::OWNERS,
+    crate::memories::REVISIONS,
+    crate::memories::HISTORY,
+    crate::memories::TOKENS,
+    crate::memories::ABOUT,
+    crate::memories::VECTORS,
 ];
 
 /// Version of the format described above.

@@ -105,6 +105,7 @@ async fn load(shared: &Shared, mut lines: Lines, overwrite: Overwrite) -> StoreR
         Lock::Budgets,
         Lock::Checkpoints,
         Lock::Ccpm,
+        Lock::Memories,
     ] {
         tx.lock(lock).await?;
     }

@@ -44,7 +44,9 @@ pub(crate) async fn open(path: &Path, migrations: &[Migration], now: i64) -> Sto
                 .synchronous(SqliteSynchronous::Full)
                 // 32 MB at most: with SQLite's 2 MB an import of 100,000 records reads the pages
                 // of its indexes again and again, and takes twice as long.
-                .pragma("cache_size", "-32768"),
+                .pragma("cache_size", "-32768")
+                // What is deleted is overwritten: a memory that is purged, a credential that is removed.
+                .pragma("secure_delete", "ON"),
         );
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)

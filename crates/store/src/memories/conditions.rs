@@ -1,0 +1,68 @@
+//! Which revisions are meant.
+
+use homelab_core::memory::{MemoryQuery, Visible};
+use homelab_core::store::StoreResult;
+
+use super::filter;
+use crate::dialect::built::Built;
+
+/// Adds all conditions, over the alias `r` of `memory_revisions`.
+pub(super) fn push(sql: &mut Built, query: &MemoryQuery) -> StoreResult<()> {
+    sql.push("r.deleted_at IS NULL");
+    if let Visible::Owner(owner) = &query.visible {
+        sql.push(" AND r.owner = ").text(owner);
+    }
+    for (column, label) in [
+        (" AND r.user_id = ", &query.user_id),
+        (" AND r.agent_id = ", &query.agent_id),
+        (" AND r.run_id = ", &query.run_id),
+    ] {
+        if let Some(label) = label {
+            sql.push(column).text(label);
+        }
+    }
+    match query.as_of {
+        // The one that took a place closed what was there.
+        None => drop(sql.push(" AND r.valid_to IS NULL")),
+        Some(moment) => {
+            sql.push(" AND r.valid_from <= ")
+                .int(moment.0)
+                .push(" AND (r.valid_to IS NULL OR r.valid_to > ")
+                .int(moment.0)
+                .push(")");
+        }
+    }
+    if !query.include_expired {
+        sql.push(" AND (r.expires_at IS NULL OR r.expires_at > ")
+            .int(query.now.0)
+            .push(")");
+    }
+    if let Some(since) = query.since {
+        sql.push(" AND r.created_at >= ").int(since.0);
+    }
+    if let Some(until) = query.until {
+        sql.push(" AND r.created_at < ").int(until.0);
+    }
+    if let Some(filter) = &query.filter {
+        sql.push(" AND ");
+        filter::push(sql, filter)?;
+    }
+    Ok(())
+}
+
+/// Whether a text of the query can be bound at all: nothing that is stored holds a NUL.
+pub(super) fn finds_nothing(query: &MemoryQuery) -> bool {
+    let owner = match &query.visible {
+        Visible::Owner(owner) => Some(owner),
+        Visible::Everything => None,
+    };
+    [
+        owner,
+        query.user_id.as_ref(),
+        query.agent_id.as_ref(),
+        query.run_id.as_ref(),
+    ]
+    .into_iter()
+    .flatten()
+    .any(|text| text.contains('\0'))
+}

@@ -1,0 +1,16 @@
+//! Vectors: how they are kept, and the nearest of them.
+//!
+//! Each is kept as one signed byte for each dimension and a scale, which costs nothing that could be measured in
+//! what is found. They are compared in this process, or by pgvector where PostgreSQL has it ([`Space`]).
+
+mod code;
+mod nearest;
+mod shelf;
+mod space;
+
+pub(super) use code::coded;
+pub(crate) use shelf::Shelves;
+pub(crate) use space::Space;
+
+pub(super) use nearest::{by_vector, standing};
+pub(super) use shelf::Standing;

@@ -1,0 +1,142 @@
+//! The nearest that meet the conditions.
+//!
+//! Walked in the order of nearness, in parts that grow, each part held against the conditions by the database: that
+//! finds the same as taking the nearest of those that meet them, and mostly looks at the first part alone.
+
+use std::collections::HashMap;
+
+use homelab_core::memory::{Hit, MemoryQuery, Vector, Visible};
+use homelab_core::store::{StoreError, StoreResult};
+use serde_json::{Value, json};
+
+use super::code::Question;
+use super::shelf::{Shelves, Standing};
+use super::space::Space;
+use crate::db::{Arg, Batch};
+use crate::dialect::built::Built;
+use crate::memories::{ENTITY, conditions, rows};
+use crate::shared::Shared;
+
+const STANDING: &str = "SELECT number, last, changes, erasures FROM memory_owners \
+     WHERE (owner = $1 OR CAST($1 AS TEXT) IS NULL)";
+
+/// The first part has so many, each further one four times as many.
+const PART: usize = 128;
+
+pub(in crate::memories) async fn by_vector(
+    shared: &Shared,
+    shelves: &Shelves,
+    space: &Space,
+    query: &MemoryQuery,
+    vector: &Vector,
+    most: u32,
+) -> StoreResult<Vec<Hit>> {
+    let Some(question) = Question::of(&vector.values) else {
+        return Ok(Vec::new());
+    };
+    if most == 0 || conditions::finds_nothing(query) || vector.model.contains('\0') {
+        return Ok(Vec::new());
+    }
+    if let Some(found) = space.nearest(shared, query, vector, most).await? {
+        return Ok(found);
+    }
+    let mut scored = Vec::new();
+    for owner in standing(shared, &query.visible).await? {
+        let shelf = shelves.current(&shared.db, owner, &vector.model).await?;
+        // Several milliseconds for a hundred thousand: not on a thread of the runtime.
+        let work = |shelf: &super::shelf::Shelf, question: &Question| shelf.compare(question);
+        if shelf.is_large() {
+            let question = question.clone();
+            let compared = tokio::task::spawn_blocking(move || work(&shelf, &question)).await;
+            scored.extend(compared.map_err(|error| StoreError::Internal(error.to_string()))?);
+        } else {
+            scored.extend(work(&shelf, &question));
+        }
+    }
+    walk(shared, query, scored, most as usize).await
+}
+
+pub(in crate::memories) async fn standing(
+    shared: &Shared,
+    visible: &Visible,
+) -> StoreResult<Vec<Standing>> {
+    let owner = match visible {
+        Visible::Owner(owner) => Some(owner.as_str()),
+        Visible::Everything => None,
+    };
+    let mut session = shared.db.point().await?;
+    let mut conn = session.conn();
+    conn.all(ENTITY, STANDING, &[Arg::Text(owner)], |row| {
+        Ok(Standing {
+            number: row.int("number")?,
+            last: row.int("last")?,
+            changes: row.int("changes")?,
+            erasures: row.int("erasures")?,
+        })
+    })
+    .await
+}
+
+async fn walk(
+    shared: &Shared,
+    query: &MemoryQuery,
+    mut scored: Vec<(f32, i64)>,
+    most: usize,
+) -> StoreResult<Vec<Hit>> {
+    let mut hits = Vec::new();
+    let mut part = PART.max(most * 2);
+    let mut left = scored.as_mut_slice();
+    while hits.len() < most && !left.is_empty() {
+        let size = part.min(left.len());
+        let order = |one: &(f32, i64), other: &(f32, i64)| {
+            other.0.total_cmp(&one.0).then(other.1.cmp(&one.1))
+        };
+        if size < left.len() {
+            left.select_nth_unstable_by(size, order);
+        }
+        let (near, far) = left.split_at_mut(size);
+        near.sort_unstable_by(order);
+        let met = meet(shared, query, near).await?;
+        hits.extend(near.iter().filter_map(|(score, number)| {
+            let (id, version) = met.get(number)?;
+            Some(Hit {
+                id: id.clone(),
+                version: *version,
+                score: f64::from(*score),
+                exact: 0,
+            })
+        }));
+        left = far;
+        part *= 4;
+    }
+    hits.truncate(most);
+    Ok(hits)
+}
+
+/// Those that meet the conditions, by number.
+async fn meet(
+    shared: &Shared,
+    query: &MemoryQuery,
+    some: &[(f32, i64)],
+) -> StoreResult<HashMap<i64, (String, u32)>> {
+    let wanted: Vec<Value> = some
+        .iter()
+        .map(|(_, number)| json!({ "number": number }))
+        .collect();
+    let mut sql = Built::new(
+        shared.db.engine(),
+        "SELECT r.number, r.id, r.version FROM memory_revisions r WHERE r.number IN \
+         (SELECT CAST(value->>'number' AS BIGINT) FROM jsonb_each(",
+    );
+    sql.rows(Batch::of(&wanted)?).push(")) AND ");
+    conditions::push(&mut sql, query)?;
+    let mut session = shared.db.read().await?;
+    let mut conn = session.conn();
+    let met = conn
+        .all_built(ENTITY, &sql, |row| {
+            let key = (row.text("id")?, rows::number(row, "version")?);
+            Ok((row.int("number")?, key))
+        })
+        .await?;
+    Ok(met.into_iter().collect())
+}

@@ -1,0 +1,203 @@
+//! Vectors of one owner and one model in memory, brought up to date before each use.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use homelab_core::store::{StoreError, StoreResult};
+use tokio::sync::{OwnedRwLockReadGuard, RwLock};
+
+use super::code::{Coded, Question};
+use crate::db::{Arg, Db};
+use crate::memories::ENTITY;
+
+/// Memory for all of them together; what was not used for longest goes first.
+const BOUND: usize = 256 * 1024 * 1024;
+
+/// What was written after a change, within an owner's numbers.
+const NEWS: &str = "SELECT v.number, v.vector FROM memory_vectors v WHERE v.model = $1 \
+     AND v.change > $2 AND v.number >= $3 AND v.number < $4";
+
+/// Where an owner stands.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::memories) struct Standing {
+    /// Its number.
+    pub(super) number: i64,
+    /// How many revisions it ever had.
+    pub(super) last: i64,
+    /// Its last change.
+    pub(super) changes: i64,
+    /// How often something of it was erased.
+    pub(super) erasures: i64,
+}
+
+impl Standing {
+    /// The numbers of its revisions: from, and before.
+    pub(in crate::memories) fn range(self) -> [i64; 2] {
+        [self.number << 32, (self.number + 1) << 32]
+    }
+}
+
+/// Vectors, each at one place of all the lists.
+#[derive(Default)]
+pub(super) struct Shelf {
+    changes: i64,
+    erasures: i64,
+    dimensions: usize,
+    places: HashMap<i64, usize>,
+    numbers: Vec<i64>,
+    scales: Vec<f32>,
+    values: Vec<i8>,
+}
+
+type Key = (i64, String);
+
+/// All shelves.
+#[derive(Default)]
+pub(crate) struct Shelves(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    shelves: HashMap<Key, Entry>,
+    tick: u64,
+}
+
+#[derive(Default)]
+struct Entry {
+    shelf: Arc<RwLock<Shelf>>,
+    used: u64,
+    bytes: usize,
+}
+
+impl Shelves {
+    /// The owner's shelf as it is now.
+    pub(super) async fn current(
+        &self,
+        db: &Db,
+        owner: Standing,
+        model: &str,
+    ) -> StoreResult<OwnedRwLockReadGuard<Shelf>> {
+        let key = (owner.number, model.to_owned());
+        let shelf = self.shelf(&key);
+        {
+            let read = Arc::clone(&shelf).read_owned().await;
+            if read.is_current(owner) {
+                return Ok(read);
+            }
+        }
+        let mut write = Arc::clone(&shelf).write_owned().await;
+        // Somebody else may have done it meanwhile.
+        if !write.is_current(owner) {
+            write.refresh(db, owner, model).await?;
+        }
+        self.note(&key, write.bytes());
+        Ok(write.downgrade())
+    }
+
+    fn shelf(&self, key: &Key) -> Arc<RwLock<Shelf>> {
+        let mut state = self.state();
+        state.tick += 1;
+        let tick = state.tick;
+        let entry = state.shelves.entry(key.clone()).or_default();
+        entry.used = tick;
+        Arc::clone(&entry.shelf)
+    }
+
+    /// Keeps within the bound; whoever still reads a shelf that goes keeps it until then.
+    fn note(&self, key: &Key, bytes: usize) {
+        let mut state = self.state();
+        if let Some(entry) = state.shelves.get_mut(key) {
+            entry.bytes = bytes;
+        }
+        let mut all: usize = state.shelves.values().map(|entry| entry.bytes).sum();
+        while all > BOUND {
+            let oldest = state.shelves.iter().min_by_key(|(_, entry)| entry.used);
+            let Some(oldest) = oldest.map(|(key, _)| key.clone()) else {
+                return;
+            };
+            all -= state
+                .shelves
+                .remove(&oldest)
+                .map_or(all, |entry| entry.bytes);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shelf {
+    fn is_current(&self, owner: Standing) -> bool {
+        self.changes >= owner.changes && self.erasures == owner.erasures
+    }
+
+    async fn refresh(&mut self, db: &Db, owner: Standing, model: &str) -> StoreResult<()> {
+        if self.erasures != owner.erasures {
+            *self = Self::default();
+        }
+        let [from, before] = owner.range();
+        let args: [Arg<'_>; 4] = [
+            model.into(),
+            self.changes.into(),
+            from.into(),
+            before.into(),
+        ];
+        let mut session = db.read().await?;
+        let mut conn = session.conn();
+        conn.each(ENTITY, NEWS, &args, |row| {
+            let text = row.text("vector")?;
+            let coded = Coded::read(&text).ok_or_else(|| StoreError::Corrupt {
+                entity: ENTITY,
+                detail: "column `vector` holds no vector".into(),
+            })?;
+            self.put(row.int("number")?, &coded);
+            Ok(())
+        })
+        .await?;
+        // As it was asked for: what came later is read once more.
+        self.changes = owner.changes;
+        self.erasures = owner.erasures;
+        Ok(())
+    }
+
+    fn put(&mut self, number: i64, coded: &Coded) {
+        if self.numbers.is_empty() {
+            self.dimensions = coded.values.len();
+        }
+        // A model whose vectors changed their size has a new name; this is none of them.
+        if coded.values.len() != self.dimensions {
+            return;
+        }
+        if let Some(place) = self.places.get(&number).copied() {
+            self.scales[place] = coded.scale;
+            let at = place * self.dimensions;
+            self.values[at..at + self.dimensions].copy_from_slice(&coded.values);
+            return;
+        }
+        self.places.insert(number, self.numbers.len());
+        self.numbers.push(number);
+        self.scales.push(coded.scale);
+        self.values.extend(&coded.values);
+    }
+
+    /// The cosine of each, in no order.
+    pub(super) fn compare(&self, question: &Question) -> Vec<(f32, i64)> {
+        if self.dimensions != question.dimensions() || self.dimensions == 0 {
+            return Vec::new();
+        }
+        let rows = self.values.chunks_exact(self.dimensions);
+        rows.zip(&self.scales)
+            .zip(&self.numbers)
+            .map(|((values, scale), number)| (question.cosine(*scale, values), *number))
+            .collect()
+    }
+
+    /// Whether comparing takes milliseconds.
+    pub(super) fn is_large(&self) -> bool {
+        self.values.len() > 500_000
+    }
+
+    fn bytes(&self) -> usize {
+        self.values.len() + self.numbers.len() * 40
+    }
+}
