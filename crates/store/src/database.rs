@@ -19,7 +19,7 @@ use crate::db::Db;
 use crate::dialect::{postgres, sqlite};
 use crate::inventory::InventoryStore;
 use crate::keys::KeyStore;
-use crate::memories::{MemoryStore, Shelves, Space};
+use crate::memories::{Frequencies, MemoryStore, Shelves, Space};
 use crate::migrate::{MIGRATIONS, newest};
 use crate::settings::SettingStore;
 use crate::shared::Shared;
@@ -48,6 +48,7 @@ pub struct Database {
     shared: Shared,
     shelves: Arc<Shelves>,
     space: Arc<Space>,
+    frequencies: Arc<Frequencies>,
 }
 
 impl fmt::Debug for Database {
@@ -75,7 +76,13 @@ impl Database {
             Target::Sqlite { path } => sqlite::open(path, MIGRATIONS, now).await?,
             Target::Postgres { url } => postgres::open(url, MIGRATIONS, now).await?,
         };
-        let space = Space::prepare(&db).await?;
+        let space = match Space::prepare(&db).await {
+            Ok(space) => space,
+            Err(error) => {
+                db.close().await;
+                return Err(error);
+            }
+        };
         let hub = Arc::new(Hub::new(db.clone()));
         Ok(Self {
             shared: Shared {
@@ -86,6 +93,7 @@ impl Database {
             },
             shelves: Arc::default(),
             space: Arc::new(space),
+            frequencies: Arc::default(),
         })
     }
 
@@ -107,6 +115,7 @@ impl Database {
                 shared: shared(),
                 shelves: Arc::clone(&self.shelves),
                 space: Arc::clone(&self.space),
+                frequencies: Arc::clone(&self.frequencies),
             }),
             signals: Arc::clone(&self.shared.hub) as Arc<dyn Signals>,
         }

@@ -81,7 +81,7 @@ impl Peer {
 }
 
 /// The folder that `scripts/install-peers` fills, whether it exists or not.
-fn peers_dir() -> Option<PathBuf> {
+pub(crate) fn peers_dir() -> Option<PathBuf> {
     environment("HOMELAB_PEERS_DIR")
         .map(PathBuf::from)
         .or_else(|| {

@@ -18,8 +18,9 @@ pub enum Filter {
 /// A condition on one field.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
-    /// `category`, `source`, `importance`, `created_at`, `updated_at`, `agent_id`, `run_id`, `about`, or a key of
-    /// the metadata (a dotted path into it).
+    /// `category`, `source`, `importance`, `created_at`, `updated_at`, `user_id`, `agent_id`, `run_id`, `about`, or
+    /// a key of the metadata (a dotted path into it; `null` there is absent). Times compare with RFC 3339 or a day.
+    /// `about` is a list of texts, each thing as its name and as `kind/name`; to equal it is to be in it.
     pub key: String,
     /// How it is compared.
     pub op: Op,

@@ -219,7 +219,7 @@ pub enum Added {
 pub enum Changed {
     /// As it is now.
     Done(Memory),
-    /// There is no such memory for this owner, or it is deleted.
+    /// There is no such memory for this owner, or it is deleted, or another took its place.
     NotFound,
     /// It has this version by now; nothing was changed.
     OtherVersion(u32),

@@ -65,6 +65,10 @@ pub trait Approvals: Send + Sync {
         id: &str,
         step: &Step<'_>,
     ) -> StoreResult<Option<Result<Approval, Refusal>>>;
+
+    /// Forgets those whose last step and time to live are before a time, but for runs whose end is not
+    /// known yet; how many there were. What they were about stays in the audit log.
+    async fn forget_before(&self, before: Micros) -> StoreResult<u64>;
 }
 
 /// A source of text by outsiders that was read in a scope.

@@ -1,6 +1,7 @@
 //! The one place that moves held calls on.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use homelab_core::approval::{
@@ -28,6 +29,10 @@ use crate::trail::{Durability, Trail};
 
 /// How much longer than its limit a run may take before it counts as lost.
 const GRACE: Duration = Duration::from_secs(30);
+/// How long an approval is kept after its last step; the audit log keeps what it was about.
+const KEEP: Duration = Duration::from_secs(90 * 24 * 3600);
+/// How often old ones are looked for.
+const CLEAN_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// Longest that somebody who waits goes without a look: news may come between a look and the wait.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -63,6 +68,8 @@ pub struct ApprovalService {
     metrics: Arc<Metrics>,
     pub(super) trail: Trail,
     faults: Faults,
+    /// When old ones were looked for last.
+    cleaned: AtomicI64,
 }
 
 /// A call that is to be held.
@@ -108,6 +115,7 @@ impl ApprovalService {
             metrics: parts.metrics,
             trail,
             faults: parts.faults,
+            cleaned: AtomicI64::new(0),
         })
     }
 
@@ -157,6 +165,7 @@ impl ApprovalService {
                 self.record("approval_requested", &approval, &context.principal, None)
                     .await?;
                 self.faults.at(FaultPoint::Asked);
+                self.clean(now).await;
                 Ok(approval)
             }
             Asked::DeniedBefore(approval) => Err(denied(&approval)),
@@ -167,6 +176,18 @@ impl ApprovalService {
             .reason("too_many_pending")
             .retry_after_s(60)
             .hint("withdraw those that are not needed with `approval_cancel`")),
+        }
+    }
+
+    /// Forgets approvals that nobody asks about any more, now and then.
+    async fn clean(&self, now: Micros) {
+        let last = self.cleaned.load(Ordering::Relaxed);
+        if Micros(last).later(CLEAN_EVERY) > now {
+            return;
+        }
+        self.cleaned.store(now.0, Ordering::Relaxed);
+        if let Err(error) = self.store.forget_before(now.earlier(KEEP)).await {
+            tracing::debug!(%error, "old approvals stay for now");
         }
     }
 

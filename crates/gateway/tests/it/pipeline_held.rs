@@ -286,6 +286,24 @@ async fn an_approval_that_comes_too_late_or_is_used_too_late_is_none() {
 }
 
 #[tokio::test]
+async fn an_approval_is_forgotten_three_months_after_its_end() {
+    let (bench, _) = lamp();
+    let owner = owner("anna");
+    let old = id_of(&bench.call("lamp_wreck", json!({})).await.unwrap_err());
+    vote(&bench, &old, &owner, false).await.unwrap();
+
+    bench.clock.advance_seconds(89 * 24 * 3600);
+    let between = id_of(&bench.call("lamp_wreck", json!({})).await.unwrap_err());
+    let still = bench.approvals.get(&old, &owner).await;
+    bench.clock.advance_seconds(2 * 24 * 3600);
+    bench.call("lamp_wreck", json!({})).await.unwrap_err();
+
+    assert_eq!(still.unwrap().state, State::Denied);
+    assert!(bench.approvals.get(&old, &owner).await.is_err());
+    assert!(bench.approvals.get(&between, &owner).await.is_ok());
+}
+
+#[tokio::test]
 async fn the_kill_switch_stops_an_approved_call_too() {
     use homelab_core::store::{KILL_SWITCH, Settings as _};
 

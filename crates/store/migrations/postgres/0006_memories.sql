@@ -5,6 +5,10 @@ CREATE FUNCTION memory_plain(text TEXT) RETURNS TEXT LANGUAGE SQL IMMUTABLE STRI
         || 'ÀÁÂÃÄÅÇÈÉÊËÌÍÎÏÑÒÓÔÕÖÙÚÛÜÝàáâãäåçèéêëìíîïñòóôõöùúûüýÿĀāĂăĄąĆćĈĉĊċČčĎďĒēĔĕĖėĘęĚěĜĝĞğĠġĢģĤĥĨĩĪīĬĭĮįİĴĵĶķĹĺĻļĽľŃńŅņŇňŌōŎŏŐőŔŕŖŗŘřŚśŜŝŞşŠšŢţŤťŨũŪūŬŭŮůŰűŲųŴŵŶŷŸŹźŻżŽž',
         '                                '
         || 'AAAAAACEEEEIIIINOOOOOUUUUYaaaaaaceeeeiiiinooooouuuuyyAaAaAaCcCcCcCcDdEeEeEeEeEeGgGgGgGgHhIiIiIiIiIJjKkLlLlLlNnNnNnOoOoOoRrRrRrSsSsSsSsTtTtUuUuUuUuUuUuWwYyYZzZzZz');
+-- English without its list of words to leave out: "down" and "off" say something here.
+CREATE TEXT SEARCH DICTIONARY memory_stem (TEMPLATE = pg_catalog.snowball, Language = english);
+CREATE TEXT SEARCH CONFIGURATION memory_words (COPY = pg_catalog.english);
+ALTER TEXT SEARCH CONFIGURATION memory_words ALTER MAPPING REPLACE english_stem WITH memory_stem;
 -- What agents learned. A row of `memory_revisions` is one revision with everything it is found by, so that a
 -- search reads one table; what belongs to the memory as a whole stands in all its revisions alike. `number` is
 -- the owner's number times 2^32 plus a count: one owner's revisions are one range of it, in the full text too.
@@ -42,7 +46,7 @@ CREATE TABLE memory_revisions (
     deleted_at BIGINT,
     -- With the owner as a word, so that the index leads to one owner's rows.
     search TSVECTOR NOT NULL GENERATED ALWAYS AS (
-        to_tsvector('pg_catalog.english', memory_plain(content))
+        to_tsvector('homelab_mcp.memory_words', memory_plain(content))
         || array_to_tsvector(ARRAY['~' || CAST(number >> 32 AS TEXT)])
     ) STORED
 );

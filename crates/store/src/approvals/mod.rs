@@ -51,6 +51,9 @@ const INSERT: &str = "INSERT INTO approvals \
      (id, state, digest, credential, until, created_at, updated_at, body) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING";
 
+const FORGET: &str =
+    "DELETE FROM approvals WHERE updated_at < $1 AND until < $1 AND state <> 'executing'";
+
 const UPDATE: &str =
     "UPDATE approvals SET state = $2, until = $3, updated_at = $4, body = $5 WHERE id = $1";
 
@@ -234,6 +237,13 @@ impl Approvals for ApprovalStore {
         conn.run(UPDATE, &args).await?;
         self.0.commit(tx, Topic::Approvals).await?;
         Ok(Some(Ok(after)))
+    }
+
+    async fn forget_before(&self, before: Micros) -> StoreResult<u64> {
+        let mut tx = self.0.db.write(Lock::Approvals).await?;
+        let forgotten = tx.conn().run(FORGET, &[before.0.into()]).await?;
+        tx.commit().await?;
+        Ok(forgotten)
     }
 }
 

@@ -203,6 +203,11 @@ fn about(sql: &mut Built, op: Op, value: &Value) {
 
 /// A condition on what is at a path of a column's JSON.
 fn json(sql: &mut Built, column: &str, path: &[String], op: Op, value: &Value) {
+    if !can_hold(op, value) {
+        // Nothing is bound then: PostgreSQL refuses a value that has no place.
+        sql.push("FALSE");
+        return;
+    }
     let places: Vec<String> = path.iter().map(|key| sql.bind(key)).collect();
     match sql.engine {
         Engine::Sqlite => {
@@ -232,6 +237,15 @@ fn json(sql: &mut Built, column: &str, path: &[String], op: Op, value: &Value) {
     }
 }
 
+/// Whether any JSON value meets it.
+const fn can_hold(op: Op, value: &Value) -> bool {
+    match value {
+        Value::String(_) | Value::Number(_) => true,
+        Value::Bool(_) => !matches!(op, Op::Gt | Op::Gte | Op::Lt | Op::Lte),
+        _ => matches!(op, Op::Exists),
+    }
+}
+
 /// A condition on one JSON value: on SQLite a row of `json_each`, on PostgreSQL an expression.
 fn item(sql: &mut Built, of: &str, op: Op, value: &Value) {
     match op {
@@ -243,6 +257,7 @@ fn item(sql: &mut Built, of: &str, op: Op, value: &Value) {
             sql.push(&exists);
         }
         Op::Contains => {
+            sql.push("(");
             if let Value::String(part) = value {
                 let place = sql.bind(part);
                 let (is_text, text) = as_text(sql.engine, of);
@@ -266,7 +281,7 @@ fn item(sql: &mut Built, of: &str, op: Op, value: &Value) {
             };
             sql.push(&format!("EXISTS (SELECT 1 FROM {from} WHERE "));
             scalar(sql, element, Op::Eq, value);
-            sql.push(")");
+            sql.push("))");
         }
         op => scalar(sql, of, op, value),
     }

@@ -28,6 +28,7 @@ use crate::db::{Lock, Tx};
 use crate::shared::Shared;
 
 pub(crate) use rows::{ABOUT, HISTORY, OWNERS, REVISIONS, TOKENS, VECTORS};
+pub(crate) use text::Frequencies;
 pub(crate) use vectors::{Shelves, Space};
 
 /// The table that errors name.
@@ -38,6 +39,7 @@ pub(crate) struct MemoryStore {
     pub(crate) shared: Shared,
     pub(crate) shelves: Arc<Shelves>,
     pub(crate) space: Arc<Space>,
+    pub(crate) frequencies: Arc<Frequencies>,
 }
 
 impl MemoryStore {
@@ -145,7 +147,7 @@ impl Memories for MemoryStore {
         text: &TextQuery,
         most: u32,
     ) -> StoreResult<Vec<Hit>> {
-        text::by_text(&self.shared, query, text, most).await
+        text::by_text(&self.shared, &self.frequencies, query, text, most).await
     }
 
     async fn by_vector(

@@ -1,6 +1,7 @@
 //! Finding by words.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use homelab_core::memory::{Hit, MemoryQuery, TextQuery};
 use homelab_core::store::StoreResult;
@@ -17,8 +18,21 @@ use crate::text::fold;
 /// Most words that are looked for, most exact tokens too.
 const WORDS: usize = 64;
 
+/// Revisions that are ranked at most.
+const RANKED: i64 = 10_000;
+
+/// One question.
+struct Asked<'a> {
+    shared: &'a Shared,
+    query: &'a MemoryQuery,
+    owners: &'a [Standing],
+    range: [i64; 2],
+    most: u32,
+}
+
 pub(super) async fn by_text(
     shared: &Shared,
+    frequencies: &Frequencies,
     query: &MemoryQuery,
     text: &TextQuery,
     most: u32,
@@ -32,13 +46,19 @@ pub(super) async fn by_text(
     if owners.is_empty() {
         return Ok(Vec::new());
     }
-    let range = range(&owners);
+    let asked = Asked {
+        shared,
+        query,
+        owners: &owners,
+        range: range(&owners),
+        most,
+    };
     let mut found: HashMap<(String, u32), Hit> = HashMap::new();
-    for hit in with_words(shared, query, &words, &exact, range, most).await? {
+    for hit in with_words(&asked, &words, &exact, frequencies).await? {
         found.insert((hit.id.clone(), hit.version), hit);
     }
     if !exact.is_empty() {
-        for hit in with_tokens(shared, query, &exact, range, most).await? {
+        for hit in with_tokens(&asked, &exact).await? {
             found.entry((hit.id.clone(), hit.version)).or_insert(hit);
         }
     }
@@ -52,8 +72,79 @@ pub(super) async fn by_text(
     Ok(hits)
 }
 
+/// How many revisions hold a word, remembered: counting is quick, and not free.
+#[derive(Default)]
+pub(crate) struct Frequencies(Mutex<HashMap<([i64; 2], String), Count>>);
+
+#[derive(Clone, Copy)]
+struct Count {
+    found: i64,
+    /// How many revisions there were.
+    of: i64,
+}
+
+/// Words that are remembered.
+const REMEMBERED: usize = 4_096;
+
+const COUNT_FTS5: &str = "SELECT COUNT(*) AS found FROM (SELECT 1 FROM memory_text \
+     WHERE memory_text MATCH $1 AND memory_text.rowid >= $2 AND memory_text.rowid < $3 LIMIT $4) x";
+
+const COUNT_TSVECTOR: &str = "SELECT COUNT(*) AS found FROM (SELECT 1 FROM memory_revisions r \
+     WHERE r.search @@ plainto_tsquery('homelab_mcp.memory_words', memory_plain($1)) \
+     AND r.number >= $2 AND r.number < $3 LIMIT $4) x";
+
+impl Frequencies {
+    /// Each word with the number of revisions that hold it, counted to twice [`RANKED`] at most.
+    async fn count(
+        &self,
+        asked: &Asked<'_>,
+        words: &[String],
+        revisions: i64,
+    ) -> StoreResult<Vec<(String, i64)>> {
+        let mut counted = Vec::with_capacity(words.len());
+        for word in words {
+            let key = (asked.range, word.clone());
+            let known = self.state().get(&key).copied();
+            // A tenth more or less changes no choice that matters.
+            let known = known.filter(|known| (revisions - known.of).abs() <= known.of / 10);
+            let found = if let Some(known) = known {
+                known.found
+            } else {
+                let found = count(asked, word).await?;
+                let mut state = self.state();
+                if state.len() >= REMEMBERED {
+                    state.clear();
+                }
+                let of = revisions;
+                state.insert(key, Count { found, of });
+                found
+            };
+            counted.push((word.clone(), found));
+        }
+        Ok(counted)
+    }
+
+    fn state(&self) -> MutexGuard<'_, HashMap<([i64; 2], String), Count>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn count(asked: &Asked<'_>, word: &str) -> StoreResult<i64> {
+    let in_quotes = quoted(word);
+    let (sql, word) = match asked.shared.db.engine() {
+        Engine::Sqlite => (COUNT_FTS5, in_quotes.as_str()),
+        Engine::Postgres => (COUNT_TSVECTOR, word),
+    };
+    let [from, before] = asked.range;
+    let args = [word.into(), from.into(), before.into(), (2 * RANKED).into()];
+    let mut session = asked.shared.db.read().await?;
+    let mut conn = session.conn();
+    let found = conn.one(ENTITY, sql, &args, |row| row.int("found")).await?;
+    Ok(found.unwrap_or_default())
+}
+
 /// The numbers of all these owners, and perhaps of others between them, whom the conditions leave out.
-fn range(owners: &[Standing]) -> [i64; 2] {
+pub(super) fn range(owners: &[Standing]) -> [i64; 2] {
     let [mut from, mut before] = [i64::MAX, 0];
     for owner in owners {
         let [first, end] = owner.range();
@@ -82,7 +173,7 @@ fn words_of(words: &[String], make: impl Fn(&str) -> String) -> Vec<String> {
     kept
 }
 
-fn hit(row: Row<'_>) -> StoreResult<Hit> {
+pub(super) fn hit(row: Row<'_>) -> StoreResult<Hit> {
     Ok(Hit {
         id: row.text("id")?,
         version: rows::number(row, "version")?,
@@ -110,46 +201,86 @@ fn push_held(sql: &mut Built, exact: &[String], range: [i64; 2]) -> StoreResult<
     Ok(())
 }
 
-async fn with_tokens(
-    shared: &Shared,
-    query: &MemoryQuery,
-    exact: &[String],
-    range: [i64; 2],
-    most: u32,
-) -> StoreResult<Vec<Hit>> {
+async fn with_tokens(asked: &Asked<'_>, exact: &[String]) -> StoreResult<Vec<Hit>> {
     let mut sql = Built::new(
-        shared.db.engine(),
-        "SELECT r.id, r.version, '0' AS score, h.exact FROM (",
+        asked.shared.db.engine(),
+        "SELECT r.id, r.version, '0' AS score, h.exact AS exact FROM (",
     );
-    push_held(&mut sql, exact, range)?;
+    push_held(&mut sql, exact, asked.range)?;
     sql.push(") h JOIN memory_revisions r ON r.number = h.number WHERE ");
-    conditions::push(&mut sql, query)?;
+    conditions::push(&mut sql, asked.query)?;
     sql.push(" ORDER BY h.exact DESC, h.number DESC LIMIT ")
-        .int(most.into());
-    let mut session = shared.db.read().await?;
+        .int(asked.most.into());
+    let mut session = asked.shared.db.read().await?;
     session.conn().all_built(ENTITY, &sql, hit).await
 }
 
+/// How the words are asked for.
+struct Plan {
+    /// Those that a revision must hold one of, with how much each counts.
+    words: Vec<(String, f64)>,
+    /// Whether even these are so common that only the newest revisions with them are ranked.
+    newest: bool,
+}
+
+impl Plan {
+    /// Rare words first, as long as they lead to no more than [`RANKED`] revisions in all: what a commoner word adds
+    /// to the order is next to nothing, and ranking every revision that holds it takes most of the time.
+    fn of(mut counted: Vec<(String, i64)>, revisions: i64) -> Self {
+        counted.sort_by_key(|(_, found)| *found);
+        let rarest = counted
+            .iter()
+            .map(|(_, found)| *found)
+            .find(|found| *found > 0)
+            .unwrap_or_default();
+        let mut sum = 0;
+        let mut words = Vec::new();
+        for (word, found) in counted {
+            sum += found;
+            if sum <= RANKED || sum == found {
+                words.push((word, weight(found, revisions)));
+            }
+        }
+        Self {
+            words,
+            newest: rarest > RANKED,
+        }
+    }
+}
+
+/// The inverse document frequency of BM25.
+#[expect(clippy::cast_precision_loss, reason = "counts of rows")]
+fn weight(found: i64, revisions: i64) -> f64 {
+    let (found, all) = (found as f64, revisions.max(found) as f64);
+    (1.0 + (all - found + 0.5) / (found + 0.5)).ln()
+}
+
 async fn with_words(
-    shared: &Shared,
-    query: &MemoryQuery,
+    asked: &Asked<'_>,
     words: &[String],
     exact: &[String],
-    range: [i64; 2],
-    most: u32,
+    frequencies: &Frequencies,
 ) -> StoreResult<Vec<Hit>> {
     if words.is_empty() {
         return Ok(Vec::new());
     }
-    let engine = shared.db.engine();
+    let engine = asked.shared.db.engine();
+    let revisions = asked.owners.iter().map(|owner| owner.last).sum();
+    // FTS5 counts by itself; while there are few there is nothing to choose.
+    let counted = if engine == Engine::Sqlite && revisions <= RANKED {
+        words.iter().map(|word| (word.clone(), 0)).collect()
+    } else {
+        frequencies.count(asked, words, revisions).await?
+    };
+    let plan = Plan::of(counted, revisions);
     let mut sql = Built::new(engine, "");
     if !exact.is_empty() {
         sql.push("WITH h AS MATERIALIZED (");
-        push_held(&mut sql, exact, range)?;
+        push_held(&mut sql, exact, asked.range)?;
         sql.push(") ");
     }
     let held = if exact.is_empty() {
-        "0"
+        "CAST(0 AS BIGINT)"
     } else {
         "COALESCE(h.exact, 0)"
     };
@@ -158,54 +289,74 @@ async fn with_words(
     } else {
         " LEFT JOIN h ON h.number = r.number"
     };
+    sql.push("SELECT id, version, CAST(rank AS TEXT) AS score, exact FROM (");
     match engine {
-        Engine::Sqlite => {
-            let quoted: Vec<String> = words
-                .iter()
-                .map(|word| format!("\"{}\"", word.replace('"', " ")))
-                .collect();
-            sql.push(&format!(
-                "SELECT r.id, r.version, CAST(-bm25(memory_text) AS TEXT) AS score, {held} AS exact \
-                 FROM memory_text JOIN memory_revisions r ON r.number = memory_text.rowid{join} \
-                 WHERE memory_text MATCH "
-            ))
-            .text(&quoted.join(" OR "))
-            .push(" AND memory_text.rowid >= ")
-            .int(range[0])
-            .push(" AND memory_text.rowid < ")
-            .int(range[1])
-            .push(" AND ");
-            conditions::push(&mut sql, query)?;
-            sql.push(&format!(
-                " ORDER BY {held} DESC, bm25(memory_text), r.number DESC LIMIT "
-            ))
-            .int(most.into());
-        }
-        Engine::Postgres => {
-            let places: Vec<String> = words.iter().map(|word| sql.bind(word)).collect();
-            let any: Vec<String> = places
-                .iter()
-                .map(|place| {
-                    format!("plainto_tsquery('pg_catalog.english', memory_plain({place}))")
-                })
-                .collect();
-            let any = any.join(" || ");
-            sql.push(&format!(
-                "SELECT r.id, r.version, CAST(ts_rank_cd(r.search, q.any_of) AS TEXT) AS score, \
-                 {held} AS exact FROM (SELECT {any} AS any_of) q \
-                 JOIN memory_revisions r ON r.search @@ q.any_of{join} WHERE r.number >= "
-            ))
-            .int(range[0])
-            .push(" AND r.number < ")
-            .int(range[1])
-            .push(" AND ");
-            conditions::push(&mut sql, query)?;
-            sql.push(&format!(
-                " ORDER BY {held} DESC, ts_rank_cd(r.search, q.any_of) DESC, r.number DESC LIMIT "
-            ))
-            .int(most.into());
-        }
+        Engine::Sqlite => push_fts5(&mut sql, &plan, held, join),
+        Engine::Postgres => push_tsvector(&mut sql, &plan, asked.owners, held, join),
     }
-    let mut session = shared.db.read().await?;
+    let number = match engine {
+        Engine::Sqlite => "memory_text.rowid",
+        Engine::Postgres => "r.number",
+    };
+    sql.push(&format!(" AND {number} >= "))
+        .int(asked.range[0])
+        .push(&format!(" AND {number} < "))
+        .int(asked.range[1])
+        .push(" AND ");
+    conditions::push(&mut sql, asked.query)?;
+    if plan.newest {
+        sql.push(&format!(" ORDER BY {number} DESC LIMIT "))
+            .int(RANKED);
+    }
+    sql.push(") found ORDER BY exact DESC, rank DESC, number DESC LIMIT ")
+        .int(asked.most.into());
+    let mut session = asked.shared.db.read().await?;
     session.conn().all_built(ENTITY, &sql, hit).await
+}
+
+/// FTS5 ranks by BM25; the smaller the better.
+fn push_fts5(sql: &mut Built, plan: &Plan, held: &str, join: &str) {
+    let quoted: Vec<String> = plan.words.iter().map(|(word, _)| quoted(word)).collect();
+    sql.push(&format!(
+        "SELECT r.id AS id, r.version AS version, r.number AS number, \
+         -bm25(memory_text) AS rank, {held} AS exact \
+         FROM memory_text JOIN memory_revisions r ON r.number = memory_text.rowid{join} \
+         WHERE memory_text MATCH "
+    ))
+    .text(&quoted.join(" OR "));
+}
+
+/// A word of FTS5's language, whatever is in it.
+fn quoted(word: &str) -> String {
+    format!("\"{}\"", word.replace('"', " "))
+}
+
+/// PostgreSQL's own ranks do not know which words are rare. This is BM25 for words that occur once, in texts of 20
+/// words on average.
+fn push_tsvector(sql: &mut Built, plan: &Plan, owners: &[Standing], held: &str, join: &str) {
+    let questions: Vec<String> = plan
+        .words
+        .iter()
+        .map(|(word, _)| {
+            let place = sql.bind(word);
+            format!("plainto_tsquery('homelab_mcp.memory_words', memory_plain({place}))")
+        })
+        .collect();
+    let rank: Vec<String> = questions
+        .iter()
+        .zip(&plan.words)
+        .map(|(question, (_, weight))| {
+            format!("CASE WHEN r.search @@ {question} THEN {weight:.4} ELSE 0 END")
+        })
+        .collect();
+    let mut any = format!("({})", questions.join(" || "));
+    if let [owner] = owners {
+        any = format!("{any} && CAST('''~{}''' AS TSQUERY)", owner.number);
+    }
+    sql.push(&format!(
+        "SELECT r.id AS id, r.version AS version, r.number AS number, \
+         CAST(({}) / (1.0 + 1.2 * (0.25 + 0.0375 * length(r.search))) AS DOUBLE PRECISION) AS rank, \
+         {held} AS exact FROM memory_revisions r{join} WHERE r.search @@ ({any})",
+        rank.join(" + ")
+    ));
 }

@@ -383,16 +383,13 @@ fn apply(memory: &mut Memory, change: &Change) {
 const COPY_TOKENS: &str = "INSERT INTO memory_tokens (number, token) \
      SELECT $2, token FROM memory_tokens WHERE number = $1";
 
-const COPY_VECTORS: &str = "INSERT INTO memory_vectors (number, model, dimensions, vector, change) \
-     SELECT $2, model, dimensions, vector, $3 FROM memory_vectors WHERE number = $1";
-
 /// The same text once more, with other metadata.
 async fn again(
     conn: &mut Conn<'_>,
     numbers: &Numbers,
     memory: &Memory,
     hash: &str,
-    from: i64,
+    old: i64,
     space: &Space,
 ) -> StoreResult<()> {
     let text = NewText {
@@ -402,11 +399,9 @@ async fn again(
         vector: None,
     };
     insert(conn, numbers, memory, &text, space).await?;
-    let [from, to] = [Arg::from(from), Arg::from(numbers.first)];
+    let [from, to] = [Arg::from(old), Arg::from(numbers.first)];
     conn.run(COPY_TOKENS, &[from, to]).await?;
-    conn.run(COPY_VECTORS, &[from, to, numbers.change.into()])
-        .await?;
-    space.complete(conn).await
+    space.copy(conn, old, numbers.first, numbers.change).await
 }
 
 /// What changes without a new revision.

@@ -492,3 +492,36 @@ async fn what_cannot_be_kept_is_refused_and_what_is_not_there_is_not_found(
         assert_eq!(here.step(id, &step).await.unwrap(), None);
     }
 }
+
+#[rstest]
+#[tokio::test]
+async fn old_approvals_are_forgotten_but_for_runs_without_an_end(
+    #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
+) {
+    let Some(lab) = Lab::open(engine).await else {
+        return;
+    };
+    let approvals = &*lab.stores.approvals;
+    let later = |seconds| START.plus_seconds(seconds);
+    ask(approvals, held("a-old", "agent", 1, START)).await;
+    ask(approvals, held("a-runs", "agent", 2, START)).await;
+    vote(approvals, "a-runs", "alice", true, later(1))
+        .await
+        .unwrap();
+    begin(approvals, "a-runs", "run-1", later(2)).await.unwrap();
+    let until = after(START, EXPIRES_AFTER);
+    ask(approvals, held("a-waits", "agent", 3, later(3))).await;
+
+    let early = approvals.forget_before(until).await.unwrap();
+    let forgotten = approvals
+        .forget_before(until.plus_seconds(1))
+        .await
+        .unwrap();
+
+    assert_eq!((early, forgotten), (0, 1));
+    let now = later(4);
+    assert!(approvals.get("a-old", now).await.unwrap().is_none());
+    for kept in ["a-runs", "a-waits"] {
+        assert!(approvals.get(kept, now).await.unwrap().is_some(), "{kept}");
+    }
+}

@@ -15,6 +15,8 @@ use tempfile::TempDir;
 pub(crate) enum Engine {
     Sqlite,
     Postgres,
+    /// PostgreSQL with the extension pgvector.
+    Pgvector,
 }
 
 /// When every test begins.
@@ -36,6 +38,9 @@ impl Place {
             },
             Engine::Postgres => Target::Postgres {
                 url: Secret::new(Postgres::shared()?.fresh_database().unwrap()),
+            },
+            Engine::Pgvector => Target::Postgres {
+                url: Secret::new(Postgres::shared_with_vector()?.fresh_database().unwrap()),
             },
         };
         Some(Self { target, folder })

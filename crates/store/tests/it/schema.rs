@@ -13,19 +13,20 @@ use crate::lab::{Engine, Lab, Place, START};
 /// Table, column and whether it may be NULL, one line each.
 const SQLITE_COLUMNS: &str = "\
     SELECT m.name || '.' || c.name || CASE WHEN c.\"notnull\" = 1 THEN ' not null' ELSE '' END \
-    || ' ' || lower(c.type) \
-    FROM sqlite_schema m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' ORDER BY 1";
+    || ' ' || replace(lower(c.type), 'integer', 'bigint') \
+    FROM sqlite_schema m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' \
+    AND m.name NOT GLOB 'memory_text*' ORDER BY 1";
 const POSTGRES_COLUMNS: &str = "\
     SELECT table_name || '.' || column_name \
     || CASE WHEN is_nullable = 'NO' THEN ' not null' ELSE '' END || ' ' || data_type \
     FROM information_schema.columns WHERE table_schema = 'homelab_mcp' \
-    ORDER BY (table_name || '.' || column_name) COLLATE \"C\"";
+    AND column_name <> 'search' ORDER BY (table_name || '.' || column_name) COLLATE \"C\"";
 const SQLITE_INDEXES: &str = "\
     SELECT tbl_name || ' ' || name FROM sqlite_schema \
     WHERE type = 'index' AND sql IS NOT NULL ORDER BY 1";
 const POSTGRES_INDEXES: &str = "\
     SELECT tablename || ' ' || indexname FROM pg_indexes WHERE schemaname = 'homelab_mcp' \
-    AND indexname NOT LIKE '%_pkey' ORDER BY (tablename || ' ' || indexname) COLLATE \"C\"";
+    AND indexname NOT LIKE '%_pkey' AND indexname <> 'memory_revisions_search' ORDER BY (tablename || ' ' || indexname) COLLATE \"C\"";
 const SQLITE_FOREIGN_KEYS: &str = "\
     SELECT m.name || '.' || k.\"from\" || ' ' || k.\"table\" || ' ' || k.on_delete \
     FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) k ORDER BY 1";
@@ -105,7 +106,7 @@ async fn processes_that_start_together_make_one_database(
     }
     let mut raw = place.raw().await;
     let versions = raw.texts("SELECT CAST(version AS TEXT) FROM schema_migrations ORDER BY 1");
-    assert_eq!(versions.await, ["1", "2", "3", "4", "5"]);
+    assert_eq!(versions.await, ["1", "2", "3", "4", "5", "6"]);
 }
 
 #[rstest]
@@ -134,14 +135,14 @@ async fn the_engine_says_what_it_is(#[values(Engine::Sqlite, Engine::Postgres)] 
     };
     let (name, title) = match engine {
         Engine::Sqlite => ("sqlite", "SQLite 3."),
-        Engine::Postgres => ("postgresql", "PostgreSQL 1"),
+        Engine::Postgres | Engine::Pgvector => ("postgresql", "PostgreSQL 1"),
     };
 
     let description = lab.database.describe().await.unwrap();
 
     assert_eq!(lab.database.engine(), name);
     assert!(description.starts_with(title), "{description}");
-    assert!(description.ends_with(", schema 5"), "{description}");
+    assert!(description.ends_with(", schema 6"), "{description}");
     assert!(format!("{:?}", lab.database).contains(name));
 }
 

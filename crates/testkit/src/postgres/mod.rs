@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::process::{Proc, command};
 use crate::skip::skip;
 use crate::{Error, Result};
-use cluster::Cluster;
+use cluster::{Cluster, Programs};
 
 /// A running PostgreSQL server with an empty cluster in a temporary folder.
 ///
@@ -40,12 +40,32 @@ impl Postgres {
             );
             return Ok(None);
         };
+        Self::with(Programs::Installed(programs)).map(Some)
+    }
+
+    fn with(programs: Programs) -> Result<Self> {
         let (cluster, server) = Cluster::create(programs)?;
-        Ok(Some(Self {
+        Ok(Self {
             server: Mutex::new(Some(server)),
             cluster,
             databases: AtomicU32::new(0),
-        }))
+        })
+    }
+
+    /// Like [`Postgres::shared`], but a server that has the extension pgvector, which the distribution's has not. Its
+    /// text sorts by bytes: it is built without ICU.
+    ///
+    /// # Panics
+    /// When the server does not start.
+    pub fn shared_with_vector() -> Option<&'static Self> {
+        static SHARED: OnceLock<Postgres> = OnceLock::new();
+        let Some(folder) = find_vector() else {
+            skip("no PostgreSQL server with pgvector is installed; run scripts/install-peers");
+            return None;
+        };
+        let start =
+            || Self::with(Programs::WithVector(folder)).unwrap_or_else(|error| panic!("{error}"));
+        Some(SHARED.get_or_init(start))
     }
 
     /// The server that all tests of this process share, started by the first that asks.
@@ -169,6 +189,12 @@ impl Drop for Postgres {
         // Killing would leave a shared memory segment with the system. What this cannot stop, `Proc` kills.
         self.stop().unwrap_or_default();
     }
+}
+
+/// The folder with the server that has pgvector, as its wheel is laid out.
+fn find_vector() -> Option<PathBuf> {
+    let folder = crate::peers::peers_dir()?.join("pgserver");
+    crate::peers::is_program(&folder.join(cluster::IN_WHEEL).join("postgres")).then_some(folder)
 }
 
 /// The folder with the newest installed server's programs. Debian keeps one folder per major version out of `PATH`.

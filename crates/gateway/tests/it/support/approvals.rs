@@ -96,6 +96,13 @@ impl Approvals for MemoryApprovals {
         }
         Ok(Some(stepped))
     }
+
+    async fn forget_before(&self, before: Micros) -> StoreResult<u64> {
+        let mut kept = self.0.lock().unwrap();
+        let all = kept.len();
+        kept.retain(|one| one.updated_at >= before || one.until >= before);
+        Ok(u64::try_from(all - kept.len()).unwrap())
+    }
 }
 
 /// Marks by scope and source.

@@ -21,9 +21,9 @@ const NEWS: &str = "SELECT v.number, v.vector FROM memory_vectors v WHERE v.mode
 #[derive(Debug, Clone, Copy)]
 pub(in crate::memories) struct Standing {
     /// Its number.
-    pub(super) number: i64,
+    pub(in crate::memories) number: i64,
     /// How many revisions it ever had.
-    pub(super) last: i64,
+    pub(in crate::memories) last: i64,
     /// Its last change.
     pub(super) changes: i64,
     /// How often something of it was erased.
