@@ -214,7 +214,7 @@ impl MemoryService {
             self.settings().on_secret,
         )?;
         Ok(Writing {
-            scope: self.scope(
+            scope: Self::scope(
                 caller,
                 entry.user_id.as_deref(),
                 entry.agent_id.as_deref(),
@@ -295,7 +295,7 @@ impl MemoryService {
                 OnSimilar::Store => None,
                 OnSimilar::Skip => self.skipped(caller, &twin).await?,
                 OnSimilar::Update => {
-                    self.reworded(caller, writing, &draft, &vector, &twin)
+                    self.reworded(caller, writing, &draft, vector.as_ref(), &twin)
                         .await?
                 }
             };
@@ -321,7 +321,7 @@ impl MemoryService {
         caller: &Caller,
         writing: &Writing,
         draft: &Draft,
-        vector: &Option<Vector>,
+        vector: Option<&Vector>,
         twin: &str,
     ) -> ToolResult<Option<(Outcome, u32)>> {
         let change = Change {
@@ -329,7 +329,7 @@ impl MemoryService {
                 content: draft.text.content.clone(),
                 exact: draft.text.exact.clone(),
                 hash: draft.text.hash.clone(),
-                vector: vector.clone(),
+                vector: vector.cloned(),
             }),
             ..Change::default()
         };

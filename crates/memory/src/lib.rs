@@ -29,6 +29,7 @@ pub use answers::{Degraded, Told};
 pub use manage::{Deleted, Edit, History, ListRequest, Restored, Updated};
 pub use owners::{Caller, LOCAL, Owners};
 pub use search::{Explained, Found, Mode, SearchAnswer, SearchRequest};
+pub use secrets::OnSecret;
 pub use service::{MemoryService, Parts, Settings, Weights};
 pub use similar::Similar;
 pub use summary::{SummaryAnswer, SummaryKind, SummaryLine, SummaryRequest};

@@ -119,7 +119,7 @@ impl MemoryService {
     /// # Errors
     /// `not_found` if there is none for this caller.
     pub async fn get(&self, caller: &Caller, id: &str) -> ToolResult<Told> {
-        let id = self.known_id(id)?;
+        let id = Self::known_id(id)?;
         let found = self.parts.store.get(&caller.visible, &id).await?;
         found.map(Told::from).ok_or_else(|| errors::unknown(&id))
     }
@@ -130,7 +130,7 @@ impl MemoryService {
     /// `not_found`; `conflict` if it is at another version (`memory_changed`) or another memory says the same
     /// (`memory_same`); `invalid_argument` as for something new.
     pub async fn update(&self, caller: &Caller, id: &str, edit: Edit) -> ToolResult<Updated> {
-        let id = self.known_id(id)?;
+        let id = Self::known_id(id)?;
         let note = self.note(caller, edit.reason.as_deref())?;
         let on_secret = self.settings().on_secret;
         let mut masked = Vec::new();
@@ -222,7 +222,7 @@ impl MemoryService {
         reason: Option<&str>,
         purge: bool,
     ) -> ToolResult<Deleted> {
-        let id = self.known_id(id)?;
+        let id = Self::known_id(id)?;
         let note = self.note(caller, reason)?;
         if purge {
             return if self.parts.store.purge(&caller.visible, &id).await? {
@@ -247,7 +247,7 @@ impl MemoryService {
         id: &str,
         reason: Option<&str>,
     ) -> ToolResult<Restored> {
-        let id = self.known_id(id)?;
+        let id = Self::known_id(id)?;
         let note = self.note(caller, reason)?;
         let changed = self
             .parts
@@ -268,7 +268,7 @@ impl MemoryService {
         id: &str,
         page: &PageRequest,
     ) -> ToolResult<History> {
-        let id = self.known_id(id)?;
+        let id = Self::known_id(id)?;
         let found = self.parts.store.history(&caller.visible, &id, page).await?;
         match found {
             Some(page) => Ok(History { id, page }),
@@ -335,8 +335,7 @@ impl MemoryService {
     }
 
     /// Ids are short and plain; anything else is as unknown as a wrong one.
-    #[expect(clippy::unused_self, reason = "reads as a step of the service")]
-    fn known_id(&self, id: &str) -> ToolResult<String> {
+    fn known_id(id: &str) -> ToolResult<String> {
         let id = id.trim().to_ascii_lowercase();
         let is_plain = (1..=64).contains(&id.len())
             && id

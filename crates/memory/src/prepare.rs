@@ -231,7 +231,6 @@ fn clean(
 impl MemoryService {
     /// Whose a new memory is: the caller's owner, whatever the arguments say.
     pub(crate) fn scope(
-        &self,
         caller: &Caller,
         user_id: Option<&str>,
         agent_id: Option<&str>,

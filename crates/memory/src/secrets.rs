@@ -191,7 +191,7 @@ fn json_web_token(word: &str) -> Option<(&'static str, Range<usize>)> {
                 .all(|letter| letter.is_ascii_alphanumeric() || "_-=".contains(letter))
     };
     (parts.len() >= 3 && parts.iter().take(2).all(is_part))
-        .then(|| ("a JSON Web Token", at..word.len()))
+        .then_some(("a JSON Web Token", at..word.len()))
 }
 
 fn password_in_url(word: &str) -> Option<(&'static str, Range<usize>)> {
@@ -200,7 +200,7 @@ fn password_in_url(word: &str) -> Option<(&'static str, Range<usize>)> {
     let (user, _) = authority.rsplit_once('@')?;
     let (name, password) = user.split_once(':')?;
     let start = scheme.len() + 3 + name.len() + 1;
-    (!is_placeholder(password)).then(|| ("a password in a URL", start..start + password.len()))
+    (!is_placeholder(password)).then_some(("a password in a URL", start..start + password.len()))
 }
 
 fn telegram(word: &str) -> Option<(&'static str, Range<usize>)> {
@@ -214,7 +214,7 @@ fn telegram(word: &str) -> Option<(&'static str, Range<usize>)> {
         && id.bytes().all(|byte| byte.is_ascii_digit())
         && (34..=40).contains(&length)
         && secret.chars().any(|letter| letter.is_ascii_uppercase());
-    is_bot.then(|| ("a Telegram bot's token", 0..word.len()))
+    is_bot.then_some(("a Telegram bot's token", 0..word.len()))
 }
 
 fn webhook(word: &str) -> Option<(&'static str, Range<usize>)> {
@@ -226,7 +226,7 @@ fn webhook(word: &str) -> Option<(&'static str, Range<usize>)> {
     let at = HOOKS
         .iter()
         .find_map(|hook| Some(word.find(hook)? + hook.len()))?;
-    (word.len() >= at + 20).then(|| ("a webhook's address", at..word.len()))
+    (word.len() >= at + 20).then_some(("a webhook's address", at..word.len()))
 }
 
 /// `password = …`, `api_key: …`, `Authorization: Bearer …`, `the password is …`.
@@ -266,14 +266,13 @@ fn assignments_of_line(line: &str, offset: usize, found: &mut Vec<Found>) {
 }
 
 fn is_secret_name(name: &str) -> bool {
-    const MORE: [&str; 8] = [
+    const MORE: &[&str] = &[
         "pw",
         "pwd",
         "pass",
         "bearer",
         "presharedkey",
         "psk",
-        "pin",
         "passcode",
     ];
     let lower = name.to_ascii_lowercase();

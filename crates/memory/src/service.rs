@@ -11,10 +11,7 @@ use homelab_core::store::Memories;
 
 use crate::embedding::Choice;
 use crate::owners::{Caller, Owners};
-use crate::secrets::Found;
-
-/// What is done with a text that holds a secret.
-pub use crate::secrets::OnSecret;
+use crate::secrets::{Found, OnSecret};
 
 /// How much each half of a search counts.
 #[derive(Debug, Clone, Copy, PartialEq)]

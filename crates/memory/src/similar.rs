@@ -1,7 +1,7 @@
 //! Neighbours of a new text: what says the same, and what it may be a change of.
 
 use homelab_core::error::ToolResult;
-use homelab_core::memory::{Memory, TextQuery, Vector};
+use homelab_core::memory::{Memory, TextQuery, Vector, Visible};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -60,22 +60,18 @@ impl MemoryService {
         except: Option<&str>,
     ) -> ToolResult<Neighbours> {
         let mut query = self.everything(&caller.visible);
-        query.visible = homelab_core::memory::Visible::Owner(caller.owner.clone());
+        query.visible = Visible::Owner(caller.owner.clone());
         query.user_id = Some(user_id.to_owned());
-        let hits = match vector.filter(|vector| says_something(vector)) {
-            Some(vector) => {
-                self.parts
-                    .store
-                    .by_vector(&query, vector, LOOKED_AT)
-                    .await?
-            }
-            None => {
-                let terms = TextQuery {
-                    words: words(&text.content).into_iter().take(32).collect(),
-                    exact: Vec::new(),
-                };
-                self.parts.store.by_text(&query, &terms, LOOKED_AT).await?
-            }
+        let vector = vector.filter(|vector| says_something(vector));
+        let store = &self.parts.store;
+        let hits = if let Some(vector) = vector {
+            store.by_vector(&query, vector, LOOKED_AT).await?
+        } else {
+            let terms = TextQuery {
+                words: words(&text.content).into_iter().take(32).collect(),
+                exact: Vec::new(),
+            };
+            store.by_text(&query, &terms, LOOKED_AT).await?
         };
         let wanted: Vec<(String, u32)> = hits
             .iter()

@@ -19,7 +19,7 @@ use crate::service::MemoryService;
 use crate::similar::rounded;
 use crate::text::{cut, exact_of_query, one_line, words};
 
-use fuse::{Candidate, fuse};
+use fuse::fuse;
 use rank::Ranking;
 
 /// Memories of an answer unless asked otherwise.

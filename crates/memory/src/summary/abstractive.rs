@@ -99,13 +99,13 @@ impl MemoryService {
         };
         let answer: Answer = serde_json::from_value(answer)
             .inspect_err(|_| {
-                tracing::warn!(model = llm.model(), "its summary does not fit the schema")
+                tracing::warn!(model = llm.model(), "its summary does not fit the schema");
             })
             .ok()?;
         let mut kept = Vec::new();
         let mut dropped = 0;
         for sentence in answer.sentences {
-            match checked(sentence, part) {
+            match checked(&sentence, part) {
                 Some(source) => kept.push(source),
                 None => dropped += 1,
             }
@@ -129,7 +129,7 @@ impl Source {
 }
 
 /// The sentence with the memories behind it, if it has any and says nothing that they do not say.
-fn checked(sentence: Sentence, part: &[Source]) -> Option<Source> {
+fn checked(sentence: &Sentence, part: &[Source]) -> Option<Source> {
     let text = one_line(&sentence.text);
     if text.is_empty() || text.chars().count() > SENTENCE || !crate::secrets::scan(&text).is_empty()
     {

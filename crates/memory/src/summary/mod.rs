@@ -123,15 +123,14 @@ impl MemoryService {
             }
             _ => None,
         };
-        let (kind, mut lines, dropped) = match written {
-            Some((lines, dropped)) => (SummaryKind::Abstractive, lines, dropped),
-            None => {
-                let (lines, by_words) = self.picked(&memories, budget).await;
-                if by_words && !degraded.contains(&Degraded::Vector) {
-                    degraded.push(Degraded::Vector);
-                }
-                (SummaryKind::Extractive, lines, 0)
+        let (kind, mut lines, dropped) = if let Some((lines, dropped)) = written {
+            (SummaryKind::Abstractive, lines, dropped)
+        } else {
+            let (lines, by_words) = self.picked(&memories, budget).await;
+            if by_words && !degraded.contains(&Degraded::Vector) {
+                degraded.push(Degraded::Vector);
             }
+            (SummaryKind::Extractive, lines, 0)
         };
         lines.sort_by_key(|line| line.at);
         let stored_as = if request.store && !lines.is_empty() {

@@ -54,10 +54,7 @@ pub(super) fn all_words(text: &str) -> Vec<String> {
             continue;
         }
         let runs = piece.raw.split(|letter: char| !letter.is_alphanumeric());
-        all.extend(
-            runs.filter(|run| !run.is_empty())
-                .map(|run| run.to_lowercase()),
-        );
+        all.extend(runs.filter(|run| !run.is_empty()).map(str::to_lowercase));
     }
     all
 }
