@@ -65,7 +65,8 @@ pub(crate) async fn ask(set: &Set, place: &Where, model: &Model) -> anyhow::Resu
                 ..SearchRequest::default()
             };
             let caller = bed.caller(&question.owner);
-            let answer = bed.service.search(&caller, &request).await?;
+            let answer = bed.service.search(&caller, &request).await;
+            let answer = answer.with_context(|| format!("{question:?}"))?;
             anyhow::ensure!(answer.degraded.is_empty(), "{question:?}");
             outcomes.push(Outcome {
                 question,

@@ -204,7 +204,7 @@ SENTENCES = [
 ]
 # About 47 pieces, and more than one window.
 MEDIUM = SENTENCES[0] + " " + SENTENCES[3] + " Ask before touching it."
-LONG = " ".join(SENTENCES * 3)
+LONG = " ".join(SENTENCES * 2)
 
 TEXTS = SENTENCES + [
     "",

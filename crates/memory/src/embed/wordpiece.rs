@@ -147,6 +147,7 @@ fn is_chinese(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde::Deserialize;
 
     use super::*;
@@ -181,5 +182,24 @@ mod tests {
     fn nothing_has_no_pieces() {
         assert_eq!(pieces(""), [0_u16; 0]);
         assert_eq!(pieces(" \n\u{200b}\t"), [0_u16; 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_and_gives_no_more_pieces_than_characters(text in "\\PC{0,60}|[a-z0-9.:/_-]{0,60}") {
+            let found = pieces(&text);
+
+            // A decomposed letter is several characters, none of which makes more than one piece.
+            prop_assert!(found.len() <= text.nfd().count());
+            prop_assert!(found.iter().all(|piece| *piece < 30_522));
+        }
+
+        #[test]
+        fn case_and_surrounding_blanks_make_no_difference(text in "[a-zA-Z0-9 .,:;/_-]{0,60}") {
+            let found = pieces(&text);
+
+            prop_assert_eq!(&found, &pieces(&text.to_uppercase()));
+            prop_assert_eq!(&found, &pieces(&format!("  {text}\n")));
+        }
     }
 }

@@ -24,7 +24,7 @@ const WINDOW: usize = 256;
 /// Windows of a longer text that are read; about 5,000 characters.
 const MAX_WINDOWS: usize = 5;
 
-/// Embeds with all-MiniLM-L6-v2: 384 numbers a text, some 10 ms of one core a sentence, 45 MB.
+/// Embeds with all-MiniLM-L6-v2: 384 numbers a text, 20 to 60 ms of one core a sentence, 45 MB.
 ///
 /// A text of more than 254 pieces is read in windows, whose vectors are averaged; beyond the fifth window
 /// (about 5,000 characters) nothing is read.
