@@ -1,15 +1,17 @@
 //! The real service over a real database, with a clock that is set.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use homelab_core::clock::{Clock as _, ManualClock, Micros, SeededEntropy};
-use homelab_core::memory::Embedder;
+use homelab_core::clock::{Clock as _, ManualClock, Micros, OsEntropy, SeededEntropy};
+use homelab_core::id::uuid_v7;
+use homelab_core::memory::{Embedder, Event, NewMemory, Note, Scope, Vector};
 use homelab_core::secret::Secret;
 use homelab_memory::embed::StaticEmbedder;
 use homelab_memory::embed::minilm::{MiniLm, Weights};
+use homelab_memory::text::{exact_tokens, hash};
 use homelab_memory::{Caller, MemoryService, NewEntry, Outcome, Parts, Settings};
 use homelab_store::{Database, Target};
 use tempfile::TempDir;
@@ -146,9 +148,54 @@ impl Bed {
             .collect())
     }
 
-    /// The folder with the database's files.
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
+    /// What the database takes, bytes: its files, or what the server says.
+    pub(crate) fn bytes(&self) -> anyhow::Result<u64> {
+        let mut bytes = 0;
+        for entry in std::fs::read_dir(self.folder.path())? {
+            bytes += entry?.metadata()?.len();
+        }
+        Ok(bytes)
+    }
+
+    /// Puts many into the store at once, past what is checked and looked for when one is told.
+    pub(crate) async fn pour(&self, owner: &str, texts: &[(&str, String)]) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        let new: Vec<NewMemory> = texts
+            .iter()
+            .map(|(category, text)| NewMemory {
+                id: uuid_v7(&*self.clock, &OsEntropy),
+                scope: Scope {
+                    owner: owner.to_owned(),
+                    user_id: owner.to_owned(),
+                    agent_id: None,
+                    run_id: None,
+                },
+                content: text.clone(),
+                exact: exact_tokens(text),
+                hash: hash(text),
+                category: (*category).to_owned(),
+                metadata: serde_json::Map::new(),
+                source: None,
+                importance: 0.5,
+                about: Vec::new(),
+                created_at: now,
+                valid_from: now,
+                expires_at: None,
+                supersedes: None,
+                vector: Some(Vector {
+                    model: StaticEmbedder::MODEL.to_owned(),
+                    values: StaticEmbedder.vector(text),
+                }),
+            })
+            .collect();
+        let note = Note {
+            actor: owner.to_owned(),
+            at: now,
+            ..Note::default()
+        };
+        let store = self.service.store();
+        store.add_all(&new, Event::Import, &note).await?;
+        Ok(())
     }
 
     /// Closes the database.

@@ -116,6 +116,33 @@ fn roll(choice: &str, dice: &mut Dice, text: &mut String) -> anyhow::Result<()> 
     Ok(())
 }
 
+/// Any number of texts in the manner of the bulk, each another, for measuring speed.
+pub(crate) struct Texts {
+    parts: Parts<'static>,
+    dice: Dice,
+    count: u64,
+}
+
+impl Texts {
+    /// From the first.
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            parts: Parts::read(PARTS)?,
+            dice: Dice(7),
+            count: 0,
+        })
+    }
+
+    /// The next one, with its category.
+    pub(crate) fn next(&mut self) -> anyhow::Result<(&'static str, String)> {
+        let (category, template) =
+            self.parts.templates[self.dice.below(self.parts.templates.len())];
+        self.count += 1;
+        let text = self.parts.fill(template, &mut self.dice)?;
+        Ok((category, format!("{text} Note {}.", self.count)))
+    }
+}
+
 /// As many as are missing beside `by_hand`, each text once.
 pub(crate) fn bulk(by_hand: usize) -> anyhow::Result<Vec<Told>> {
     let parts = Parts::read(PARTS)?;

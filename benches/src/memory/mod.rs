@@ -5,6 +5,7 @@ mod generate;
 mod measure;
 mod quality;
 mod set;
+mod speed;
 
 use anyhow::bail;
 
@@ -15,12 +16,20 @@ use crate::{option, say};
 
 /// How it is called.
 const USAGE: &str = "memory quality [--postgres URL] [--minilm FOLDER] [--json FILE]
+memory speed [--postgres URL] [--most 100000]
 memory generate";
 
 /// Runs `memory <what>`.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     match arguments.get(2).map(String::as_str) {
         Some("quality") => quality(arguments),
+        Some("speed") => {
+            let most = option(arguments, "--most", Some("100000"))?.parse()?;
+            let runtime = runtime()?;
+            places(arguments)
+                .iter()
+                .try_for_each(|place| runtime.block_on(speed::report(place, most)))
+        }
         Some("generate") => generate::print(set::by_hand()?.len()),
         _ => bail!("{USAGE}"),
     }

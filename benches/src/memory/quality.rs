@@ -188,3 +188,47 @@ fn thresholds(run: &Run) -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All that was written by hand and a part of the bulk, and every third question: seconds, not minutes.
+    fn sample() -> Set {
+        let mut set = Set::read().unwrap();
+        set.told
+            .retain(|told| told.id.starts_with('m') || told.id.as_str() < "b0281");
+        set.questions = set.questions.into_iter().step_by(3).collect();
+        set
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn on_a_sample_of_the_set_what_is_asked_for_is_found_and_nothing_of_another_owner() {
+        let run = ask(&sample(), &Where::Sqlite, &Model::Builtin)
+            .await
+            .unwrap();
+
+        let [text, vectors, hybrid] =
+            ["full text", "vectors", "hybrid"].map(|name| run.way(name).unwrap());
+        assert_eq!(hybrid.all.leaks, 0);
+        assert!(
+            hybrid.all.recall_at_10 >= 0.8,
+            "{:?}, missed {:?}",
+            hybrid.all,
+            hybrid.missed
+        );
+        assert!(hybrid.all.recall_at_10 >= text.all.recall_at_10);
+        assert!(hybrid.all.recall_at_10 >= vectors.all.recall_at_10);
+        for kind in [
+            Kind::Exact,
+            Kind::Temporal,
+            Kind::NearDuplicate,
+            Kind::LookAlike,
+        ] {
+            let figures = hybrid.kinds[&kind];
+            assert!(figures.recall_at_10 >= 0.95, "{kind:?}: {figures:?}");
+        }
+        let right = hybrid.kinds[&Kind::Temporal].right_above_wrong.unwrap();
+        assert!(right >= 0.8, "{right}");
+    }
+}
