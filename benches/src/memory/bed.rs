@@ -10,9 +10,9 @@ use homelab_core::id::uuid_v7;
 use homelab_core::memory::{Embedder, Event, NewMemory, Note, Scope, Vector};
 use homelab_core::secret::Secret;
 use homelab_memory::embed::StaticEmbedder;
-use homelab_memory::embed::minilm::{MiniLm, Weights};
+use homelab_memory::embed::minilm::{MiniLm, Weights as Layers};
 use homelab_memory::text::{exact_tokens, hash};
-use homelab_memory::{Caller, MemoryService, NewEntry, Outcome, Parts, Settings};
+use homelab_memory::{Caller, MemoryService, NewEntry, Outcome, Parts, Settings, Weights};
 use homelab_store::{Database, Target};
 use tempfile::TempDir;
 
@@ -50,7 +50,7 @@ impl Model {
     fn embedder(&self) -> anyhow::Result<Arc<dyn Embedder>> {
         Ok(match self {
             Self::Builtin => Arc::new(StaticEmbedder),
-            Self::MiniLm(folder) => Arc::new(MiniLm::load(Weights::open(folder)?)?),
+            Self::MiniLm(folder) => Arc::new(MiniLm::load(Layers::open(folder)?)?),
         })
     }
 }
@@ -58,8 +58,8 @@ impl Model {
 /// A service with its database.
 pub(crate) struct Bed {
     pub(crate) service: MemoryService,
-    /// Name of the model.
-    pub(crate) model: String,
+    /// Makes the vectors.
+    pub(crate) embedder: Arc<dyn Embedder>,
     clock: Arc<ManualClock>,
     database: Database,
     folder: TempDir,
@@ -80,21 +80,38 @@ impl Bed {
         let clock = Arc::new(ManualClock::at(Micros(0)));
         let entropy = Arc::new(SeededEntropy::new(7));
         let database = Database::open(&target, clock.clone(), entropy.clone()).await?;
-        let embedder = model.embedder()?;
-        Ok(Self {
-            model: embedder.model().to_owned(),
+        let mut bed = Self {
             service: MemoryService::new(Parts {
                 store: database.stores().memories,
-                embedder: Some(embedder),
+                embedder: None,
                 older: Vec::new(),
                 llm: None,
                 clock: clock.clone(),
                 entropy,
                 settings: Settings::default(),
             }),
+            embedder: model.embedder()?,
             clock,
             database,
             folder,
+        };
+        bed.service = bed.with(Weights::default());
+        Ok(bed)
+    }
+
+    /// Another service over the same database, with other weights.
+    pub(crate) fn with(&self, weights: Weights) -> MemoryService {
+        MemoryService::new(Parts {
+            store: self.service.store().clone(),
+            embedder: Some(self.embedder.clone()),
+            older: Vec::new(),
+            llm: None,
+            clock: self.clock.clone(),
+            entropy: Arc::new(SeededEntropy::new(8)),
+            settings: Settings {
+                weights,
+                ..Settings::default()
+            },
         })
     }
 

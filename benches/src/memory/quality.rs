@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use anyhow::Context as _;
-use homelab_memory::{Mode, SearchRequest};
+use homelab_memory::{Mode, SearchRequest, Weights};
 use serde::Serialize;
 
 use super::bed::{Bed, Model, Where};
@@ -13,11 +13,20 @@ use super::set::{Half, Kind, Set};
 use crate::say;
 
 /// The ways, as they are called in a report.
-pub(crate) const WAYS: [(&str, Mode); 3] = [
+const WAYS: [(&str, Mode); 4] = [
     ("full text", Mode::Text),
     ("vectors", Mode::Vector),
     ("hybrid", Mode::Hybrid),
+    ("joined ranks", Mode::Hybrid),
 ];
+
+/// How the last of [`WAYS`] joins the halves: by their ranks alone.
+const BY_RANK: Weights = Weights {
+    text: 1.0,
+    vector: 1.0,
+    k: 60.0,
+    words: None,
+};
 
 /// What came of one database and one model.
 #[derive(Serialize)]
@@ -54,7 +63,13 @@ pub(crate) async fn ask(set: &Set, place: &Where, model: &Model) -> anyhow::Resu
     let bed = Bed::new(place, model).await?;
     let ours = bed.fill(set).await?;
     let mut ways = Vec::new();
+    let by_rank = bed.with(BY_RANK);
     for (name, mode) in WAYS {
+        let service = if name == "joined ranks" {
+            &by_rank
+        } else {
+            &bed.service
+        };
         let mut outcomes = Vec::new();
         for question in &set.questions {
             let request = SearchRequest {
@@ -65,7 +80,7 @@ pub(crate) async fn ask(set: &Set, place: &Where, model: &Model) -> anyhow::Resu
                 ..SearchRequest::default()
             };
             let caller = bed.caller(&question.owner);
-            let answer = bed.service.search(&caller, &request).await;
+            let answer = service.search(&caller, &request).await;
             let answer = answer.with_context(|| format!("{question:?}"))?;
             anyhow::ensure!(answer.degraded.is_empty(), "{question:?}");
             outcomes.push(Outcome {
@@ -78,7 +93,7 @@ pub(crate) async fn ask(set: &Set, place: &Where, model: &Model) -> anyhow::Resu
             verdict: Verdict::of(&outcomes)?,
         });
     }
-    let model = bed.model.clone();
+    let model = bed.embedder.model().to_owned();
     bed.close().await;
     Ok(Run {
         database: place.name(),

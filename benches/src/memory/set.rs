@@ -1,5 +1,6 @@
 //! The labelled set: what was told, and what is asked.
 
+#[cfg(test)]
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
@@ -130,6 +131,7 @@ impl Set {
     }
 
     /// The memories by id.
+    #[cfg(test)]
     pub(crate) fn by_id(&self) -> BTreeMap<&str, &Told> {
         self.told
             .iter()
