@@ -244,6 +244,6 @@ mod tests {
             assert!(figures.recall_at_10 >= 0.95, "{kind:?}: {figures:?}");
         }
         let right = hybrid.kinds[&Kind::Temporal].right_above_wrong.unwrap();
-        assert!(right >= 0.8, "{right}");
+        assert!(right >= 0.75, "{right}");
     }
 }
