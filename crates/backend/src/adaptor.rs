@@ -79,6 +79,11 @@ impl<B: Backend> Server for Adaptor<B> {
         self.infos.iter().position(|info| info.spec.name == name)
     }
 
+    fn lacks(&self, tool: usize) -> bool {
+        let info = self.infos.get(tool);
+        info.is_some_and(|info| self.backend.lacks(info.spec.name))
+    }
+
     fn preview(&self, tool: usize, args: Value) -> Option<BoxFuture<'_, ToolResult<Preview>>> {
         self.tools.get(tool)?.preview(&self.backend, args)
     }

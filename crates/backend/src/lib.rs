@@ -20,14 +20,17 @@ use serde::de::DeserializeOwned;
 
 mod adaptor;
 pub mod api;
+pub mod engine;
 mod env;
 mod kind;
+mod learnt;
 pub mod page;
 pub mod settings;
 pub mod shape;
 
 pub use env::{Env, Shared};
 pub use kind::Kind;
+pub use learnt::Learnt;
 
 /// One kind of server: how it is configured, connected and watched, and which tools it has.
 pub trait Backend: Sized + Send + Sync + 'static {
@@ -67,6 +70,13 @@ pub trait Backend: Sized + Send + Sync + 'static {
     /// the gaps named.
     fn facts(&self, _query: &FactsQuery) -> impl Future<Output = ToolResult<Facts>> + Send {
         async { Ok(Facts::default()) }
+    }
+
+    /// Whether the upstream's version lacks what a tool needs as a whole, so that it is not listed; see
+    /// [`Server::lacks`](homelab_core::server::Server::lacks). Told from what is known already, such as
+    /// [`Learnt::known`]: no I/O, and `false` while nothing is known.
+    fn lacks(&self, _tool: &str) -> bool {
+        false
     }
 
     /// Ends what the upstream keeps for us, such as a session of which it has few. Called once, when

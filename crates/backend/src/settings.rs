@@ -1,6 +1,7 @@
 //! Sections of the configuration: their schema, and reading one with errors that name the key.
 
 use homelab_core::error::{Code, ToolError};
+use homelab_core::json;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
@@ -37,13 +38,7 @@ pub fn parse<C: DeserializeOwned + JsonSchema>(config: Value) -> Result<C, ToolE
     if let Some(unknown) = unknown_key(&Value::Object(schema::<C>()), &config) {
         return Err(unknown.into());
     }
-    serde_path_to_error::deserialize(config).map_err(|error| {
-        let path = match error.path().to_string() {
-            root if root == "." => String::new(),
-            path => path,
-        };
-        invalid(&path, &error.into_inner().to_string())
-    })
+    json::from_value(&config).map_err(|error| invalid(error.path(), &error.problem()))
 }
 
 /// The same error as `not_configured`, since the caller cannot mend it by other arguments.

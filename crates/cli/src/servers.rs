@@ -11,6 +11,7 @@ use crate::config::Config;
 const ALL: &[fn() -> Kind] = &[
     homelab_backend_homelab::kind,
     homelab_backend_ccpm::kind,
+    homelab_backend_memory::kind,
     homelab_backend_whisper::kind,
     homelab_backend_proxmox::kind,
     homelab_backend_pbs::kind,
@@ -25,7 +26,7 @@ const ALL: &[fn() -> Kind] = &[
 ];
 
 /// Kinds that are there without a table in the configuration, because they need no settings.
-const ALWAYS: &[&str] = &["ccpm", "homelab"];
+const ALWAYS: &[&str] = &["ccpm", "homelab", "memory"];
 
 /// Every kind that is compiled in.
 pub(crate) fn kinds() -> Vec<Kind> {
@@ -113,14 +114,18 @@ mod tests {
     #[test]
     fn a_kind_without_settings_is_there_unless_it_is_switched_off() {
         let named = |name: &str, kind| (name.to_owned(), kind);
-        let (ccpm, homelab) = (named("ccpm", "ccpm"), named("homelab", "homelab"));
+        let [ccpm, homelab, memory] = ["ccpm", "homelab", "memory"].map(|kind| named(kind, kind));
 
-        assert_eq!(names(&json!({})), [ccpm.clone(), homelab]);
-        let off = json!({ "ccpm": { "enabled": false }, "homelab": { "enabled": false } });
+        assert_eq!(names(&json!({})), [ccpm.clone(), homelab, memory.clone()]);
+        let off = json!({
+            "ccpm": { "enabled": false },
+            "homelab": { "enabled": false },
+            "memory": { "enabled": false },
+        });
         assert_eq!(names(&off), []);
         assert_eq!(
             names(&json!({ "cellar": { "kind": "homelab" } })),
-            [ccpm, named("cellar", "homelab")]
+            [ccpm, named("cellar", "homelab"), memory]
         );
     }
 }

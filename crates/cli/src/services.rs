@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 use homelab_backend::api::CacheDir;
 use homelab_backend::{Env, Shared};
+use homelab_backend_memory::ModelsDir;
 use homelab_core::audit::{AuditEntry, AuditKey, EntryKind};
 use homelab_core::call::{CallContext, Caller, Confirmer, Principal, Progress, Transport};
 use homelab_core::facts::{FactsHandle, FactsSource};
@@ -22,6 +23,7 @@ use homelab_gateway::approval::{ApprovalParts, ApprovalService, Control, FaultPo
 use homelab_gateway::auth::local;
 use homelab_gateway::metrics::{Build, Metrics};
 use homelab_gateway::pipeline::{Dispatcher, DispatcherParts, PipelineOptions};
+use homelab_memory::Current;
 use homelab_policy::Engine;
 use homelab_ssh::{Hosts, Parts};
 use homelab_store::audit_writer::AuditWriter;
@@ -30,6 +32,7 @@ use homelab_store::{AuditTrail, Database};
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::credentials::all_credentials;
+use crate::commands::models;
 use crate::config::{Config, Loaded};
 use crate::data_dir::{DataDir, KILL_FILE, KNOWN_HOSTS, Lock, uid};
 use crate::environment::Environment;
@@ -64,6 +67,8 @@ pub(crate) struct Services {
     pub(crate) registry: Arc<ArcSwap<Registry>>,
     /// Our own agents, messages and tasks.
     pub(crate) teamwork: Teamwork,
+    /// What agents learned.
+    pub(crate) memory: Arc<Current>,
     /// What new servers are given.
     pub(crate) env: Env,
     /// The hosts behind SSH.
@@ -120,10 +125,13 @@ impl Services {
         let keyring = master.ring.clone();
         let cache = Arc::new(CacheDir(data.file("cache")));
         let facts = Arc::new(FactsHandle::default());
+        let memory = Arc::new(Current::default());
         let shared = Shared::default()
             .with(teamwork.service.clone())
             .with(cache)
-            .with(facts.clone());
+            .with(facts.clone())
+            .with(memory.clone())
+            .with(Arc::new(ModelsDir(data.file(models::FOLDER))));
         let env = environment(session, &stores, keyring, &metrics, shared);
         let (env, hosts) = with_hosts(session, config, &data, env)?;
         let registry = Arc::new(ArcSwap::from_pointee(servers::registry(config, &env)));
@@ -178,6 +186,7 @@ impl Services {
             pins,
             registry,
             teamwork,
+            memory,
             env,
             hosts,
             policy,

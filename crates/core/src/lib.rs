@@ -19,6 +19,7 @@ pub mod error;
 pub mod facts;
 pub mod id;
 pub mod inventory;
+pub mod json;
 pub mod keyring;
 pub mod memory;
 pub mod net;

@@ -49,6 +49,13 @@ pub trait Server: Send + Sync {
         None
     }
 
+    /// Whether the upstream's version, as far as it is known, lacks what the tool needs. Such a tool
+    /// is not listed; a call of it is made all the same, and says what is lacking. No I/O: `false`
+    /// while the version is not known or was asked too long ago.
+    fn lacks(&self, _tool: usize) -> bool {
+        false
+    }
+
     /// What the call would do; `None` where the tool has no preview.
     fn preview(&self, tool: usize, args: Value) -> Option<BoxFuture<'_, ToolResult<Preview>>>;
 

@@ -23,6 +23,7 @@ pub use homelab_macros::tool;
 use crate::BoxFuture;
 use crate::call::CallContext;
 use crate::error::{ToolError, ToolResult};
+use crate::json::{self, Misfit};
 use crate::schema;
 
 /// What a call does to the world, in rising order of danger.
@@ -377,7 +378,7 @@ impl<B: Sync + 'static> ToolDef<B> {
             },
             run: |backend, args, ctx| {
                 Box::pin(async move {
-                    let ran = T::run(backend, parse(args)?, ctx).await?;
+                    let ran = T::run(backend, parse(&args)?, ctx).await?;
                     let output = serde_json::to_value(&ran.output)
                         .map_err(|_| ToolError::internal("the result could not be serialised"))?;
                     Ok(Ran {
@@ -388,20 +389,20 @@ impl<B: Sync + 'static> ToolDef<B> {
             },
             // Arguments that do not parse will be refused; until then they are the worst.
             effect: T::HAS_EFFECT.then_some(|backend, args| {
-                parse(args).map_or(T::SPEC.effect, |args| T::effect(backend, &args))
+                parse(&args).map_or(T::SPEC.effect, |args| T::effect(backend, &args))
             }),
             stands_for: T::HAS_STANDS_FOR.then_some(|backend, args| {
-                let args = parse(args).ok()?;
+                let args = parse(&args).ok()?;
                 T::stands_for(backend, &args)
             }),
             preview: T::HAS_PREVIEW.then_some(|backend, args| {
-                Box::pin(async move { T::preview(backend, parse(args)?).await })
+                Box::pin(async move { T::preview(backend, parse(&args)?).await })
             }),
             targets: T::HAS_TARGETS.then_some(|backend, args| {
-                Box::pin(async move { T::targets(backend, parse(args)?).await })
+                Box::pin(async move { T::targets(backend, parse(&args)?).await })
             }),
             inverse: T::HAS_INVERSE.then_some(|backend, args| {
-                Box::pin(async move { T::inverse(backend, parse(args)?).await })
+                Box::pin(async move { T::inverse(backend, parse(&args)?).await })
             }),
             _backend: PhantomData,
         }
@@ -459,17 +460,18 @@ impl<B: Sync + 'static> ToolDef<B> {
 /// The pipeline has validated the arguments against the schema already; what serde still refuses
 /// is a value that its type's own parser refuses, such as an address, or a schema and a type that
 /// disagree. Either way the error names the argument.
-fn parse<T: DeserializeOwned>(args: Value) -> ToolResult<T> {
-    serde_path_to_error::deserialize(args).map_err(|error| {
-        let path = error.path().to_string();
-        let text = error.into_inner().to_string();
-        let field = match path.as_str() {
-            // A missing or unknown member is reported on the object that should hold it.
-            "." | "" => text.split('`').nth(1).unwrap_or("arguments").to_owned(),
-            _ => path,
-        };
-        ToolError::invalid(field, text)
-    })
+fn parse<T: DeserializeOwned>(args: &Value) -> ToolResult<T> {
+    json::from_value(args).map_err(|error| refused(&error))
+}
+
+fn refused(error: &Misfit) -> ToolError {
+    let problem = error.problem();
+    let field = match error.path() {
+        // A missing or unknown member is reported on the object that should hold it.
+        "" => problem.split('`').nth(1).unwrap_or("arguments").to_owned(),
+        path => path.to_owned(),
+    };
+    ToolError::invalid(field, problem)
 }
 
 /// Lists tools: `tools![list_vms, stop_vm]` is a `Vec<ToolDef<B>>`.

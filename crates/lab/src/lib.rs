@@ -18,6 +18,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
+pub mod anthropic;
 mod calendar;
 pub mod ccpm_legacy;
 pub mod cloudflare;
@@ -29,9 +30,11 @@ mod hash;
 mod instrument;
 mod listen;
 mod log;
+mod model;
 pub mod netbox;
 pub mod oidc;
 pub mod ollama;
+pub mod openai;
 pub mod pbs;
 pub mod pihole;
 pub mod portainer;
@@ -51,6 +54,7 @@ mod worker;
 pub use fault::{Fault, Faults};
 pub use instrument::{Action, Instrument, Profile};
 pub use log::{Recorded, RequestLog};
+pub use model::{Saying, Vectors};
 pub use services::{Behaviour, Services};
 pub use systems::Systems;
 pub use tls::Identity;

@@ -11,11 +11,14 @@
 //!        [title = "Stop a guest"], [aggregated = "name_at_mcp"], [timeout = 60],
 //!        [secret], [idempotent], [open_world],
 //!        [untrusted("field", …)], [sensitive_args("field", …)], [sensitive_output("field", …)],
-//!        [effect = path], [preview = path], [targets = path], [inverse = path], [read_back = path])]
+//!        [effect = path], [stands_for = path], [preview = path], [targets = path], [inverse = path],
+//!        [read_back = path])]
 //! async fn name(backend: &B[, args: A[, ctx: &CallContext]]) -> ToolResult<T>
 //! ```
 //! `timeout` is in seconds. `effect = path` names a plain function `fn(&B, &A) -> Effect` that says
-//! which calls do less than the effect stated; the other hooks are async.
+//! which calls do less than the effect stated; `stands_for = path` names a plain function
+//! `fn(&B, &A) -> Option<&'static str>` that says which other tool's work a call does, whose rules hold
+//! for it too. The other hooks are async.
 //! The description is the first paragraph of the doc comment, and a
 //! missing one is a compile error; so is a missing effect or permission.
 
@@ -72,9 +75,8 @@ impl Parse for Options {
                         "title" => options.title = Some(input.parse()?),
                         "aggregated" => options.aggregated = Some(input.parse()?),
                         "timeout" => options.timeout = Some(input.parse()?),
-                        "effect" | "preview" | "targets" | "inverse" | "read_back" => {
-                            options.hooks.push((key, input.parse()?));
-                        }
+                        "effect" | "stands_for" | "preview" | "targets" | "inverse"
+                        | "read_back" => options.hooks.push((key, input.parse()?)),
                         other => {
                             return Err(Error::new(
                                 key.span(),
@@ -165,7 +167,7 @@ fn spec(options: &Options, function: &ItemFn) -> syn::Result<Tokens> {
     if let Some(seconds) = &options.timeout {
         settings.extend(quote!(spec.timeout = ::std::time::Duration::from_secs(#seconds);));
     }
-    if options.hooks.iter().any(|(hook, _)| hook == "effect") {
+    if (options.hooks.iter()).any(|(hook, _)| hook == "effect" || hook == "stands_for") {
         settings.extend(quote!(spec.varies = true;));
     }
     for flag in &options.flags {
@@ -225,6 +227,18 @@ fn hooks(options: &Options, backend: &Type) -> Tokens {
                 hooks.extend(quote! {
                     const HAS_EFFECT: bool = true;
                     fn effect(backend: &#backend, args: &Self::Args) -> ::homelab_core::tool::Effect {
+                        #path(backend, args)
+                    }
+                });
+                continue;
+            }
+            "stands_for" => {
+                hooks.extend(quote! {
+                    const HAS_STANDS_FOR: bool = true;
+                    fn stands_for(
+                        backend: &#backend,
+                        args: &Self::Args,
+                    ) -> ::std::option::Option<&'static str> {
                         #path(backend, args)
                     }
                 });

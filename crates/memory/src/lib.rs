@@ -8,12 +8,14 @@
 
 mod add;
 mod answers;
+mod current;
 pub mod embed;
 mod embedding;
 mod errors;
 mod extract;
 pub mod filters;
 mod manage;
+pub mod moving;
 mod owners;
 mod prepare;
 mod search;
@@ -26,6 +28,7 @@ mod work;
 
 pub use add::{AddAnswer, EmbeddingState, Message, NewEntry, OnSimilar, Outcome, Written};
 pub use answers::{Degraded, Told};
+pub use current::Current;
 pub use manage::{Deleted, Edit, History, ListRequest, Restored, Updated};
 pub use owners::{Caller, LOCAL, Owners};
 pub use search::{Explained, Found, Mode, SearchAnswer, SearchRequest};

@@ -77,6 +77,15 @@ impl Owners {
             ..self.caller(principal, None)
         }
     }
+
+    /// The same administrator looking at what one owner has.
+    pub fn administrator_of(&self, principal: &str, owner: &str) -> Caller {
+        Caller {
+            visible: Visible::Owner(owner.to_owned()),
+            owner: owner.to_owned(),
+            ..self.caller(principal, None)
+        }
+    }
 }
 
 /// Who asks; made by [`Owners`] alone.

@@ -4,12 +4,15 @@
 //! - placeholders `$1`, `$2`, …; `ON CONFLICT … DO UPDATE`, `RETURNING`, `EXISTS`, row values,
 //!   `jsonb_each($1)` and `->>` mean the same in both; no `ILIKE`, no `::casts`, no `now()`;
 //! - columns are `TEXT`, `BIGINT` (times are microseconds UTC) or `BOOLEAN`; lists and maps are
-//!   JSON in `TEXT`, never looked into by SQL;
+//!   JSON in `TEXT`, never looked into by SQL, but for conditions on memories (`memories/filter.rs`);
 //! - text that is ordered or compared is collated by bytes, and folded here, not by `lower()`;
 //! - a transaction that writes is immediate on SQLite and takes an advisory lock on PostgreSQL;
 //! - a list or a batch travels as one JSON argument, so a thousand rows are one statement.
 //!
 //! A change that others may wait for ends in `Shared::commit`, which tells them.
+//!
+//! Memories are searched by what each engine does best (FTS5, `tsvector`, pgvector) and under conditions
+//! of many shapes; such statements are put together from literals (`dialect/built.rs`), and every value is bound.
 //!
 //! The drivers' types stay in `db.rs`, `row.rs`, `direct.rs` and `dialect/`; all other files see
 //! statements, arguments and rows. The stories in `tests/it/` run on both engines.

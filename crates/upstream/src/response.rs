@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use homelab_core::json::{self, Misfit};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
@@ -104,9 +105,7 @@ impl Response {
     /// not fit.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, UpstreamError> {
         self.check()?;
-        let mut reader = serde_json::Deserializer::from_slice(&self.body);
-        serde_path_to_error::deserialize(&mut reader)
-            .map_err(|error| self.unexpected(&error.path().to_string(), error.inner()))
+        json::from_slice(&self.body).map_err(|error| self.unexpected(&error))
     }
 
     /// The body as text; what is not UTF-8 is replaced.
@@ -163,17 +162,21 @@ impl Response {
             .is_some_and(|value| value.trim_start().starts_with(media_type))
     }
 
-    fn unexpected(&self, path: &str, error: &serde_json::Error) -> UpstreamError {
+    fn unexpected(&self, error: &Misfit) -> UpstreamError {
         let what = if self.body.is_empty() {
             "it is empty".to_owned()
         } else if self.is_type("text/html") {
             "it is a web page instead of JSON".to_owned()
         } else if error.is_data() {
-            format!("at `{}`: {}", self.asked.clean(path), without_value(error))
+            let path = match error.path() {
+                "" => ".".to_owned(),
+                path => self.asked.clean(path),
+            };
+            format!("at `{path}`: {}", without_value(&error.problem()))
         } else if self.truncated {
             "it was cut before its JSON ended".to_owned()
         } else {
-            let (line, column) = (error.line(), error.column());
+            let (line, column) = error.place();
             format!("it is no JSON from line {line} column {column} on")
         };
         self.error(Fault::Unexpected(what))
@@ -231,11 +234,7 @@ fn joined(texts: impl Iterator<Item = String>) -> Option<String> {
 }
 
 /// What a JSON error expects, without the value it found, which may be anything.
-fn without_value(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let text = text
-        .rsplit_once(" at line ")
-        .map_or(text.as_str(), |(text, _)| text);
+fn without_value(text: &str) -> String {
     // Names of members come from our own types, except where an unknown one is reported.
     if text.starts_with("missing field") || text.starts_with("duplicate field") {
         return text.to_owned();
@@ -299,6 +298,9 @@ mod tests {
 
         let error = serde_json::from_str::<Expected>(body).unwrap_err();
 
-        assert!(!without_value(&error).contains("hunter2"), "{error}");
+        assert!(
+            !without_value(&error.to_string()).contains("hunter2"),
+            "{error}"
+        );
     }
 }

@@ -142,13 +142,15 @@ impl Book {
         }
     }
 
-    /// The description of this version: the one at hand, the one on disk, or what `fetch` brings.
+    /// The description of this version: the one at hand, the one on disk, or what `fetch` brings. Its
+    /// paths are kept without `base`, where the upstream writes that before them.
     ///
     /// # Errors
     /// What `fetch` ends with, or `upstream_rejected` with reason `description_unreadable`.
     pub(crate) async fn of_version(
         &self,
         version: &str,
+        base: &'static str,
         fetch: impl Future<Output = ToolResult<Document>>,
     ) -> ToolResult<Arc<Described>> {
         // Held while it is fetched: who comes meanwhile waits instead of asking again.
@@ -164,7 +166,7 @@ impl Book {
         let cached = tokio::task::spawn_blocking(move || load(&at?, &of).ok()).await;
         let described = match cached.ok().flatten() {
             Some(described) => described,
-            None => self.make(version, path, fetch.await?).await?,
+            None => self.make(version, base, path, fetch.await?).await?,
         };
         let described = Arc::new(described);
         if !described.is_partial {
@@ -176,6 +178,7 @@ impl Book {
     async fn make(
         &self,
         version: &str,
+        base: &'static str,
         path: Option<PathBuf>,
         document: Document,
     ) -> ToolResult<Described> {
@@ -184,7 +187,7 @@ impl Book {
             let (rows, bytes) = match document {
                 Document::Text(text) => {
                     let text = std::str::from_utf8(&text).map_err(|_| "it is not UTF-8")?;
-                    parse(text)?
+                    parse(text, base)?
                 }
                 Document::Known(operations) => {
                     let (rows, bytes) = index(operations)?;
@@ -235,9 +238,16 @@ pub enum Document {
 
 type Indexed = (Vec<Row>, Vec<u8>);
 
-fn parse(text: &str) -> Result<Indexed, String> {
+fn parse(text: &str, base: &str) -> Result<Indexed, String> {
     let mut writer = Writer::default();
-    read::read(text, &mut |operation| writer.add(&operation))?;
+    read::read(text, &mut |mut operation| {
+        if let Some(path) = operation.path.strip_prefix(base)
+            && path.starts_with('/')
+        {
+            operation.path = path.to_owned();
+        }
+        writer.add(&operation);
+    })?;
     writer.done()
 }
 

@@ -218,7 +218,7 @@ pub(super) async fn described<B: WholeApi>(
     let book = backend.book(place)?;
     let version = backend.version(place).await?;
     let document = backend.document(place, &version);
-    book.of_version(&version, document).await
+    book.of_version(&version, B::RULES.base, document).await
 }
 
 /// What each tool of the backend does at most.
@@ -252,7 +252,7 @@ async fn resolved<B: WholeApi>(
     let row = row(&described, args.method, &written, &args.path)?;
     // What was decided on was told from the path alone: it must be the operation that is called.
     let cover = B::RULES.cover(args.method, &filled, &params);
-    if cover.is_some_and(|cover| !path::alike(cover.path, &row.path)) {
+    if cover.is_some_and(|cover| !path::within(cover.path, &row.path)) {
         let message = format!("`{}` may mean two operations", args.path);
         return Err(ToolError::invalid("path", message)
             .reason("operation_unclear")

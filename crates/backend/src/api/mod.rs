@@ -16,7 +16,8 @@
 //! 5. A test that [`faults()`] is empty, besides `shape::faults`; one call that reads, one that
 //!    changes, one that is withheld.
 //!
-//! Readers know the data of Proxmox's API viewer, OpenAPI 3 and Swagger 2.0, as JSON or YAML.
+//! Readers know the data of Proxmox's API viewer, OpenAPI 3 and Swagger 2.0, as JSON or YAML; a
+//! [`Bundle`] makes one document of several files that refer to each other.
 //!
 //! # What is safe about it
 //! A call goes to an operation of the description, never to a path as written. Its effect is told
@@ -55,8 +56,9 @@ pub use faults::{faults, known};
 pub use find::{Detail, Found, SearchApi, SearchResult, search_api};
 pub use model::{Operation, Parameter, Place, Verb};
 pub use place::{OneServer, Where};
+pub use read::Bundle;
 pub use rules::{Cover, Rules, Withheld};
-pub use source::Source;
+pub use source::{Source, edition};
 
 /// A backend that offers its upstream's whole API.
 pub trait WholeApi: Backend {
@@ -123,33 +125,57 @@ impl ApiCall {
     /// A template with a `{}` for each of [`ApiCall::segments`], so that none of them can reach
     /// another path. It ends in a slash where the operation does.
     pub fn template(&self) -> &'static str {
-        const ALL: &str =
-            "/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/";
-        let slash = usize::from(self.operation.ends_with('/'));
-        ALL.get(..3 * self.segments.len() + slash).unwrap_or(ALL)
+        self.template_in(
+            "/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/",
+        )
     }
 
-    /// The request as most APIs read it, without credentials: lists in the query are repeated, and
-    /// the body is JSON. Redirects are not followed.
+    /// The same, cut from a longer one that has a path of its own before its first `{}`.
+    pub fn template_in(&self, all: &'static str) -> &'static str {
+        let before = all.find("/{}").unwrap_or(all.len());
+        let slash = usize::from(self.operation.ends_with('/'));
+        let end = before + 3 * self.segments.len() + slash;
+        all.get(..end).unwrap_or(all)
+    }
+
+    /// The query as most APIs read it: lists are repeated.
+    pub fn pairs(&self) -> Vec<(String, String)> {
+        let arguments = (!self.has_body()).then_some(&self.arguments);
+        let all = self.query.iter().chain(arguments.into_iter().flatten());
+        let pairs = all.flat_map(|(name, value)| {
+            let values = match value {
+                Value::Array(items) => items.iter().map(check::plain).collect(),
+                value => vec![check::plain(value)],
+            };
+            values.into_iter().map(move |value| (name.clone(), value))
+        });
+        pairs.collect()
+    }
+
+    /// What goes into the body as JSON.
+    pub fn payload(&self) -> Option<Value> {
+        let arguments = || {
+            let some = self.has_body() && !self.arguments.is_empty();
+            some.then(|| self.arguments.clone().into())
+        };
+        self.body.clone().or_else(arguments)
+    }
+
+    fn has_body(&self) -> bool {
+        !matches!(self.method, Verb::Get | Verb::Delete)
+    }
+
+    /// The request as most APIs read it, without credentials: [`ApiCall::pairs`] in the query,
+    /// [`ApiCall::payload`] as the body. Redirects are not followed.
     pub fn request(&self) -> Request {
         let parts: Vec<&dyn Display> = self.segments.iter().map(|part| part as _).collect();
         let mut request =
             Request::new("api_call", self.method.method(), self.template(), &parts).redirects(0);
-        let has_body = !matches!(self.method, Verb::Get | Verb::Delete);
-        let arguments = (!has_body).then_some(&self.arguments);
-        for (name, value) in self.query.iter().chain(arguments.into_iter().flatten()) {
-            match value {
-                Value::Array(items) => {
-                    for item in items {
-                        request = request.query(name, check::plain(item));
-                    }
-                }
-                value => request = request.query(name, check::plain(value)),
-            }
+        for (name, value) in self.pairs() {
+            request = request.query(&name, value);
         }
-        match &self.body {
-            Some(body) => request.json(body),
-            None if has_body && !self.arguments.is_empty() => request.json(&self.arguments),
+        match self.payload() {
+            Some(body) => request.json(&body),
             None => request,
         }
     }
@@ -211,7 +237,11 @@ mod tests {
         #[case] segments: &[&str],
         #[case] template: &str,
     ) {
-        assert_eq!(call(Verb::Get, operation, segments).template(), template);
+        let call = call(Verb::Get, operation, segments);
+
+        assert_eq!(call.template(), template);
+        let below = call.template_in("/base/{}/{}/{}/{}");
+        assert_eq!(below, format!("/base{template}"));
     }
 
     fn call(method: Verb, operation: &str, segments: &[&str]) -> ApiCall {

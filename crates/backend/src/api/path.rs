@@ -170,6 +170,19 @@ pub(crate) fn alike(one: &str, other: &str) -> bool {
     }
 }
 
+/// Whether a pattern is part of an operation: they are alike, or a variable of the operation has a
+/// value in the pattern.
+pub(crate) fn within(pattern: &str, operation: &str) -> bool {
+    let (mut pattern, mut operation) = (segments(pattern), segments(operation));
+    loop {
+        match (pattern.next(), operation.next()) {
+            (None, None) => return true,
+            (Some(a), Some(b)) if a == b || named(b).is_some() => {}
+            _ => return false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -239,6 +252,14 @@ mod tests {
         #[case] fits: bool,
     ) {
         assert_eq!(matches(pattern, &text(path)), fits);
+    }
+
+    #[test]
+    fn a_pattern_may_give_a_value_but_not_take_one() {
+        assert!(within("/a/b", "/a/{x}"));
+        assert!(within("/a/{y}", "/a/{x}"));
+        assert!(!within("/a/{x}", "/a/b"));
+        assert!(!within("/a", "/a/{x}"));
     }
 
     #[test]

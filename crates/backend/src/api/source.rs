@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Read as _;
 use std::path::Path;
 
+use homelab_core::clock::Micros;
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_upstream::{Client, Overflow, Request, Url};
 use schemars::JsonSchema;
@@ -89,11 +90,30 @@ impl Source {
     }
 }
 
+/// The version of a description that has none, because its upstream changes it from day to day: the
+/// Monday (UTC) before `now`, such as `2026-11-16`, so that it is read anew each week.
+pub fn edition(now: Micros) -> String {
+    const DAY: i64 = 86_400_000_000;
+    let days = now.0.div_euclid(DAY);
+    // Day 0 was a Thursday.
+    let monday = days - (days + 3).rem_euclid(7);
+    let text = Micros(monday * DAY).to_rfc3339();
+    text.get(..10).unwrap_or(&text).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case("2026-11-15T23:59:59Z", "2026-11-09")]
+    #[case("2026-11-16T00:00:00Z", "2026-11-16")]
+    #[case("2026-11-20T02:00:00Z", "2026-11-16")]
+    fn an_edition_lasts_from_monday_to_sunday(#[case] now: &str, #[case] monday: &str) {
+        assert_eq!(edition(Micros::from_rfc3339(now).unwrap()), monday);
+    }
 
     #[rstest]
     #[case("/etc/docker.yaml", true)]

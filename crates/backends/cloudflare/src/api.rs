@@ -128,6 +128,12 @@ impl Api {
         Ok(response.text().into_owned())
     }
 
+    /// Status and body of a successful answer.
+    pub(crate) async fn raw(&self, call: &Call) -> ToolResult<(u16, Vec<u8>)> {
+        let response = self.send(call).await?;
+        Ok((response.status.as_u16(), response.body.to_vec()))
+    }
+
     /// `POST /graphql`: a 200 with `errors` is a failure.
     pub(crate) async fn analytics(&self, query: &str, variables: Value) -> ToolResult<Value> {
         let call = Call::new(

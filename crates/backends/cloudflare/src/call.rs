@@ -1,7 +1,9 @@
 //! A call of the API as plain data: built by pure functions, sent by [`crate::api::Api`].
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
+use homelab_backend::api::ApiCall;
 use homelab_upstream::{Method, Overflow, Request};
 use serde_json::Value;
 
@@ -22,6 +24,8 @@ pub(crate) struct Call {
     idempotent: bool,
     /// What the token needs for it, as the dashboard calls it.
     pub(crate) needs: &'static str,
+    /// Takes the place of everything that says what is sent.
+    raw: Option<Box<ApiCall>>,
 }
 
 impl Call {
@@ -41,7 +45,34 @@ impl Call {
             query: Vec::new(),
             body: None,
             needs,
+            raw: None,
         }
+    }
+
+    /// A call of the whole API.
+    pub(crate) fn raw(call: &ApiCall) -> Self {
+        let needs = "that https://developers.cloudflare.com/api names for this call,";
+        Self {
+            raw: Some(Box::new(call.clone())),
+            ..Self::new("api_call", call.method.method(), "", &[], needs)
+        }
+    }
+
+    /// Whether it is one of the whole API.
+    pub(crate) fn is_raw(&self) -> bool {
+        self.raw.is_some()
+    }
+
+    /// Its path with `{}` for each variable, which tells what it is about.
+    pub(crate) fn shape(&self) -> Cow<'_, str> {
+        let Some(raw) = &self.raw else {
+            return Cow::Borrowed(self.template);
+        };
+        let parts = raw.operation.split('/').map(|part| match part {
+            part if part.starts_with('{') => "{}",
+            part => part,
+        });
+        Cow::Owned(parts.collect::<Vec<_>>().join("/"))
     }
 
     /// Adds a parameter to the query.
@@ -72,6 +103,9 @@ impl Call {
 
     /// The request, without the token.
     pub(crate) fn request(&self) -> Request {
+        if let Some(raw) = &self.raw {
+            return raw.request().max_body(MAX_BODY, Overflow::Fail);
+        }
         let path: Vec<&dyn Display> = self.path.iter().map(|part| part as &dyn Display).collect();
         let mut request = Request::new(self.operation, self.method.clone(), self.template, &path)
             .max_body(MAX_BODY, Overflow::Fail)

@@ -5,10 +5,11 @@ use std::sync::{Mutex as PlainMutex, PoisonError};
 use std::time::Duration;
 
 use homelab_backend::Env;
+use homelab_backend::api::Book;
 use homelab_core::clock::Micros;
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::tool::Target;
-use homelab_upstream::Method;
+use homelab_upstream::{Client, ClientConfig, Method};
 use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 
@@ -16,7 +17,7 @@ use crate::api::Api;
 use crate::call::Call;
 use crate::config::Config;
 use crate::ids::{AccountId, ZoneArg};
-use crate::types::{Record, Rule, Ruleset, Setting, Token, Zone};
+use crate::types::{Batch, Record, Rule, Ruleset, Setting, Token, Zone};
 
 /// The phase of custom rules.
 const CUSTOM: &str = "http_request_firewall_custom";
@@ -47,15 +48,36 @@ pub(crate) struct Cloudflare {
     known: PlainMutex<HashMap<String, (Micros, Zone)>>,
     /// Held while rules of a zone, or the configuration of a tunnel, are read and written back.
     pub(crate) changing: Mutex<()>,
+    /// The whole API.
+    pub(crate) description: Description,
 }
+
+/// The description of the whole API.
+pub(crate) struct Description {
+    /// Fetches it, from wherever it is: without the token.
+    pub(crate) client: Client,
+    /// What is known of it.
+    pub(crate) book: Book,
+}
+
+/// Longest time that fetching it takes: it has many megabytes.
+const DESCRIPTION_TIME: Duration = Duration::from_secs(80);
 
 impl Cloudflare {
     pub(crate) fn new(instance: &str, config: Config, env: &Env) -> ToolResult<Self> {
+        let description = Description {
+            client: env.client(ClientConfig {
+                timeout: DESCRIPTION_TIME,
+                ..ClientConfig::new(instance)
+            })?,
+            book: Book::new(instance, env),
+        };
         Ok(Self {
             api: Api::new(instance, &config, env)?,
             config,
             known: PlainMutex::default(),
             changing: Mutex::default(),
+            description,
         })
     }
 
@@ -217,6 +239,13 @@ impl Cloudflare {
             DNS_EDIT,
         );
         self.api.done(&call).await
+    }
+
+    /// `POST /zones/{zone_id}/dns_records/batch`: all of it or nothing; never twice.
+    pub(crate) async fn batch_records(&self, zone: &str, body: Value) -> ToolResult<Batch> {
+        let template = "/zones/{}/dns_records/batch";
+        let call = Call::new("records_batch", Method::POST, template, &[&zone], DNS_EDIT);
+        self.api.result(&call.body(body)).await
     }
 
     /// `GET /zones/{zone_id}/dns_records/export`: a BIND file.

@@ -1,5 +1,6 @@
 //! Section `[servers.cloudflare]`: the token, and what calls mean when they do not say it.
 
+use homelab_backend::api::Source;
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::secret::SecretRef;
 use homelab_upstream::{TlsConfig, Url};
@@ -31,6 +32,11 @@ pub(crate) struct Config {
     pub(crate) timeout_s: u64,
     /// Whom to trust behind the address; for a proxy of your own before the API.
     pub(crate) tls: TlsConfig,
+    /// Description of the API for `search_api` and `call_api`: the absolute path of a file or an
+    /// address, as OpenAPI in JSON. Cloudflare's own is
+    /// `https://raw.githubusercontent.com/cloudflare/api-schemas/main/openapi.json`; it is read anew
+    /// each week. Default: none; then only the operations that the tools use are known.
+    pub(crate) api_schema: Option<Source>,
 }
 
 impl Default for Config {
@@ -42,6 +48,7 @@ impl Default for Config {
             default_zone: None,
             timeout_s: 30,
             tls: TlsConfig::default(),
+            api_schema: None,
         }
     }
 }
@@ -106,6 +113,9 @@ impl Config {
         self.token()?;
         self.account()?;
         self.zone()?;
+        if let Some(source) = &self.api_schema {
+            source.check("api_schema")?;
+        }
         if !(5..=300).contains(&self.timeout_s) {
             return Err(ToolError::invalid("timeout_s", "it must be 5 to 300"));
         }

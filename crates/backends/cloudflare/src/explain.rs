@@ -64,7 +64,7 @@ impl Who {
             plain.filter(|_| errors.is_empty() || status == 429 || status >= 500)
         {
             self.telling(status, plain, text, call)
-        } else if call.template.contains("/settings/") && (has(1007) || has(1015)) {
+        } else if call.shape().contains("/settings/") && (has(1007) || has(1015)) {
             setting(has(1007), text)
         } else if status == 401 || status == 403 || has(10_000) || has(9109) {
             self.not_allowed(status, &codes, text, call)
@@ -144,7 +144,8 @@ impl Who {
 
 /// 404: what is not there depends on the call.
 fn missing(call: &Call, text: &str) -> ToolError {
-    let (reason, what, hint) = match call.template {
+    let shape = call.shape();
+    let (reason, what, hint) = match &*shape {
         template if template.contains("dns_records/{}") => (
             "record_not_found",
             "no such DNS record",
@@ -161,6 +162,11 @@ fn missing(call: &Call, text: &str) -> ToolError {
             "see `list_firewall_rules`",
         ),
         "/zones/{}" => ("zone_not_found", "no such zone", "see `list_zones`"),
+        _ if call.is_raw() => (
+            "object_not_found",
+            "Cloudflare has no such object",
+            "check the ids in `path` and `params`; `GET` on what is above lists them",
+        ),
         _ => {
             return ToolError::new(
                 Code::UpstreamRejected,

@@ -9,12 +9,14 @@
 //! Sub-codes (`reason`) of its errors: `account_unknown`, `analytics_refused`, `parameter_refused`,
 //! `permission_missing`, `quota_used_up`, `record_ambiguous`, `record_exists`, `record_not_found`,
 //! `refused_by_server`, `rule_exists`, `rule_limit`, `rule_not_found`, `token_refused`, `too_large`,
-//! `tunnel_active`, `tunnel_exists`, `tunnel_local`, `tunnel_not_found`, `zone_not_found`, and those of
-//! the HTTP client.
+//! `tunnel_active`, `tunnel_exists`, `tunnel_local`, `tunnel_not_found`, `zone_not_found`,
+//! `object_not_found`, those of the HTTP client and of `homelab_backend::api`.
 
+use homelab_backend::api::{call_api, search_api};
 use homelab_backend::{Backend, Env, Kind};
 use homelab_core::clock::Micros;
 use homelab_core::error::{ToolError, ToolResult};
+use homelab_core::facts::{Facts, FactsQuery};
 use homelab_core::server::Health;
 use homelab_core::tool::ToolDef;
 use homelab_core::tools;
@@ -25,10 +27,12 @@ mod client;
 mod config;
 mod explain;
 mod expression;
+mod facts;
 mod ids;
 mod tools;
 mod tunnel_calls;
 mod types;
+mod whole_api;
 
 use client::Cloudflare;
 use config::Config;
@@ -45,6 +49,7 @@ impl Backend for Cloudflare {
     const KIND: &'static str = "cloudflare";
     const TITLE: &'static str = "Cloudflare";
     type Config = Config;
+    const FACTS: &'static [&'static str] = facts::TOOLS;
     const ENV_NAMES: &'static [(&'static str, &'static str)] = &[
         ("CLOUDFLARE_API_TOKEN", "token"),
         ("CF_API_TOKEN", "token"),
@@ -68,6 +73,10 @@ impl Backend for Cloudflare {
         }
     }
 
+    async fn facts(&self, query: &FactsQuery) -> ToolResult<Facts> {
+        self.tell(query).await
+    }
+
     fn tools() -> Vec<ToolDef<Self>> {
         tools![
             tools::zones::list_zones,
@@ -75,6 +84,7 @@ impl Backend for Cloudflare {
             tools::record_creation::create_dns_record,
             tools::record_changes::update_dns_record,
             tools::record_deletion::delete_dns_record,
+            tools::batch::batch_dns_records,
             tools::records::export_dns_records,
             tools::tunnels::list_cloudflare_tunnels,
             tools::tunnels::get_cloudflare_tunnel,
@@ -92,6 +102,8 @@ impl Backend for Cloudflare {
             tools::settings::get_zone_settings,
             tools::settings::set_zone_setting,
             tools::zones::verify_cloudflare_token,
+            search_api,
+            call_api,
         ]
     }
 }

@@ -107,6 +107,15 @@ pub(crate) struct Record {
     pub(crate) modified_on: Option<String>,
 }
 
+/// What a batch of changes answers: the records as they are now.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Batch {
+    #[serde(default)]
+    pub(crate) patches: Option<Vec<Record>>,
+    #[serde(default)]
+    pub(crate) posts: Option<Vec<Record>>,
+}
+
 /// What the verification of a token answers.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Token {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{join, join_all};
+use homelab_backend::engine;
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::facts::{Entity, EntityKind, Facts, Port, Reference, Relation, Wellness};
 use homelab_core::inventory::Status;
@@ -196,46 +197,18 @@ fn entity(
     }
     entity.ports = ports(container);
     entity.state = Some(engine.clean(&container.status));
-    entity.status = match container.state.as_str() {
-        "running" => Status::Online,
-        "created" | "exited" | "dead" | "removing" | "paused" | "stopped" => Status::Offline,
-        _ => Status::Unknown,
-    };
-    entity.health = health(container);
+    entity.status = engine::status(&container.state);
+    entity.health = engine::wellness(&container.state, &container.status);
     entity
 }
 
-/// Published ports: those bound to one address with it, those bound to all once, not once for each
-/// version of IP.
 fn ports(container: &Summary) -> Vec<Port> {
-    let published = container.ports.iter().filter_map(|port| {
-        Some(Port {
-            port: port.public_port?,
-            protocol: port.kind.clone(),
-            address: port
-                .ip
-                .parse::<Ip>()
-                .ok()
-                .filter(|ip| !ip.0.is_unspecified()),
-            inside: Some(port.private_port),
-        })
-    });
-    let published: BTreeSet<Port> = published.collect();
-    published.into_iter().collect()
-}
-
-/// The list tells it in the status alone: `Up 3 hours (healthy)`.
-fn health(container: &Summary) -> Option<Wellness> {
-    if container.state == "restarting" {
-        return Some(Wellness::Failed);
-    }
-    let (_, words) = container.status.rsplit_once('(')?;
-    match words.trim_end_matches(')') {
-        "healthy" => Some(Wellness::Ok),
-        "unhealthy" => Some(Wellness::Failed),
-        "health: starting" | "starting" => Some(Wellness::Degraded),
-        _ => None,
-    }
+    engine::published(container.ports.iter().map(|port| engine::Listed {
+        public: port.public_port,
+        private: port.private_port,
+        protocol: &port.kind,
+        address: &port.ip,
+    }))
 }
 
 fn label<'a>(container: &'a Summary, name: &str) -> Option<&'a str> {
@@ -243,53 +216,4 @@ fn label<'a>(container: &'a Summary, name: &str) -> Option<&'a str> {
         .labels
         .get(&format!("com.docker.compose.{name}"))
         .map(String::as_str)
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-    use serde_json::json;
-
-    use super::*;
-
-    fn container(row: serde_json::Value) -> Summary {
-        serde_json::from_value(row).unwrap()
-    }
-
-    #[test]
-    fn a_port_of_all_addresses_is_told_once() {
-        let row = container(json!({ "Ports": [
-            { "IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp" },
-            { "IP": "::", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp" },
-            { "IP": "127.0.0.1", "PrivatePort": 81, "PublicPort": 8081, "Type": "tcp" },
-            { "PrivatePort": 443, "Type": "tcp" },
-        ] }));
-
-        let ports = ports(&row);
-
-        assert_eq!(ports.len(), 2);
-        assert_eq!(
-            (ports[0].port, ports[0].address, ports[0].inside),
-            (8080, None, Some(80))
-        );
-        assert_eq!(ports[1].address, "127.0.0.1".parse().ok());
-    }
-
-    #[rstest]
-    #[case("running", "Up 3 hours (healthy)", Some(Wellness::Ok))]
-    #[case("running", "Up 3 hours (unhealthy)", Some(Wellness::Failed))]
-    #[case("running", "Up 2 seconds (health: starting)", Some(Wellness::Degraded))]
-    #[case("running", "Up 3 hours", None)]
-    #[case("running", "Up 3 hours (Paused)", None)]
-    #[case("exited", "Exited (0) 2 hours ago", None)]
-    #[case("restarting", "Restarting (1) 2 seconds ago", Some(Wellness::Failed))]
-    fn the_status_tells_the_health(
-        #[case] state: &str,
-        #[case] status: &str,
-        #[case] expected: Option<Wellness>,
-    ) {
-        let row = container(json!({ "State": state, "Status": status }));
-
-        assert_eq!(health(&row), expected);
-    }
 }

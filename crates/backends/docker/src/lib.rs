@@ -119,6 +119,8 @@ impl Backend for Docker {
             tools::volumes::remove_volume,
             tools::compose::list_compose_projects,
             tools::events::get_events,
+            tools::changes::get_container_changes,
+            tools::history::get_image_history,
             search_api,
             call_api,
         ]

@@ -13,11 +13,11 @@ mod system;
 #[cfg(test)]
 pub(crate) use container::Health;
 pub(crate) use container::{
-    Attached, Changed, Created, ExecCreated, ExecState, HostConfig, Inspect, Mount, Networks, Port,
-    State, Stats, Summary, Top,
+    Attached, Changed, Created, ExecCreated, ExecState, FileChange, HostConfig, Inspect, Mount,
+    Networks, Port, State, Stats, Summary, Top,
 };
 pub(crate) use image::{
-    Distribution, ImageInspect, ImageRemoved, ImageSummary, Pruned, TransferLine,
+    Distribution, HistoryItem, ImageInspect, ImageRemoved, ImageSummary, Pruned, TransferLine,
 };
 pub(crate) use system::{DiskUsage, Event, Info, Network, Subnet, Version, Volume, VolumeList};
 

@@ -43,6 +43,12 @@ const COVERS: &[Cover] = &[
     Cover::new("rename_container", Verb::Post, "/containers/{id}/rename").with(&["name"]),
     // The tool takes limits and the restart policy out of a body that holds devices too.
     Cover::new("update_container", Verb::Post, "/containers/{id}/update"),
+    Cover::new(
+        "get_container_changes",
+        Verb::Get,
+        "/containers/{id}/changes",
+    ),
+    Cover::new("get_image_history", Verb::Get, "/images/{name}/history"),
     Cover::new("list_images", Verb::Get, "/images/json").with(&["all", "filters", "digests"]),
     Cover::new("remove_image", Verb::Delete, "/images/{name}").with(&["force", "noprune"]),
     Cover::new("tag_image", Verb::Post, "/images/{name}/tag").with(&["repo", "tag"]),
@@ -77,7 +83,6 @@ const COVERS: &[Cover] = &[
 
 /// Reads of which none answers variables of an environment, a key, a file's content or a log.
 const READS: &[&str] = &[
-    "/containers/{id}/changes",
     "/images/search",
     "/networks/{id}",
     "/plugins",

@@ -11,6 +11,7 @@ use homelab_core::inventory::{Device, Network, Record, Service, VirtualMachine};
 use homelab_core::net::Ip;
 use homelab_core::page::{MAX_LIMIT, PageRequest};
 use homelab_core::store::{Credential, Found, Inventory, Records, ServiceFilter, StoreError};
+use homelab_memory::Current;
 use tokio::sync::Mutex;
 
 use crate::Config;
@@ -26,6 +27,8 @@ pub(crate) struct Homelab {
     pub(crate) instruments: Instruments,
     /// The other servers, as far as the caller may read them.
     pub(crate) facts: Arc<FactsHandle>,
+    /// What agents learned, as far as the caller may read it.
+    pub(crate) memory: Option<Arc<Current>>,
     /// Held from reading a record until its changed version is stored, so that two partial updates
     /// in this process do not undo each other.
     pub(crate) writing: Mutex<()>,
@@ -37,6 +40,7 @@ impl Homelab {
             checker: Checker::new(instance, config, env)?,
             instruments: Instruments::new(config),
             facts: env.shared.get::<FactsHandle>().unwrap_or_default(),
+            memory: env.shared.get::<Current>(),
             env: env.clone(),
             writing: Mutex::new(()),
         })

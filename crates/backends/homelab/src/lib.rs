@@ -24,6 +24,7 @@ mod client;
 mod health;
 mod patch;
 mod picture;
+mod remembered;
 mod scpi;
 mod sync;
 mod tools;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use homelab_backend::Env;
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::secret::{Secret, SecretRef};
-use homelab_upstream::{Client, ClientConfig, Response, header};
+use homelab_upstream::{Client, ClientConfig, Overflow, Response, header};
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 
@@ -18,6 +18,8 @@ use crate::types::{Status, Version};
 const OLDEST: (u32, u32) = (4, 2);
 /// The first version that takes a message for the change log.
 const MESSAGES_SINCE: (u32, u32) = (4, 4);
+/// What the change log says of a call of the whole API.
+const RAW_MESSAGE: &str = "homelab-mcp: call_api";
 /// Longest message of the change log.
 const LONGEST_MESSAGE: usize = 200;
 
@@ -67,7 +69,7 @@ impl Api {
     pub(crate) async fn fresh_version(&self) -> ToolResult<Version> {
         let call = Call::get("status", "/status/");
         let status: Status = self.ask(&call, None).await?.json()?;
-        Version::read(&status.version).ok_or_else(|| {
+        Version::of(&status).ok_or_else(|| {
             let message = format!("`{}` does not say which version it is", self.who.instance);
             ToolError::new(Code::UpstreamRejected, message).reason("unexpected_answer")
         })
@@ -112,6 +114,30 @@ impl Api {
     pub(crate) async fn done(&self, call: &Call, by: &By<'_>) -> ToolResult<Option<String>> {
         let response = self.send(call, Some(by)).await?;
         Ok(text(&response, "x-request-id"))
+    }
+
+    /// A call of the whole API: status and body of a successful answer.
+    pub(crate) async fn raw(&self, call: &Call) -> ToolResult<(u16, Vec<u8>)> {
+        let version = self.version().await?;
+        self.supported(version)?;
+        let message = (version.numbers >= MESSAGES_SINCE).then_some(RAW_MESSAGE);
+        let response = self.ask(call, message).await?;
+        Ok((response.status.as_u16(), response.body.to_vec()))
+    }
+
+    /// The schema that it makes of itself.
+    pub(crate) async fn description(&self, most: usize, wait: Duration) -> ToolResult<Vec<u8>> {
+        let call = Call::get("schema", "/schema/").with("format", "json");
+        let token = self.env.secret(&self.token).await?;
+        let request = call
+            .request(None)
+            .max_body(most, Overflow::Fail)
+            .timeout(wait)
+            .retries(0)
+            .secret_header(header::AUTHORIZATION, &self.authorization(&token)?);
+        let response = self.client.send(request).await?;
+        let response = self.who.accepted(response, &call, &self.env.redactor)?;
+        Ok(response.body.to_vec())
     }
 
     async fn send(&self, call: &Call, by: Option<&By<'_>>) -> ToolResult<Response> {

@@ -1,7 +1,9 @@
 //! A call of NetBox's API as plain data: built by pure functions, sent by [`crate::api::Api`].
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
+use homelab_backend::api::ApiCall;
 use homelab_upstream::{Method, Request, header};
 use serde_json::{Map, Value};
 
@@ -15,7 +17,7 @@ pub(crate) struct Call {
     /// Below the API's base, with a `{}` for each of `path`; ends with a slash as all of them do.
     pub(crate) template: &'static str,
     pub(crate) path: Vec<String>,
-    pub(crate) query: Vec<(&'static str, String)>,
+    pub(crate) query: Vec<(Cow<'static, str>, String)>,
     pub(crate) body: Option<Value>,
     pub(crate) if_match: Option<String>,
     /// Whose kind of object it is about, for the right that it needs.
@@ -89,6 +91,16 @@ impl Call {
         self
     }
 
+    /// A call of the whole API; its objects are of `model`, where that is known.
+    pub(crate) fn raw(of: &ApiCall, model: &'static str) -> Self {
+        let mut call = Self::new("api_call", of.method.method(), of.template(), model);
+        call.path.clone_from(&of.segments);
+        let pairs = of.pairs().into_iter();
+        call.query = pairs.map(|(name, value)| (name.into(), value)).collect();
+        call.body = of.payload();
+        call
+    }
+
     /// Adds a body.
     pub(crate) fn body(mut self, body: impl Into<Value>) -> Self {
         self.body = Some(body.into());
@@ -97,7 +109,7 @@ impl Call {
 
     /// Adds a filter.
     pub(crate) fn with(mut self, name: &'static str, value: impl Display) -> Self {
-        self.query.push((name, value.to_string()));
+        self.query.push((name.into(), value.to_string()));
         self
     }
 

@@ -1,6 +1,7 @@
 //! One NetBox as the tools see it.
 
 use homelab_backend::Env;
+use homelab_backend::api::Book;
 use homelab_core::call::CallContext;
 use homelab_core::error::{Code, ToolResult};
 use homelab_core::tool::Target;
@@ -17,6 +18,7 @@ use crate::types::{Brief, Version, slugs};
 pub(crate) struct NetBox {
     pub(crate) api: Api,
     pub(crate) config: Config,
+    pub(crate) book: Book,
     /// Held by allocations with a key between the look for it and the allocation.
     pub(crate) keyed: Mutex<()>,
 }
@@ -25,6 +27,7 @@ impl NetBox {
     pub(crate) fn new(instance: &str, config: Config, env: &Env) -> ToolResult<Self> {
         Ok(Self {
             api: Api::new(instance, &config, env)?,
+            book: Book::new(instance, env),
             config,
             keyed: Mutex::new(()),
         })

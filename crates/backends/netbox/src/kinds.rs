@@ -33,7 +33,10 @@ macro_rules! kinds {
             name: $filter,
             slug: $slug,
         };
-    )* };
+    )*
+        /// All of them.
+        pub(crate) static ALL: &[&Endpoint] = &[$(&$name),*];
+    };
 }
 
 kinds! {

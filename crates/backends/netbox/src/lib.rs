@@ -12,8 +12,10 @@
 //! HTTP client.
 #![expect(clippy::unused_async, reason = "tools and hooks are async by contract")]
 
+use homelab_backend::api::{call_api, search_api};
 use homelab_backend::{Backend, Env, Kind};
 use homelab_core::error::{ToolError, ToolResult};
+use homelab_core::facts::{Facts, FactsQuery};
 use homelab_core::server::Health;
 use homelab_core::tool::ToolDef;
 use homelab_core::tools;
@@ -24,6 +26,7 @@ mod choices;
 mod client;
 mod config;
 mod explain;
+mod facts;
 mod ids;
 mod kinds;
 mod list;
@@ -31,6 +34,7 @@ mod ports;
 mod resolve;
 mod tools;
 mod types;
+mod whole_api;
 
 use client::NetBox;
 use config::Config;
@@ -44,6 +48,7 @@ impl Backend for NetBox {
     const KIND: &'static str = "netbox";
     const TITLE: &'static str = "NetBox";
     type Config = Config;
+    const FACTS: &'static [&'static str] = facts::TOOLS;
     const ENV_NAMES: &'static [(&'static str, &'static str)] = &[
         ("NETBOX_URL", "url"),
         ("NETBOX_API", "url"),
@@ -64,6 +69,10 @@ impl Backend for NetBox {
             Ok(health) => health,
             Err(error) => down(&error),
         }
+    }
+
+    async fn facts(&self, query: &FactsQuery) -> ToolResult<Facts> {
+        self.tell(query).await
     }
 
     fn tools() -> Vec<ToolDef<Self>> {
@@ -89,6 +98,8 @@ impl Backend for NetBox {
             tools::journal::list_journal_entries,
             tools::journal_write::add_journal_entry,
             tools::changelog::get_changelog,
+            search_api,
+            call_api,
         ]
     }
 }

@@ -1,5 +1,7 @@
 //! What NetBox sends. Unknown members are ignored; what versions differ in is optional.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -12,6 +14,9 @@ pub(crate) use records::{JournalEntry, ObjectChange, Rack, Site};
 pub(crate) struct Status {
     #[serde(rename = "netbox-version")]
     pub(crate) version: String,
+    /// Versions by name; plugins add calls to the API.
+    #[serde(default)]
+    pub(crate) plugins: BTreeMap<String, Value>,
 }
 
 /// A version as it is written, and its first two numbers.
@@ -19,9 +24,31 @@ pub(crate) struct Status {
 pub(crate) struct Version {
     pub(crate) text: String,
     pub(crate) numbers: (u32, u32),
+    /// `name-version`, by name.
+    pub(crate) plugins: Vec<String>,
 }
 
 impl Version {
+    /// Of the version and plugins that answered.
+    pub(crate) fn of(status: &Status) -> Option<Self> {
+        let version = Self::read(&status.version)?;
+        let plugin = |(name, version): (&String, &Value)| match version.as_str() {
+            Some(version) => format!("{name}-{version}"),
+            None => name.clone(),
+        };
+        Some(Self {
+            plugins: status.plugins.iter().map(plugin).collect(),
+            ..version
+        })
+    }
+
+    /// What tells this description of the API from others.
+    pub(crate) fn edition(&self) -> String {
+        let parts = std::iter::once(&self.text).chain(&self.plugins);
+        let parts: Vec<&str> = parts.map(String::as_str).collect();
+        parts.join("+")
+    }
+
     /// Reads `4.7.3`, `4.5.0-Docker-3.4.1`, `v4.6-beta1`.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let mut parts = text.trim_start_matches('v').split(['.', '-', '+']);
@@ -30,6 +57,7 @@ impl Version {
         Some(Self {
             text: text.to_owned(),
             numbers: (major, minor),
+            plugins: Vec::new(),
         })
     }
 }

@@ -1,11 +1,10 @@
 //! One server as the tools see it: one method for each endpoint that several of them read.
 
-use homelab_backend::Env;
 use homelab_backend::api::Book;
+use homelab_backend::{Env, Learnt};
 use homelab_core::clock::Micros;
 use homelab_core::error::ToolResult;
 use serde::de::DeserializeOwned;
-use tokio::sync::OnceCell;
 
 use crate::api::Api;
 use crate::call::Call;
@@ -23,7 +22,7 @@ pub(crate) struct Pbs {
     pub(crate) config: Config,
     /// The description of the whole API.
     pub(crate) book: Book,
-    version: OnceCell<Version>,
+    version: Learnt<Version>,
 }
 
 impl Pbs {
@@ -32,7 +31,7 @@ impl Pbs {
             api: Api::new(instance, &config, env)?,
             config,
             book: Book::new(instance, env),
-            version: OnceCell::new(),
+            version: Learnt::new(),
         })
     }
 
@@ -46,12 +45,21 @@ impl Pbs {
     }
 
     /// `GET /version`, asked once.
-    pub(crate) async fn version(&self) -> ToolResult<&Version> {
-        self.version.get_or_try_init(|| self.fresh_version()).await
+    pub(crate) async fn version(&self) -> ToolResult<Version> {
+        self.version.or_ask(self.asked_version()).await
+    }
+
+    /// The version, if it was asked for.
+    pub(crate) fn known_version(&self) -> Option<Version> {
+        self.version.known()
     }
 
     /// `GET /version`, asked anew.
     pub(crate) async fn fresh_version(&self) -> ToolResult<Version> {
+        self.version.ask(self.asked_version()).await
+    }
+
+    async fn asked_version(&self) -> ToolResult<Version> {
         self.api.data(&Call::get("version", "/version", &[])).await
     }
 

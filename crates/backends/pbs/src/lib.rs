@@ -19,6 +19,7 @@
 use homelab_backend::api::{call_api, search_api};
 use homelab_backend::{Backend, Env, Kind};
 use homelab_core::error::{ToolError, ToolResult};
+use homelab_core::facts::{Facts, FactsQuery};
 use homelab_core::server::Health;
 use homelab_core::tool::ToolDef;
 use homelab_core::tools;
@@ -29,6 +30,7 @@ mod call;
 mod client;
 mod config;
 mod explain;
+mod facts;
 mod ids;
 mod known;
 mod page;
@@ -55,6 +57,7 @@ impl Backend for Pbs {
     const KIND: &'static str = "pbs";
     const TITLE: &'static str = "Proxmox Backup Server";
     type Config = Config;
+    const FACTS: &'static [&'static str] = facts::TOOLS;
     const ENV_NAMES: &'static [(&'static str, &'static str)] = &[
         ("PBS_URL", "url"),
         ("PBS_HOST", "url"),
@@ -81,6 +84,17 @@ impl Backend for Pbs {
             Ok(health) => health,
             Err(error) => down(&error),
         }
+    }
+
+    async fn facts(&self, query: &FactsQuery) -> ToolResult<Facts> {
+        self.tell(query).await
+    }
+
+    fn lacks(&self, tool: &str) -> bool {
+        let known = self.known_version();
+        // What says no number may be any release.
+        let is_old = known.is_some_and(|known| known.numbers().0 > 0 && !known.pushes());
+        tool == "sync_to_remote" && is_old
     }
 
     fn tools() -> Vec<ToolDef<Self>> {

@@ -33,6 +33,11 @@ impl Version {
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
     }
 
+    /// Whether it can copy backups to a remote by itself.
+    pub(crate) fn pushes(&self) -> bool {
+        self.numbers() >= (3, 3)
+    }
+
     /// As people write it: `4.1.1`.
     pub(crate) fn full(&self) -> String {
         if self.release.is_empty() {

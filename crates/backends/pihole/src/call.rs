@@ -1,7 +1,9 @@
 //! A call of Pi-hole's API as plain data: built by pure functions, sent by [`crate::host::Host`].
 
+use std::borrow::Cow;
 use std::fmt::{self, Display};
 
+use homelab_backend::api::ApiCall;
 use homelab_upstream::{Method, Overflow, Request, header};
 use serde_json::Value;
 
@@ -16,7 +18,7 @@ pub(crate) struct Call {
     /// With a `{}` for each of `path`.
     pub(crate) template: &'static str,
     path: Vec<String>,
-    query: Vec<(&'static str, String)>,
+    query: Vec<(Cow<'static, str>, String)>,
     body: Option<Value>,
 }
 
@@ -65,13 +67,26 @@ impl Call {
         Self::new(operation, Method::DELETE, template, path)
     }
 
+    /// A call of the whole API.
+    pub(crate) fn raw(of: &ApiCall) -> Self {
+        const ALL: &str =
+            "/api/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/";
+        let path: Vec<&dyn Display> = of.segments.iter().map(|part| part as _).collect();
+        let template = of.template_in(ALL);
+        let mut call = Self::new("api_call", of.method.method(), template, &path);
+        let pairs = of.pairs().into_iter();
+        call.query = pairs.map(|(name, value)| (name.into(), value)).collect();
+        call.body = of.payload();
+        call
+    }
+
     pub(crate) fn body(mut self, body: Value) -> Self {
         self.body = Some(body);
         self
     }
 
     pub(crate) fn query(mut self, name: &'static str, value: impl Display) -> Self {
-        self.query.push((name, value.to_string()));
+        self.query.push((name.into(), value.to_string()));
         self
     }
 

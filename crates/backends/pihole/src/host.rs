@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use homelab_backend::Env;
+use homelab_backend::api::Book;
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::secret::SecretRef;
 use homelab_upstream::{
@@ -37,6 +38,8 @@ pub(crate) struct Host {
     /// Its name in arguments and answers.
     pub(crate) name: String,
     pub(crate) env: Env,
+    /// The description of its API.
+    pub(crate) book: Book,
     who: Who,
     settings: ClientConfig,
     client: Client,
@@ -63,7 +66,12 @@ impl Host {
             instance: instance.to_owned(),
         };
         let session = Session::new(env.clone(), who.clone(), client.clone(), place.password);
+        let book = match place.name.as_str() {
+            name if name == instance => Book::new(instance, env),
+            name => Book::new(&format!("{instance}-{name}"), env),
+        };
         Ok(Self {
+            book,
             name: place.name,
             env: env.clone(),
             who,
@@ -76,11 +84,25 @@ impl Host {
         })
     }
 
+    /// Name or address of the machine, as it is configured.
+    pub(crate) fn machine(&self) -> &str {
+        let url = self.settings.base_url.as_ref();
+        let host = url.and_then(Url::host_str).unwrap_or_default();
+        host.trim_start_matches('[').trim_end_matches(']')
+    }
+
     /// The body of a successful answer.
     pub(crate) async fn json<T: DeserializeOwned>(&self, call: &Call) -> ToolResult<T> {
         let response = self.send(call).await?;
         let response = self.who.accepted(response, call, &self.env.redactor)?;
         response.json().map_err(ToolError::from)
+    }
+
+    /// Status and body of a successful answer.
+    pub(crate) async fn raw(&self, call: &Call) -> ToolResult<(u16, Vec<u8>)> {
+        let response = self.send(call).await?;
+        let response = self.who.accepted(response, call, &self.env.redactor)?;
+        Ok((response.status.as_u16(), response.body.to_vec()))
     }
 
     /// Sends a call whose answer has nothing of interest.

@@ -15,8 +15,10 @@
 #![expect(clippy::unused_async, reason = "tools and hooks are async by contract")]
 
 use futures_util::future::join_all;
+use homelab_backend::api::{call_api, search_api};
 use homelab_backend::{Backend, Env, Kind};
 use homelab_core::error::{ToolError, ToolResult};
+use homelab_core::facts::{Facts, FactsQuery};
 use homelab_core::server::Health;
 use homelab_core::tool::ToolDef;
 use homelab_core::tools;
@@ -24,14 +26,17 @@ use homelab_core::tools;
 mod call;
 mod client;
 mod config;
+mod dhcp;
 mod each;
 mod explain;
+mod facts;
 mod host;
 mod records;
 mod session;
 mod times;
 mod tools;
 mod types;
+mod whole_api;
 
 use client::Pihole;
 use config::Config;
@@ -45,6 +50,7 @@ impl Backend for Pihole {
     const KIND: &'static str = "pihole";
     const TITLE: &'static str = "Pi-hole";
     type Config = Config;
+    const FACTS: &'static [&'static str] = facts::TOOLS;
     const ENV_NAMES: &'static [(&'static str, &'static str)] = &[
         ("PIHOLE_URL", "url"),
         ("PIHOLE_HOST", "url"),
@@ -66,6 +72,10 @@ impl Backend for Pihole {
 
     async fn close(&self) {
         join_all(self.hosts.iter().map(host::Host::close)).await;
+    }
+
+    async fn facts(&self, query: &FactsQuery) -> ToolResult<Facts> {
+        self.tell(query).await
     }
 
     fn tools() -> Vec<ToolDef<Self>> {
@@ -96,9 +106,12 @@ impl Backend for Pihole {
             tools::local_dns::list_local_dns,
             tools::local_dns::add_local_dns,
             tools::local_dns::remove_local_dns,
+            tools::leases::list_dhcp_leases,
             tools::drift::get_pihole_drift,
             tools::sync::sync_pihole_replicas,
             tools::messages::get_diagnosis_messages,
+            search_api,
+            call_api,
         ]
     }
 }

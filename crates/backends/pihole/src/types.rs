@@ -328,7 +328,7 @@ pub(crate) struct MessageRow {
     pub(crate) plain: String,
 }
 
-/// `GET /config/dns`, the lists of text in it.
+/// `GET /config/dns` and `GET /config/dhcp`, the lists of text in them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct ConfigAnswer {
@@ -339,6 +339,7 @@ pub(crate) struct ConfigAnswer {
 #[serde(default)]
 pub(crate) struct ConfigTree {
     pub(crate) dns: DnsConfig,
+    pub(crate) dhcp: DhcpConfig,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -348,6 +349,29 @@ pub(crate) struct DnsConfig {
     pub(crate) hosts: Vec<String>,
     #[serde(rename = "cnameRecords")]
     pub(crate) cname_records: Vec<String>,
+}
+
+/// `GET /config/dhcp`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct DhcpConfig {
+    pub(crate) hosts: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Leases {
+    pub(crate) leases: Vec<LeaseRow>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct LeaseRow {
+    /// Seconds since 1970; 0 for a lease that does not end.
+    pub(crate) expires: i64,
+    pub(crate) name: String,
+    pub(crate) hwaddr: String,
+    pub(crate) ip: String,
 }
 
 /// Names of groups by number.

@@ -5,18 +5,20 @@
 
 use std::time::Duration;
 
-use homelab_backend::Env;
+use homelab_backend::{Env, Learnt};
 use homelab_core::clock::Micros;
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::secret::SecretRef;
 use homelab_upstream::{Client, ClientConfig, HeaderName, Overflow, Request, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use tokio::sync::OnceCell;
 
 use crate::config::Config;
 use crate::explain::Who;
-use crate::types::{Container, Dashboard, Endpoint, Me, Stack, StackFile, Stats, Status};
+use crate::types::{
+    Container, Dashboard, Endpoint, EngineInfo, Me, Network, Stack, StackFile, Stats, Status,
+};
+use crate::whole_api::Description;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// Environments asked for at a time.
@@ -25,8 +27,6 @@ const PER_PAGE: usize = 100;
 const MOST_PAGES: usize = 50;
 /// A snapshot comes with the raw listing of its engine.
 const MAX_SNAPSHOT: usize = 32 * 1024 * 1024;
-/// The oldest version whose addresses of stacks we know.
-pub(crate) const OLDEST: (u32, u32) = (2, 19);
 
 /// One instance of the server.
 pub(crate) struct Portainer {
@@ -35,12 +35,14 @@ pub(crate) struct Portainer {
     pub(crate) config: Config,
     client: Client,
     key: SecretRef,
-    status: OnceCell<Status>,
+    status: Learnt<Status>,
+    pub(crate) description: Description,
 }
 
 impl Portainer {
     pub(crate) fn new(instance: &str, config: Config, env: &Env) -> ToolResult<Self> {
         let key = config.key()?;
+        let description = Description::new(instance, config.api_schema.clone(), env)?;
         let client = env.client(ClientConfig {
             base_url: Some(config.base_url()?),
             timeout: Duration::from_secs(config.timeout_s),
@@ -56,7 +58,8 @@ impl Portainer {
             config,
             client,
             key,
-            status: OnceCell::new(),
+            status: Learnt::new(),
+            description,
         })
     }
 
@@ -65,12 +68,21 @@ impl Portainer {
     }
 
     /// `GET /system/status`, asked once.
-    pub(crate) async fn status(&self) -> ToolResult<&Status> {
-        self.status.get_or_try_init(|| self.fresh_status()).await
+    pub(crate) async fn status(&self) -> ToolResult<Status> {
+        self.status.or_ask(self.asked_status()).await
+    }
+
+    /// The version, if it was asked for.
+    pub(crate) fn known_status(&self) -> Option<Status> {
+        self.status.known()
     }
 
     /// `GET /system/status`, or its older address `GET /status`.
     pub(crate) async fn fresh_status(&self) -> ToolResult<Status> {
+        self.status.ask(self.asked_status()).await
+    }
+
+    async fn asked_status(&self) -> ToolResult<Status> {
         match self
             .one(Request::get("status", "/system/status", &[]))
             .await
@@ -87,10 +99,11 @@ impl Portainer {
     /// # Errors
     /// `upstream_rejected` with reason `not_supported`.
     pub(crate) async fn recent(&self) -> ToolResult<()> {
-        let status = self.status().await?;
-        if status.numbers() >= OLDEST || status.numbers() == (0, 0) {
+        // It may have been updated since it was asked.
+        if self.status().await?.is_recent() || self.fresh_status().await?.is_recent() {
             return Ok(());
         }
+        let status = self.status().await?;
         let message = format!(
             "Portainer {} is too old: 2.19 or newer is needed to change stacks",
             status.version
@@ -173,6 +186,18 @@ impl Portainer {
             .query("all", all)
             .max_body(MAX_SNAPSHOT, Overflow::Fail);
         self.list(request).await
+    }
+
+    /// `GET /networks` of an engine, through Portainer.
+    pub(crate) async fn networks(&self, id: u64) -> ToolResult<Vec<Network>> {
+        let request = Request::get("networks", "/endpoints/{}/docker/networks", &[&id]);
+        self.list(request).await
+    }
+
+    /// `GET /info` of an engine, through Portainer.
+    pub(crate) async fn engine_info(&self, id: u64) -> ToolResult<EngineInfo> {
+        let request = Request::get("engine_info", "/endpoints/{}/docker/info", &[&id]);
+        self.one(request).await
     }
 
     /// `GET /containers/{id}/stats` of an engine, once, through Portainer.

@@ -1,5 +1,6 @@
 //! Section `[servers.portainer]`: address, access token, trust and time limits.
 
+use homelab_backend::api::Source;
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::secret::SecretRef;
 use homelab_upstream::{TlsConfig, Url};
@@ -37,6 +38,12 @@ pub(crate) struct Config {
     /// Refuse compose files that reach out of their containers: privileged ones, the host's network
     /// or processes, Docker's socket, system directories.
     pub(crate) refuse_privileged: bool,
+    /// Description of Portainer's API for `search_api` and `call_api`, which Portainer does not serve
+    /// itself: the absolute path of a file or an address, as OpenAPI or Swagger in JSON or YAML.
+    /// `{version}` stands for the version that answers; the project publishes one for each, such as
+    /// `https://api-docs.portainer.io/versions/ce/{version}.yaml`. Default: none; then only the
+    /// operations that the tools use are known.
+    pub(crate) api_schema: Option<Source>,
 }
 
 impl Default for Config {
@@ -49,6 +56,7 @@ impl Default for Config {
             deploy_timeout_s: 300,
             deploy_poll_ms: 2000,
             refuse_privileged: false,
+            api_schema: None,
         }
     }
 }
@@ -83,6 +91,9 @@ impl Config {
     pub(crate) fn check(&self) -> ToolResult<()> {
         self.base_url()?;
         self.key()?;
+        if let Some(source) = &self.api_schema {
+            source.check("api_schema")?;
+        }
         let within = |key: &str, value: u64, least: u64, most: u64| {
             if (least..=most).contains(&value) {
                 return Ok(());

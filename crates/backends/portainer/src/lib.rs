@@ -6,12 +6,14 @@
 //! Sub-codes (`reason`) of its errors: `already_so`, `ambiguous_name`, `deployment_failed`,
 //! `endpoint_exists`, `endpoint_not_found`, `not_a_swarm`, `not_applied`, `not_supported`,
 //! `privilege_missing`, `privileged_refused`, `refused_by_server`, `stack_exists`,
-//! `stack_file_invalid`, `stack_file_missing`, `stack_not_found`, `token_refused`, and those of the
-//! HTTP client.
+//! `stack_file_invalid`, `stack_file_missing`, `stack_not_found`, `token_refused`, those of the HTTP
+//! client and of `homelab_backend::api`.
 #![expect(clippy::unused_async, reason = "tools and hooks are async by contract")]
 
+use homelab_backend::api::{call_api, search_api};
 use homelab_backend::{Backend, Env, Kind};
 use homelab_core::error::{ToolError, ToolResult};
+use homelab_core::facts::{Facts, FactsQuery};
 use homelab_core::server::Health;
 use homelab_core::tool::ToolDef;
 use homelab_core::tools;
@@ -20,13 +22,16 @@ mod client;
 mod compose;
 mod config;
 mod explain;
+mod facts;
+mod hidden;
 mod multipart;
 mod resolve;
 mod tools;
 mod types;
+mod whole_api;
 mod words;
 
-use client::{OLDEST, Portainer};
+use client::Portainer;
 use config::Config;
 
 /// The kind `portainer`.
@@ -41,6 +46,7 @@ impl Backend for Portainer {
     const KIND: &'static str = "portainer";
     const TITLE: &'static str = "Portainer";
     type Config = Config;
+    const FACTS: &'static [&'static str] = facts::TOOLS;
     const ENV_NAMES: &'static [(&'static str, &'static str)] = &[
         ("PORTAINER_URL", "url"),
         ("PORTAINER_HOST", "url"),
@@ -64,6 +70,17 @@ impl Backend for Portainer {
         }
     }
 
+    async fn facts(&self, query: &FactsQuery) -> ToolResult<Facts> {
+        self.tell(query).await
+    }
+
+    fn lacks(&self, tool: &str) -> bool {
+        tool == "deploy_stack"
+            && self
+                .known_status()
+                .is_some_and(|status| !status.is_recent())
+    }
+
     fn tools() -> Vec<ToolDef<Self>> {
         tools![
             tools::stacks::list_stacks,
@@ -76,6 +93,8 @@ impl Backend for Portainer {
             tools::power::start_stack,
             tools::power::stop_stack,
             tools::deletion::delete_stack,
+            search_api,
+            call_api,
         ]
     }
 }
@@ -86,7 +105,7 @@ impl Portainer {
         let status = self.fresh_status().await?;
         let found = format!("Portainer {}", status.version);
         let me = self.me().await?;
-        if status.numbers() < OLDEST && status.numbers() != (0, 0) {
+        if !status.is_recent() {
             return Ok(Health::degraded(
                 format!("{found} is too old to change stacks"),
                 "update it to 2.19 or newer".to_owned(),

@@ -1,8 +1,13 @@
 //! What Portainer answers; unknown members are ignored, and any member may be missing: editions and
 //! versions differ.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+
+/// The oldest version whose addresses of stacks we know.
+const OLDEST: (u32, u32) = (2, 19);
 
 /// `GET /system/status`.
 #[derive(Debug, Clone, Deserialize)]
@@ -17,6 +22,11 @@ impl Status {
         let mut parts = self.version.trim_start_matches('v').split('.');
         let mut next = || parts.next().and_then(|part| part.parse().ok()).unwrap_or(0);
         (next(), next())
+    }
+
+    /// Whether its addresses of stacks are those that we know.
+    pub(crate) fn is_recent(&self) -> bool {
+        self.numbers() >= OLDEST || self.numbers() == (0, 0)
     }
 }
 
@@ -225,7 +235,72 @@ pub(crate) struct Container {
     #[serde(deserialize_with = "or_default")]
     pub(crate) status: String,
     #[serde(deserialize_with = "or_default")]
-    pub(crate) labels: std::collections::BTreeMap<String, String>,
+    pub(crate) labels: BTreeMap<String, String>,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) ports: Vec<Port>,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) network_settings: Networks,
+}
+
+impl Container {
+    /// Its own name: links of other containers have a second slash.
+    pub(crate) fn name(&self) -> &str {
+        let own = |name: &&String| !name.trim_start_matches('/').contains('/');
+        let name = self.names.iter().find(own).or(self.names.first());
+        name.map_or(&*self.id, |name| name.trim_start_matches('/'))
+    }
+}
+
+/// A port of a container.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Port {
+    pub(crate) private_port: u16,
+    pub(crate) public_port: Option<u16>,
+    #[serde(rename = "Type")]
+    pub(crate) kind: String,
+    #[serde(rename = "IP", deserialize_with = "or_default")]
+    pub(crate) ip: String,
+}
+
+/// The networks that a container is attached to.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Networks {
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) networks: BTreeMap<String, Attached>,
+}
+
+/// How a container is attached to a network.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Attached {
+    #[serde(rename = "IPAddress", deserialize_with = "or_default")]
+    pub(crate) ip_address: String,
+    #[serde(rename = "GlobalIPv6Address", deserialize_with = "or_default")]
+    pub(crate) ipv6_address: String,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) mac_address: String,
+}
+
+/// A network of an engine.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Network {
+    pub(crate) name: String,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) driver: String,
+}
+
+/// What an engine says of its machine.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct EngineInfo {
+    /// Host name.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) name: String,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) operating_system: String,
 }
 
 /// What a container uses, as an engine measures it.
@@ -266,7 +341,7 @@ pub(crate) struct MemoryStats {
     pub(crate) usage: u64,
     pub(crate) limit: u64,
     #[serde(deserialize_with = "or_default")]
-    pub(crate) stats: std::collections::BTreeMap<String, u64>,
+    pub(crate) stats: BTreeMap<String, u64>,
 }
 
 /// `null` as well as nothing is the default.

@@ -4,11 +4,10 @@ use std::ops::Deref;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use homelab_backend::Env;
 use homelab_backend::api::Book;
+use homelab_backend::{Env, Learnt};
 use homelab_core::error::{Code, ToolError, ToolResult};
 use serde::de::DeserializeOwned;
-use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use crate::api::Api;
@@ -35,7 +34,7 @@ pub(crate) struct Parts {
     /// The description of the whole API.
     pub(crate) book: Book,
     guests: RwLock<Option<(Instant, Arc<[Guest]>)>>,
-    version: OnceCell<Version>,
+    version: Learnt<Version>,
 }
 
 impl Deref for Proxmox {
@@ -53,17 +52,26 @@ impl Proxmox {
             config,
             book: Book::new(instance, env),
             guests: RwLock::new(None),
-            version: OnceCell::new(),
+            version: Learnt::new(),
         })))
     }
 
     /// `GET /version`, asked once.
-    pub(crate) async fn version(&self) -> ToolResult<&Version> {
-        self.version.get_or_try_init(|| self.fresh_version()).await
+    pub(crate) async fn version(&self) -> ToolResult<Version> {
+        self.version.or_ask(self.asked_version()).await
+    }
+
+    /// The version, if it was asked for.
+    pub(crate) fn known_version(&self) -> Option<Version> {
+        self.version.known()
     }
 
     /// `GET /version`, asked anew.
     pub(crate) async fn fresh_version(&self) -> ToolResult<Version> {
+        self.version.ask(self.asked_version()).await
+    }
+
+    async fn asked_version(&self) -> ToolResult<Version> {
         self.api.data(&Call::get("version", "/version", &[])).await
     }
 

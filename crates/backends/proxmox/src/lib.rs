@@ -96,6 +96,11 @@ impl Backend for Proxmox {
         self.tell(query).await
     }
 
+    fn lacks(&self, tool: &str) -> bool {
+        let known = self.known_version().and_then(|version| version.major());
+        tool == "exec_in_vm" && known.is_some_and(|major| major < tools::agent::COMMANDS_SINCE)
+    }
+
     fn tools() -> Vec<ToolDef<Self>> {
         tools![
             tools::guests::list_vms,

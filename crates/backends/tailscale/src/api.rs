@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use homelab_backend::Env;
 use homelab_core::error::{Code, ToolError, ToolResult};
-use homelab_upstream::{Client, ClientConfig, Request, Response, StatusCode};
+use homelab_upstream::{Client, ClientConfig, Overflow, Request, Response, StatusCode};
 use serde::de::DeserializeOwned;
 
 use crate::auth::Auth;
 use crate::call::Call;
 use crate::config::{Config, Flavor, Login};
 use crate::explain::Who;
+
+/// Most bytes of the API's description.
+const MOST_DESCRIPTION: usize = 8 * 1024 * 1024;
 
 pub(crate) struct Api {
     pub(crate) env: Env,
@@ -76,6 +79,21 @@ impl Api {
     /// Sends a request as it is; whatever the status.
     pub(crate) async fn send_once(&self, request: Request) -> ToolResult<Response> {
         self.client.send(request).await.map_err(ToolError::from)
+    }
+
+    /// `GET {base}?outputOpenapiSchema=true`, which anybody may read: the API's description, as
+    /// OpenAPI; nothing where this is another control server that has none.
+    pub(crate) async fn description(&self) -> ToolResult<Option<Vec<u8>>> {
+        let request = Request::get("api_description", "", &[])
+            .query("outputOpenapiSchema", true)
+            .max_body(MOST_DESCRIPTION, Overflow::Fail)
+            .redirects(2);
+        let response = self.send_once(request).await?;
+        if response.status == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let response = response.checked().map_err(ToolError::from)?;
+        Ok(Some(response.body.to_vec()))
     }
 
     fn not_in_headscale(&self) -> ToolError {

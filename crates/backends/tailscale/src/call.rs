@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display};
 
+use homelab_backend::api::ApiCall;
 use homelab_upstream::{Method, Overflow, Request, header};
 use serde_json::Value;
 
@@ -28,7 +29,12 @@ pub(crate) struct Call {
     idempotent: bool,
     /// Whether Headscale has it.
     pub(crate) headscale: bool,
+    /// Takes the place of everything that says what is sent.
+    raw: Option<Box<ApiCall>>,
 }
+
+/// The scope of calls that we do not know the scope of.
+pub(crate) const UNKNOWN_SCOPE: &str = "";
 
 #[derive(Debug, Clone, PartialEq)]
 enum Body {
@@ -56,7 +62,24 @@ impl Call {
             if_match: None,
             scope: "all",
             headscale: true,
+            raw: None,
         }
+    }
+
+    /// A call of the whole API.
+    pub(crate) fn raw(call: &ApiCall) -> Self {
+        let segments: Vec<&str> = call.segments.iter().map(String::as_str).collect();
+        // What a 404 is about.
+        let operation = match segments[..] {
+            ["device", ..] => "device_api_call",
+            ["tailnet", _, "keys", _] => "key_api_call",
+            _ => "api_call",
+        };
+        Self {
+            raw: Some(Box::new(call.clone())),
+            ..Self::new(operation, call.method.method(), "", &[])
+        }
+        .scope(UNKNOWN_SCOPE)
     }
 
     pub(crate) fn get(
@@ -149,6 +172,9 @@ impl Call {
 
     /// The request, without credentials.
     pub(crate) fn request(&self) -> Request {
+        if let Some(raw) = &self.raw {
+            return raw.request().max_body(MAX_BODY, Overflow::Fail);
+        }
         let path: Vec<&dyn Display> = self.path.iter().map(|part| part as &dyn Display).collect();
         let mut request = Request::new(self.operation, self.method.clone(), self.template, &path)
             .max_body(MAX_BODY, Overflow::Fail)

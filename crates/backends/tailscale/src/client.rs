@@ -1,6 +1,7 @@
 //! One tailnet as the tools see it: one method for each endpoint that several of them read.
 
 use homelab_backend::Env;
+use homelab_backend::api::Book;
 use homelab_core::clock::Micros;
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_upstream::{StatusCode, header};
@@ -22,6 +23,8 @@ pub(crate) struct Tailscale {
     pub(crate) insecure: bool,
     /// Held from reading a device's routes until they are written, which replaces all of them.
     pub(crate) routes_lock: Mutex<()>,
+    /// The whole API.
+    pub(crate) book: Book,
 }
 
 /// The policy as it was read.
@@ -48,6 +51,7 @@ impl Tailscale {
             tailnet: config.tailnet.trim().to_owned(),
             insecure: config.tls.insecure,
             routes_lock: Mutex::default(),
+            book: Book::new(instance, env),
         })
     }
 
@@ -72,7 +76,7 @@ impl Tailscale {
     }
 
     /// `GET /device/{id}` with all fields.
-    async fn device_by_id(&self, id: &str) -> ToolResult<Option<Device>> {
+    pub(crate) async fn device_by_id(&self, id: &str) -> ToolResult<Option<Device>> {
         let call = Call::get("device", "/device/{}", &[&id])
             .with("fields", "all")
             .scope("devices:core:read");

@@ -6,7 +6,7 @@ use homelab_core::render::printable;
 use homelab_upstream::Response;
 use serde_json::Value;
 
-use crate::call::Call;
+use crate::call::{Call, UNKNOWN_SCOPE};
 
 /// Characters kept of what the server says.
 const LONGEST: usize = 400;
@@ -115,6 +115,15 @@ impl Who {
     /// 403: the server does not say which scope is missing; the call does.
     fn not_allowed(&self, behind: &str, call: &Call) -> ToolError {
         let (instance, scope) = (&self.instance, call.scope);
+        if scope == UNKNOWN_SCOPE {
+            let message = format!("`{instance}` does not allow this{behind}");
+            return ToolError::new(Code::UpstreamUnauthorized, message)
+                .reason("scope_missing")
+                .hint(format!(
+                    "look up at https://tailscale.com/api which scope the call needs, and give it to the credentials of `{}`",
+                    self.section
+                ));
+        }
         let also = if scope == "policy_file" {
             "; writing the policy needs `devices:core:read` and `devices:posture_attributes:read` with it"
         } else {

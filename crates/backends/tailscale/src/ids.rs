@@ -104,6 +104,14 @@ text_id! {
     }
 }
 text_id! {
+    /// A service's name.
+    ServiceName: "a service's name (`svc:` and letters, digits, `-`)", 67, "^svc:[A-Za-z0-9-]+$", |text| {
+        text.strip_prefix("svc:").is_some_and(|name| {
+            !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-')
+        })
+    }
+}
+text_id! {
     /// A key's id.
     KeyId: "a key's id", 64, "^[A-Za-z0-9_-]+$", |text| {
         !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter))

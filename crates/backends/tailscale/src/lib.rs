@@ -6,11 +6,13 @@
 //! list upstream (routes, tags, DNS) reads it first and says what was there.
 //!
 //! Sub-codes (`reason`) of its errors: `ambiguous_device`, `base_missing`, `client_refused`,
-//! `device_not_found`, `key_not_found`, `not_supported`, `policy_changed`, `policy_invalid`,
+//! `device_not_found`, `key_not_found`, `not_supported`, `object_not_found`, `policy_changed`, `policy_invalid`,
 //! `policy_warnings`, `refused_by_server`, `scope_missing`, `shared_in_device`, `token_refused`,
-//! `unexpected_answer`, `user_not_found`, `user_status`, `wrong_key_kind`, and those of the HTTP client.
+//! `unexpected_answer`, `user_not_found`, `user_status`, `wrong_key_kind`, those of the HTTP client and
+//! of `homelab_backend::api`.
 #![expect(clippy::unused_async, reason = "tools and hooks are async by contract")]
 
+use homelab_backend::api::{call_api, search_api};
 use homelab_backend::{Backend, Env, Kind};
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::facts::{Facts, FactsQuery};
@@ -31,6 +33,7 @@ mod hujson;
 mod ids;
 mod tools;
 mod types;
+mod whole_api;
 
 use client::Tailscale;
 use config::Config;
@@ -103,6 +106,9 @@ impl Backend for Tailscale {
             tools::users::approve_user,
             tools::users::suspend_user,
             tools::audit::get_audit_log,
+            tools::services::list_tailscale_services,
+            search_api,
+            call_api,
         ]
     }
 }

@@ -155,6 +155,46 @@ pub(crate) struct SearchPaths {
 /// `GET /tailnet/{tailnet}/dns/split-dns`.
 pub(crate) type SplitDns = BTreeMap<String, Option<Vec<String>>>;
 
+/// `GET /tailnet/{tailnet}/services`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Services {
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) vip_services: Vec<Service>,
+}
+
+/// A service: addresses of its own that devices answer for.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Service {
+    pub(crate) name: String,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) addrs: Vec<String>,
+    pub(crate) comment: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) ports: Vec<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) tags: Vec<String>,
+}
+
+/// `GET /tailnet/{tailnet}/services/{name}/devices`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ServiceHosts {
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) hosts: Vec<ServiceHost>,
+}
+
+/// A device that answers for a service.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ServiceHost {
+    #[serde(rename = "stableNodeID")]
+    pub(crate) stable_node_id: String,
+    pub(crate) approval_level: String,
+    pub(crate) configured: String,
+}
+
 /// `GET /tailnet/{tailnet}/keys`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

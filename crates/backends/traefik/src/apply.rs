@@ -74,11 +74,11 @@ impl Traefik {
     /// `upstream_rejected` with reason `not_supported` before version 3.
     pub(crate) async fn writable(&self) -> ToolResult<()> {
         self.files()?;
-        let version = self.version().await?;
-        let (major, _) = version.numbers();
-        if major >= 3 || version.numbers() == (0, 0) {
+        // It may have been updated since it was asked.
+        if self.version().await?.is_changed() || self.fresh_version().await?.is_changed() {
             return Ok(());
         }
+        let version = self.version().await?;
         let message = format!(
             "Traefik {} has another syntax of rules; only 3 and newer are changed",
             version.number

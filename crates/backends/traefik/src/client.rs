@@ -5,13 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use homelab_backend::Env;
+use homelab_backend::{Env, Learnt};
 use homelab_core::clock::Micros;
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_upstream::{Client, ClientConfig, Request, Response};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::Mutex;
 
 use crate::config::{Config, Login};
 use crate::explain::Who;
@@ -36,7 +36,7 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     client: Client,
     login: Login,
-    version: OnceCell<Version>,
+    version: Learnt<Version>,
     /// Where changes go, if that is set.
     files: Option<Files>,
     /// One change at a time: each waits until Traefik serves it.
@@ -71,7 +71,7 @@ impl Traefik {
             config,
             client,
             login,
-            version: OnceCell::new(),
+            version: Learnt::new(),
             files,
             changing: Mutex::new(()),
         })))
@@ -103,12 +103,21 @@ impl Inner {
     }
 
     /// `GET /api/version`, asked once.
-    pub(crate) async fn version(&self) -> ToolResult<&Version> {
-        self.version.get_or_try_init(|| self.fresh_version()).await
+    pub(crate) async fn version(&self) -> ToolResult<Version> {
+        self.version.or_ask(self.asked_version()).await
+    }
+
+    /// The version, if it was asked for.
+    pub(crate) fn known_version(&self) -> Option<Version> {
+        self.version.known()
     }
 
     /// `GET /api/version`, asked anew.
     pub(crate) async fn fresh_version(&self) -> ToolResult<Version> {
+        self.version.ask(self.asked_version()).await
+    }
+
+    async fn asked_version(&self) -> ToolResult<Version> {
         self.one("version", "/api/version").await
     }
 

@@ -18,6 +18,7 @@
 
 use homelab_backend::{Backend, Env, Kind};
 use homelab_core::error::{ToolError, ToolResult};
+use homelab_core::facts::{Facts, FactsQuery};
 use homelab_core::server::Health;
 use homelab_core::tool::ToolDef;
 use homelab_core::tools;
@@ -28,6 +29,7 @@ mod client;
 mod config;
 mod directory;
 mod explain;
+mod facts;
 mod fields;
 mod files;
 mod handshake;
@@ -52,6 +54,7 @@ impl Backend for Traefik {
     const KIND: &'static str = "traefik";
     const TITLE: &'static str = "Traefik";
     type Config = Config;
+    const FACTS: &'static [&'static str] = facts::TOOLS;
     const ENV_NAMES: &'static [(&'static str, &'static str)] = &[
         ("TRAEFIK_URL", "url"),
         ("TRAEFIK_API_URL", "url"),
@@ -72,6 +75,18 @@ impl Backend for Traefik {
             Ok(health) => health,
             Err(error) => down(&error),
         }
+    }
+
+    async fn facts(&self, _query: &FactsQuery) -> ToolResult<Facts> {
+        self.tell().await
+    }
+
+    fn lacks(&self, tool: &str) -> bool {
+        // What only changes something; others change and read.
+        ["create_router", "delete_router", "rollback_router"].contains(&tool)
+            && self
+                .known_version()
+                .is_some_and(|version| !version.is_changed())
     }
 
     fn tools() -> Vec<ToolDef<Self>> {

@@ -21,6 +21,12 @@ impl Version {
         let mut next = || parts.next().and_then(|part| part.parse().ok()).unwrap_or(0);
         (next(), next())
     }
+
+    /// Whether we change what it serves: before 3, rules have another syntax. A build from source has
+    /// no number.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.numbers().0 >= 3 || self.numbers() == (0, 0)
+    }
 }
 
 /// A router of any protocol.

@@ -226,6 +226,20 @@ impl Api {
         self.send(call).await.map(drop)
     }
 
+    /// A call of the whole official API: status and body of a successful answer.
+    pub(crate) async fn raw(&self, call: &Call) -> ToolResult<(u16, Vec<u8>)> {
+        let response = self.send(call).await?;
+        Ok((response.status.as_u16(), response.body.to_vec()))
+    }
+
+    /// The description of the official API that the application serves beside it.
+    pub(crate) async fn description(&self) -> ToolResult<Vec<u8>> {
+        let call = Call::get("api_description", "/api-docs/integration.json", &[]);
+        let response = self.ask_by_key(&call).await?;
+        let response = self.accepted(response, &call, By::Key)?;
+        Ok(response.body.to_vec())
+    }
+
     async fn send(&self, call: &Call) -> ToolResult<Response> {
         if call.part == Part::Integration {
             let response = self.ask_by_key(call).await?;

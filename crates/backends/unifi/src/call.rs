@@ -1,8 +1,10 @@
 //! A call of one of the console's APIs as plain data: built by pure functions, sent by
 //! [`crate::api::Api`].
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
+use homelab_backend::api::ApiCall;
 use homelab_upstream::{Method, Overflow, Request};
 use serde_json::Value;
 
@@ -29,7 +31,7 @@ pub(crate) struct Call {
     /// Below the application's base, with a `{}` for each of `path`.
     template: &'static str,
     path: Vec<String>,
-    query: Vec<(&'static str, String)>,
+    query: Vec<(Cow<'static, str>, String)>,
     pub(crate) body: Option<Value>,
     /// Changes nothing.
     pub(crate) reads: bool,
@@ -99,6 +101,19 @@ impl Call {
         Self::new(operation, Method::DELETE, template, path)
     }
 
+    /// A call of the whole official API.
+    pub(crate) fn raw(of: &ApiCall) -> Self {
+        const ALL: &str =
+            "/integration/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/";
+        let path: Vec<&(dyn Display + Sync)> = of.segments.iter().map(|part| part as _).collect();
+        let template = of.template_in(ALL);
+        let mut call = Self::new("api_call", of.method.method(), template, &path);
+        let pairs = of.pairs().into_iter();
+        call.query = pairs.map(|(name, value)| (name.into(), value)).collect();
+        call.body = of.payload();
+        call
+    }
+
     /// Adds a body.
     pub(crate) fn with(mut self, body: Value) -> Self {
         self.body = Some(body);
@@ -107,7 +122,7 @@ impl Call {
 
     /// Adds a parameter.
     pub(crate) fn query(mut self, name: &'static str, value: impl Display) -> Self {
-        self.query.push((name, value.to_string()));
+        self.query.push((name.into(), value.to_string()));
         self
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use homelab_backend::Env;
+use homelab_backend::api::Book;
 use homelab_core::clock::Micros;
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::net::Mac;
@@ -18,6 +19,7 @@ use crate::types::{ClientRow, DeviceRow, Info, LegacyDevice, Station, Statistics
 pub(crate) struct Unifi {
     pub(crate) api: Api,
     pub(crate) config: Config,
+    pub(crate) book: Book,
     pub(crate) never_block: Vec<Mac>,
     /// Those that were read last.
     pub(crate) sites: Mutex<Vec<Arc<Site>>>,
@@ -39,6 +41,7 @@ impl Unifi {
     pub(crate) fn new(instance: &str, config: Config, env: &Env) -> ToolResult<Self> {
         Ok(Self {
             api: Api::new(instance, &config, env)?,
+            book: Book::new(instance, env),
             never_block: config.never_block()?,
             sites: Mutex::default(),
             config,

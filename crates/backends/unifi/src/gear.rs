@@ -43,15 +43,15 @@ impl DeviceKind {
 pub(crate) struct DeviceItem {
     pub(crate) name: Option<String>,
     pub(crate) mac: String,
-    ip: Option<String>,
-    model: Option<String>,
+    pub(crate) ip: Option<String>,
+    pub(crate) model: Option<String>,
     pub(crate) kind: DeviceKind,
     /// `ONLINE`, `OFFLINE`, `PENDING_ADOPTION`, `UPDATING`, `GETTING_READY`, `ADOPTING`,
     /// `DELETING`, `CONNECTION_INTERRUPTED`, `ISOLATED`.
     pub(crate) state: String,
-    firmware: Option<String>,
+    pub(crate) firmware: Option<String>,
     /// Whether there is a newer firmware.
-    firmware_updatable: Option<bool>,
+    pub(crate) firmware_updatable: Option<bool>,
     /// Its id in the API that told of it.
     pub(crate) id: Option<String>,
 }

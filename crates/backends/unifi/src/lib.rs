@@ -18,8 +18,10 @@
 //! `wlan_not_found`, and those of the HTTP client.
 #![expect(clippy::unused_async, reason = "tools and hooks are async by contract")]
 
+use homelab_backend::api::{call_api, search_api};
 use homelab_backend::{Backend, Env, Kind};
 use homelab_core::error::ToolResult;
+use homelab_core::facts::{Facts, FactsQuery};
 use homelab_core::server::Health;
 use homelab_core::tool::ToolDef;
 use homelab_core::tools;
@@ -30,6 +32,7 @@ mod call;
 mod client;
 mod config;
 mod explain;
+mod facts;
 mod gear;
 mod loose;
 mod page;
@@ -38,6 +41,7 @@ mod rules;
 mod site;
 mod tools;
 mod types;
+mod whole_api;
 
 use client::Unifi;
 use config::Config;
@@ -51,6 +55,7 @@ impl Backend for Unifi {
     const KIND: &'static str = "unifi";
     const TITLE: &'static str = "UniFi Network";
     type Config = Config;
+    const FACTS: &'static [&'static str] = facts::TOOLS;
     const ENV_NAMES: &'static [(&'static str, &'static str)] = &[
         ("UNIFI_URL", "url"),
         ("UNIFI_HOST", "url"),
@@ -78,6 +83,10 @@ impl Backend for Unifi {
         })
     }
 
+    async fn facts(&self, query: &FactsQuery) -> ToolResult<Facts> {
+        self.tell(query).await
+    }
+
     fn tools() -> Vec<ToolDef<Self>> {
         tools![
             tools::clients::list_clients,
@@ -100,9 +109,13 @@ impl Backend for Unifi {
             tools::vouchers::list_guest_vouchers,
             tools::vouchers::show_guest_voucher_code,
             tools::vouchers_change::revoke_guest_voucher,
+            tools::guests::authorize_guest,
+            tools::guests::unauthorize_guest,
             tools::stats::get_network_stats,
             tools::log::list_events,
             tools::log::list_alarms,
+            search_api,
+            call_api,
         ]
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::{Feature, Source};
 use crate::client::{Devices, Told, Unifi};
+use crate::gear::DeviceItem;
 use crate::page::timestamp;
 use crate::site::Site;
 use crate::types::{ClientRow, Station};
@@ -46,7 +47,7 @@ pub(crate) struct ClientItem {
     /// The name that somebody gave it, or that it gave itself.
     pub(crate) name: Option<String>,
     /// The name that it gave itself, where that is another.
-    hostname: Option<String>,
+    pub(crate) hostname: Option<String>,
     /// Absent for VPN and Teleport.
     pub(crate) mac: Option<String>,
     pub(crate) ip: Option<String>,
@@ -59,27 +60,27 @@ pub(crate) struct ClientItem {
     /// Whether it may not connect.
     pub(crate) blocked: Option<bool>,
     /// Whether it is a guest of the hotspot.
-    guest: Option<bool>,
+    pub(crate) guest: Option<bool>,
     /// Whether the guest has been let in.
-    authorized: Option<bool>,
+    pub(crate) authorized: Option<bool>,
     pub(crate) network: Option<String>,
-    vlan: Option<i64>,
-    ssid: Option<String>,
+    pub(crate) vlan: Option<i64>,
+    pub(crate) ssid: Option<String>,
     signal_dbm: Option<i64>,
     /// MAC address of the switch or access point before it.
     pub(crate) uplink_mac: Option<String>,
     /// Its name.
     pub(crate) uplink: Option<String>,
     /// Port of the switch.
-    port: Option<i64>,
+    pub(crate) port: Option<i64>,
     connected_since: Option<String>,
-    last_seen: Option<String>,
+    pub(crate) last_seen: Option<String>,
     /// Bytes from the client since it connected.
     pub(crate) rx_bytes: Option<i64>,
     /// Bytes to the client since it connected.
     pub(crate) tx_bytes: Option<i64>,
     /// Maker of its network card.
-    maker: Option<String>,
+    pub(crate) maker: Option<String>,
     #[serde(skip)]
     uplink_id: Option<String>,
 }
@@ -101,7 +102,7 @@ impl ClientItem {
         }
     }
 
-    fn of_station(row: Station, connected: bool, now_s: i64) -> Self {
+    pub(crate) fn of_station(row: Station, connected: bool, now_s: i64) -> Self {
         let mut item = Self {
             id: row.id.clone(),
             mac: Some(row.mac.to_lowercase()),
@@ -150,6 +151,15 @@ impl ClientItem {
     pub(crate) fn resolve_uplink(&mut self, devices: &Devices) {
         let id = self.uplink_id.as_ref().or(self.uplink_mac.as_ref());
         self.uplink = id.and_then(|id| devices.name_of(id));
+    }
+
+    /// The device before it.
+    pub(crate) fn uplink_device<'a>(&self, devices: &'a [DeviceItem]) -> Option<&'a DeviceItem> {
+        let is_it = |device: &&DeviceItem| {
+            self.uplink_id.is_some() && device.id == self.uplink_id
+                || self.uplink_mac.as_ref() == Some(&device.mac)
+        };
+        devices.iter().find(is_it)
     }
 
     /// What people call it.

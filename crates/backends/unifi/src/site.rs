@@ -16,6 +16,12 @@ use crate::types::{LegacySite, SiteRow};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SiteName(String);
 
+impl SiteName {
+    pub(crate) fn new(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}
+
 impl fmt::Display for SiteName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)

@@ -9,6 +9,6 @@ pub(crate) use legacy::{
     LegacyVoucher, LegacyWlan, LogPage, Rows, Station, SysInfo,
 };
 pub(crate) use official::{
-    ClientRow, DeviceRow, Info, MadeVouchers, NetworkRow, Paged, PortRow, SiteRow, Statistics,
-    VoucherRow, WlanRow, ZoneRow,
+    ClientRow, DeviceRow, GuestAction, Info, MadeVouchers, NetworkRow, Paged, PortRow, SiteRow,
+    Statistics, VoucherRow, WlanRow, ZoneRow,
 };

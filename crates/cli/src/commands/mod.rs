@@ -13,6 +13,8 @@ pub(crate) mod healthcheck;
 pub(crate) mod inventory;
 pub(crate) mod keys;
 pub(crate) mod kill_switch;
+pub(crate) mod memory;
+pub(crate) mod models;
 pub(crate) mod policy;
 pub(crate) mod restore;
 pub(crate) mod serve;
@@ -36,6 +38,8 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<Exit> {
         Command::Serve(args) => serve::run(args, session).await,
         Command::Tools(command) => tools::run(command, session).await,
         Command::Inventory(command) => inventory::run(command, session).await,
+        Command::Memory(command) => memory::run(command, session).await,
+        Command::Models(command) => models::run(command, session).await,
         Command::Credentials(command) => credentials::run(command, session).await,
         Command::Keys(command) => keys::run(command, session).await,
         Command::Approvals(command) => approvals::run(command, session).await,

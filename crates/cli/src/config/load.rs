@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use homelab_backend::Kind;
+use homelab_core::json;
 use homelab_core::redact::Redactor;
 use homelab_core::secret::{Secret, SecretRef};
 use serde_json::Value;
@@ -117,11 +118,11 @@ fn read_file(path: &Path) -> Result<Tree, Problem> {
 
 /// What the schemas do not say (addresses that do not parse) is found here.
 fn deserialize(tree: &Tree) -> Result<Config, Problem> {
-    serde_path_to_error::deserialize(Value::Object(tree.root().clone())).map_err(|error| {
-        let key = error.path().to_string();
-        let origin = tree.origin(&key).cloned();
-        let text = format!("`{key}`: {}", error.into_inner());
-        let problem = Problem::new(key.as_str(), text).at(origin);
+    json::from_value(&Value::Object(tree.root().clone())).map_err(|error| {
+        let key = error.path();
+        let origin = tree.origin(key).cloned();
+        let text = format!("`{key}`: {}", error.problem());
+        let problem = Problem::new(key, text).at(origin);
         if key.starts_with("server.listen") {
             problem.hint(ADDRESS_FORM)
         } else {

@@ -32,6 +32,9 @@ use signals::Signals;
 /// How often is tidied what agents share.
 const UPKEEP: Duration = Duration::from_mins(5);
 
+/// How often is looked for memories without a vector.
+const EMBEDDING: Duration = Duration::from_secs(15);
+
 /// Everything that a running server consists of.
 struct Running<'a> {
     session: &'a Session,
@@ -143,6 +146,7 @@ impl Running<'_> {
                 self.signals.stop_on_request(&self.shutdown),
                 systemd::keep_alive(&self.session.environment),
                 self.services.teamwork.service.upkeep_every(UPKEEP),
+                self.services.memory.work(EMBEDDING),
             )
         };
         tokio::select! {

@@ -2,6 +2,7 @@
 //! schema says what each text means.
 
 use homelab_core::inventory::Record;
+use homelab_core::json;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -80,9 +81,9 @@ pub(crate) fn record_of<'a, R: Record + DeserializeOwned>(
             (None, None) => {}
         }
     }
-    serde_path_to_error::deserialize(Value::Object(members)).map_err(|error| {
-        let path = error.path().to_string();
-        let text = error.into_inner().to_string();
+    json::from_value(&Value::Object(members)).map_err(|error| {
+        let path = error.path().to_owned();
+        let text = error.problem();
         match text
             .strip_prefix("missing field `")
             .and_then(|rest| rest.split('`').next())

@@ -82,7 +82,7 @@ fn stdio_refuses_a_server_that_is_not_there() {
         .failed(2);
 
     assert!(
-        ran.stderr.contains("configured are: ccpm, homelab"),
+        ran.stderr.contains("configured are: ccpm, homelab, memory"),
         "{ran:?}"
     );
 }

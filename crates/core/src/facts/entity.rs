@@ -41,6 +41,11 @@ pub enum EntityKind {
     Service,
     /// An entry of another system of record, such as NetBox: what ought to be.
     Registration,
+    /// An address that is set aside, as an address plan or a DHCP server writes it down: for a thing
+    /// that it may name, or for nobody yet.
+    Allocation,
+    /// A network, prefix or VLAN.
+    Network,
     /// The backups of one thing.
     Backup,
 }
@@ -62,6 +67,8 @@ impl EntityKind {
             Self::Route => "route",
             Self::Service => "service",
             Self::Registration => "registration",
+            Self::Allocation => "allocation",
+            Self::Network => "network",
             Self::Backup => "backup",
         }
     }
@@ -78,6 +85,7 @@ impl EntityKind {
                 | Self::NetworkClient
                 | Self::TailnetDevice
                 | Self::Registration
+                | Self::Allocation
         )
     }
 }

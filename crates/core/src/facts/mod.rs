@@ -167,6 +167,10 @@ pub trait FactsSource: Send + Sync {
     /// Asks all of them at once and waits for none longer than asked. An instance that the caller may
     /// not know of is not in the answer.
     async fn gather(&self, context: &CallContext, wanted: &Gather) -> Vec<SourceFacts>;
+
+    /// Whether the caller may call this tool, a read, of a server of this kind without a person's word: what it
+    /// shows may be shown to them elsewhere then.
+    async fn shows(&self, context: &CallContext, kind: &str, tool: &str) -> bool;
 }
 
 /// The way to a [`FactsSource`], for a server: servers are made before the pipeline that runs them.
@@ -184,6 +188,14 @@ impl FactsHandle {
         match self.0.get().and_then(Weak::upgrade) {
             Some(source) => source.gather(context, wanted).await,
             None => Vec::new(),
+        }
+    }
+
+    /// See [`FactsSource::shows`]; nothing is shown where it leads nowhere.
+    pub async fn shows(&self, context: &CallContext, kind: &str, tool: &str) -> bool {
+        match self.0.get().and_then(Weak::upgrade) {
+            Some(source) => source.shows(context, kind, tool).await,
+            None => false,
         }
     }
 }

@@ -19,6 +19,8 @@ use crate::clock::Micros;
 pub use filter::{Condition, Filter, Op};
 pub use model::{Embedder, LanguageModel, Prompt, Purpose};
 
+/// The kind of the server.
+pub const KIND: &str = "memory";
 /// Longest content, bytes.
 pub const MAX_CONTENT: usize = 16 * 1024;
 /// Largest metadata, bytes as JSON.

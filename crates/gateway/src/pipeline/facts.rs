@@ -97,17 +97,42 @@ impl FactsSource for Dispatcher {
         });
         join_all(asked).await
     }
+
+    async fn shows(&self, context: &CallContext, kind: &str, tool: &str) -> bool {
+        let pipeline = &*self.0;
+        let subjects = pipeline.showing(|server| {
+            if server.kind() == kind {
+                vec![tool.to_owned()]
+            } else {
+                Vec::new()
+            }
+        });
+        for subject in subjects {
+            let known = pipeline.may_know(context, &subject);
+            if known && pipeline.permitted(context, &subject).await.is_ok() {
+                return true;
+            }
+        }
+        false
+    }
 }
 
 impl Pipeline {
     /// The instances that tell facts, by name.
     fn subjects(&self) -> Vec<Subject> {
+        self.showing(|server| {
+            let tools = server.facts_tools().iter();
+            tools.map(|tool| (*tool).to_owned()).collect()
+        })
+    }
+
+    /// The instances that have these tools, by name; those for which none is named are left out.
+    fn showing(&self, tools: impl Fn(&dyn Server) -> Vec<String>) -> Vec<Subject> {
         let catalogue = self.catalogues.current();
         let of = |server: &Arc<dyn Server>| {
             let endpoint = Endpoint::Server(server.instance().into());
             let scope = catalogue.scope(&endpoint)?;
-            let shown_by: Vec<_> = server
-                .facts_tools()
+            let shown_by: Vec<_> = tools(&**server)
                 .iter()
                 .map(|tool| {
                     let offer = scope.named(tool).next()?;

@@ -68,7 +68,14 @@ pub(super) fn list(
     viewer: Viewer<'_>,
 ) -> ToolResult<Vec<ListedTool>> {
     let scope = visible_scope(catalogue, endpoint, viewer)?;
-    let seen = |offer: &&Arc<Offer>| is_visible(offer, viewer);
+    // What a version lacks cannot be used, so it is not listed; who calls it is told why.
+    let seen = |offer: &&Arc<Offer>| {
+        let mut places = offer.places.iter();
+        places.any(|place| {
+            !place.instance.server.lacks(place.index)
+                && may_see(viewer.policy, viewer.principal, &offer.entry, place)
+        })
+    };
     Ok(scope
         .offers
         .iter()

@@ -13,6 +13,7 @@ use std::time::Duration;
 use homelab_core::call::CallContext;
 use homelab_core::clock::{Clock, Micros};
 use homelab_core::error::{Code, ToolError, ToolResult};
+use homelab_core::memory;
 use homelab_core::policy::Decision;
 use homelab_core::store::{Taints, taint_scope};
 
@@ -32,9 +33,9 @@ const CLEAN_EVERY: Duration = Duration::from_hours(1);
 const MOST: usize = 4_096;
 
 /// Kinds whose changes are not held for what was read. What the first one's change is the caller's own
-/// wish, and a call that they lead to is judged itself. What agents tell each other and write on
-/// their tasks reaches nothing else, and is marked again for whoever reads it.
-const EXEMPT: [&str; 2] = [approval::KIND, homelab_ccpm::KIND];
+/// wish, and a call that they lead to is judged itself. What agents tell each other, write on their
+/// tasks and remember reaches nothing else, and is marked again for whoever reads it.
+const EXEMPT: [&str; 3] = [approval::KIND, homelab_ccpm::KIND, memory::KIND];
 
 /// Marks scopes, and tells what they read.
 pub(super) struct Taint {

@@ -64,6 +64,30 @@ fn a_kind_is_listed_once_with_the_instances_to_choose_from() {
     assert_eq!(flush.input_schema["required"], json!(["instance"]));
 }
 
+#[tokio::test]
+async fn what_no_instance_has_is_not_listed_and_a_call_is_still_answered() {
+    let bench = Bench::new(vec![pihole("attic").lacks("flush"), pihole("cellar")]);
+    let names = |bench: &Bench, at: &Endpoint| {
+        let listed = bench
+            .dispatcher
+            .list(at, &principal(Role::Operator))
+            .unwrap();
+        listed.into_iter().map(|tool| tool.name).collect::<Vec<_>>()
+    };
+    let attic = Endpoint::Server("attic".into());
+
+    assert_eq!(
+        names(&bench, &Endpoint::All),
+        ["pihole_status", "pihole_flush"]
+    );
+    assert_eq!(names(&bench, &attic), ["status"]);
+    let reply = bench
+        .call("pihole_flush", json!({ "instance": "attic" }))
+        .await
+        .unwrap();
+    assert_eq!(reply.structured, json!({ "who": "attic" }));
+}
+
 #[test]
 fn a_single_instance_has_its_own_endpoint_without_a_choice() {
     let bench = Bench::new(vec![pihole("attic"), pihole("cellar")]);

@@ -4,17 +4,22 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State as Extract;
 use axum::http::{HeaderMap, HeaderValue, Method, Response, Uri, header};
-use axum::routing::any;
+use axum::response::IntoResponse as _;
+use axum::routing::{any, get};
 use serde_json::{Map, Value};
 
 use super::auth::{TokenSeed, authenticate};
 use super::contract::{BodyKind, Run, Scope, TABLES};
 use super::reply::{Answer, Failure, write};
 use super::state::State;
+use crate::contract::openapi::{Body as Carries, Entry, document};
 use crate::contract::{self, Found, PathArgs, Problem, Route, Trouble, find, noted, pairs};
 use crate::shared::Shared;
 
 pub(super) const BASE: &str = "/client/v4";
+
+/// Where the description of the API is. The vendor has it at another place.
+pub(super) const DESCRIPTION: &str = "/openapi.json";
 
 /// One call, checked.
 pub(super) struct Call {
@@ -44,9 +49,27 @@ impl Call {
 
 pub(super) fn router(state: Shared<State>) -> Router {
     Router::new()
+        .route(DESCRIPTION, get(description))
         .route("/", any(entry))
         .route("/{*path}", any(entry))
         .with_state(state)
+}
+
+/// All calls but that of the analytics, which the vendor does not describe either.
+async fn description() -> Response<Body> {
+    let routes = TABLES.iter().flat_map(|table| table.iter());
+    let entries = routes
+        .filter(|route| route.path != "/graphql")
+        .map(|route| Entry {
+            method: route.method,
+            path: route.path,
+            query: route.params,
+            body: match route.run.body {
+                BodyKind::None => Carries::None,
+                BodyKind::Json(fields) => Carries::Fields(fields),
+            },
+        });
+    axum::Json(document("Cloudflare API", entries)).into_response()
 }
 
 async fn entry(

@@ -8,7 +8,8 @@
 //! # Use
 //! - **Start:** [`Cloudflare::start`] has [`ACCOUNT`], no zones, and knows [`TOKEN`], which may do
 //!   everything. [`Cloudflare::with`] takes a clock (rates, times, analytics) and a certificate.
-//!   [`Cloudflare::demo`] is the demo lab's account. The API is below [`Cloudflare::base_url`].
+//!   [`Cloudflare::demo`] is the demo lab's account. The API is below [`Cloudflare::base_url`], its
+//!   description at [`Cloudflare::description_url`].
 //! - **State:** [`Cloudflare::add_zone`], [`Cloudflare::add_record`], [`Cloudflare::add_tunnel`],
 //!   [`Cloudflare::connect`], [`Cloudflare::add_rule`], [`Cloudflare::add_traffic`]; what came of calls is in
 //!   [`Cloudflare::records`], [`Cloudflare::rules`], [`Cloudflare::purges`], [`Cloudflare::tunnel_config`] and
@@ -269,6 +270,11 @@ impl Cloudflare {
     /// The API's base URL, without a slash at the end.
     pub fn base_url(&self) -> String {
         format!("{}{}", self.upstream.url(), entry::BASE)
+    }
+
+    /// Where the description of the API is, as OpenAPI.
+    pub fn description_url(&self) -> String {
+        format!("{}{}", self.upstream.url(), entry::DESCRIPTION)
     }
 
     /// Where it listens.

@@ -7,6 +7,7 @@
 //! where the product is lenient.
 
 mod form;
+pub(crate) mod openapi;
 mod param;
 mod route;
 pub(crate) mod viewer;

@@ -1,4 +1,4 @@
-//! The demo lab's first Docker host: one container restarts over and over, one image is old, and
+//! The demo lab's Docker hosts. On the first, one container ends over and over, one image is old, and
 //! there is something to prune.
 
 use serde_json::json;
@@ -58,4 +58,19 @@ pub(super) fn fill(engine: &mut Engine) {
         build: "2".to_owned(),
         ..ImageSeed::new("redis:8")
     });
+}
+
+/// The second host.
+pub(super) fn fill_second(engine: &mut Engine) {
+    for (name, image, inside, outside) in [
+        ("uptime", "louislam/uptime-kuma:2.0", "3001", "3001"),
+        ("mirror", "nginx:1.29", "80", "8080"),
+    ] {
+        let port = format!("{inside}/tcp");
+        let bound = json!([{ "HostIp": "", "HostPort": outside }]);
+        engine.add_container(ContainerSeed {
+            host: json!({ "PortBindings": { (port): bound } }),
+            ..ContainerSeed::new(name, image)
+        });
+    }
 }

@@ -81,6 +81,17 @@ impl Docker {
         Ok(docker)
     }
 
+    /// The engine of the demo lab's second Docker host.
+    ///
+    /// # Errors
+    /// When the port cannot be opened.
+    pub async fn demo_second() -> io::Result<Self> {
+        let docker = Self::start().await?;
+        docker.set_name("docker-2");
+        demo::fill_second(&mut docker.engine.lock());
+        Ok(docker)
+    }
+
     /// Calls its host so from now on.
     pub fn set_name(&self, name: &str) {
         name.clone_into(&mut self.engine.lock().name);

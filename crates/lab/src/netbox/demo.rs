@@ -1,4 +1,4 @@
-//! The demo lab as NetBox knows it.
+//! The demo lab as NetBox knows it; of one camera it knows the address that it had before.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use super::NetBox;
 use crate::demo::inventory;
+
+/// A device that has another address by now, and the one that is recorded.
+const MOVED: (&str, &str) = ("cam-garden", "198.51.100.32");
 
 /// Fills a server with the demo lab.
 pub(super) fn fill(netbox: &NetBox) {
@@ -237,7 +240,12 @@ impl Demo<'_> {
                 _ => (None, None),
             };
             let reserved = address.kind.as_deref() == Some("reserved");
-            let text = format!("{}/{length}", address.ip_address);
+            let ip = if whose == MOVED.0 {
+                MOVED.1.to_owned()
+            } else {
+                address.ip_address.to_string()
+            };
+            let text = format!("{ip}/{length}");
             let object = json!({
                 "address": text,
                 "status": if reserved { "reserved" } else { "active" },

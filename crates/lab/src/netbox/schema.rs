@@ -27,7 +27,7 @@ pub(super) fn document(state: &State) -> Value {
     );
     for model in models::all() {
         let name = model.path.replace(['/', '-'], "_");
-        let mut list = json!({ "get": operation(&format!("{name}_list")) });
+        let mut list = json!({ "get": listing(&format!("{name}_list"), model) });
         let mut single = json!({ "get": operation(&format!("{name}_retrieve")) });
         if !model.read_only {
             list["post"] = writing(&format!("{name}_create"), model);
@@ -58,6 +58,24 @@ pub(super) fn document(state: &State) -> Value {
 
 fn operation(id: &str) -> Value {
     json!({ "operationId": id, "responses": { "200": { "description": "" } } })
+}
+
+/// The few filters that every list has, and those of its fields.
+fn listing(id: &str, model: &Model) -> Value {
+    let mut operation = operation(id);
+    let text = ["q", "ordering", "fields", "omit"];
+    let numbers = ["limit", "offset", "id"];
+    let texts = text.into_iter().map(|name| (name, "string"));
+    let numbers = numbers.into_iter().map(|name| (name, "integer"));
+    let fields = model.fields.iter().map(|field| (field.name, "string"));
+    let parameters: Vec<Value> = texts
+        .chain(numbers)
+        .chain([("brief", "boolean")])
+        .chain(fields)
+        .map(|(name, kind)| json!({ "in": "query", "name": name, "schema": { "type": kind } }))
+        .collect();
+    operation["parameters"] = json!(parameters);
+    operation
 }
 
 fn writing(id: &str, model: &Model) -> Value {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::pull::lines;
 use super::routes::{answer, error, flag, not_found, text};
 use super::state::State;
-use crate::hash::hex;
+use crate::model::{Saying, Vectors, vector};
 use crate::shared::Shared;
 
 /// Numbers of a vector where nobody asks for another count.
@@ -45,7 +45,27 @@ pub(super) fn chat(state: &Shared<State>, args: &Map<String, Value>) -> Response
         .and_then(|message| message.get("content"))
         .and_then(Value::as_str)
         .unwrap_or_default();
-    respond(state, args, Shape::Chat, prompt)
+    let planned = state.lock().sayings.pop_front();
+    match planned {
+        Some(saying) => said(
+            text(args, "model"),
+            &state.lock().now().to_rfc3339(),
+            &saying,
+        ),
+        None => respond(state, args, Shape::Chat, prompt),
+    }
+}
+
+/// An answer that a test planned, never as a stream.
+fn said(model: &str, now: &str, saying: &Saying) -> Response<Body> {
+    let mut event = Shape::Chat.event(model, now, &saying.text());
+    event["done"] = json!(true);
+    event["done_reason"] = json!(if matches!(saying, Saying::Cut) {
+        "length"
+    } else {
+        "stop"
+    });
+    answer(&event)
 }
 
 fn respond(
@@ -176,7 +196,12 @@ pub(super) fn embed(state: &Shared<State>, args: &Map<String, Value>) -> Respons
         .iter()
         .map(|text| text.split_whitespace().count())
         .sum();
-    let vectors: Vec<Vec<f64>> = inputs.iter().map(|text| vector(text, dimensions)).collect();
+    let shape = state.lock().vectors;
+    let dimensions = shape.dimensions().unwrap_or(dimensions);
+    let mut vectors: Vec<Vec<f64>> = inputs.iter().map(|text| vector(text, dimensions)).collect();
+    if shape == Vectors::OneMissing {
+        vectors.pop();
+    }
     answer(&json!({
         "model": model.name,
         "embeddings": vectors,
@@ -184,28 +209,4 @@ pub(super) fn embed(state: &Shared<State>, args: &Map<String, Value>) -> Respons
         "load_duration": 1_019_500,
         "prompt_eval_count": tokens,
     }))
-}
-
-/// A vector of length 1 that depends on the text's words: texts that share some are near.
-fn vector(text: &str, dimensions: usize) -> Vec<f64> {
-    let mut vector = vec![0.0; dimensions];
-    let words = text
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty());
-    for word in words {
-        let digest = hex(word.to_lowercase().as_bytes());
-        for (n, digit) in digest.bytes().enumerate() {
-            let place = (n * 37 + usize::from(digit) * 11) % dimensions;
-            vector[place] += f64::from(digit) - 77.0;
-        }
-    }
-    let length = vector.iter().map(|x| x * x).sum::<f64>().sqrt();
-    if length > 0.0 {
-        for x in &mut vector {
-            *x /= length;
-        }
-    } else if let Some(first) = vector.first_mut() {
-        *first = 1.0;
-    }
-    vector
 }

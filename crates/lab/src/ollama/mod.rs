@@ -19,6 +19,7 @@ use homelab_core::clock::{Clock, SystemClock};
 
 use crate::Faults;
 use crate::log::RequestLog;
+use crate::model::{Saying, Vectors};
 use crate::shared::Shared;
 use crate::upstream::Upstream;
 pub use models::Model;
@@ -101,6 +102,16 @@ impl Ollama {
     /// How streams of `generate` and `chat` are cut into chunks from now on.
     pub fn set_chunks(&self, chunks: Chunks) {
         self.state.lock().chunks = chunks;
+    }
+
+    /// What the next chat answers; several are answered in their order.
+    pub fn say(&self, saying: Saying) {
+        self.state.lock().sayings.push_back(saying);
+    }
+
+    /// How vectors are answered from now on.
+    pub fn set_vectors(&self, vectors: Vectors) {
+        self.state.lock().vectors = vectors;
     }
 
     /// Bytes that are here of a model that is being pulled or was pulled.

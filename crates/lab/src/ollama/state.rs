@@ -1,6 +1,6 @@
 //! What the server holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use homelab_core::clock::{Clock, Micros};
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::models::Model;
 use super::names::{full, key};
 use super::pull::{Chunks, PullPlan};
+use crate::model::{Saying, Vectors};
 
 /// How long a model stays in memory if nobody says otherwise.
 const KEEP_ALIVE_S: i64 = 300;
@@ -25,6 +26,9 @@ pub(super) struct State {
     pub(super) plan: PullPlan,
     pub(super) chunks: Chunks,
     pub(super) token: Option<String>,
+    /// What chats answer first.
+    pub(super) sayings: VecDeque<Saying>,
+    pub(super) vectors: Vectors,
 }
 
 struct Installed {
@@ -49,6 +53,8 @@ impl State {
             plan: PullPlan::default(),
             chunks: Chunks::default(),
             token: None,
+            sayings: VecDeque::new(),
+            vectors: Vectors::default(),
         }
     }
 

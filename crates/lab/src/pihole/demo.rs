@@ -1,4 +1,5 @@
-//! The demo lab's two servers: the second is not quite in step with the first.
+//! The demo lab's two servers: the second is not quite in step with the first. It still has an old
+//! address of a guest, so every other look-up of that name leads nowhere.
 
 use serde_json::json;
 
@@ -6,6 +7,9 @@ use super::seed::QuerySeed;
 use super::state::State;
 
 const UPSTREAMS: [&str; 2] = ["192.0.2.1#53", "2001:db8:20::1#53"];
+
+/// A name, and where the second server says that it is.
+const STALE: (&str, &str) = ("nextcloud", "192.0.2.79");
 
 const ADS: &[&str] = &[
     "ads.example.com",
@@ -39,10 +43,12 @@ pub(super) fn fill(state: &mut State, second: bool) {
                 .virtual_machines
                 .iter()
                 .find(|guest| Some(&guest.name) == service.vm.as_ref())?;
-            Some(format!(
-                "{} {}.lab.example",
-                guest.ip?, service.service_name
-            ))
+            let ip = if second && service.service_name == STALE.0 {
+                STALE.1.to_owned()
+            } else {
+                guest.ip?.to_string()
+            };
+            Some(format!("{ip} {}.lab.example", service.service_name))
         })
         .collect::<Vec<_>>();
     state.settings.set("dns.hosts", json!(hosts));

@@ -5,7 +5,7 @@ use super::Nothing;
 use super::entry::Call;
 use super::reply::Answer;
 use super::state::State;
-use super::{access, devices, dns, keys, policy, routes, users};
+use super::{access, devices, dns, keys, policy, routes, services, users};
 use crate::contract::{Kind, Param, Route, optional, required};
 
 pub(super) type Handler = fn(&mut State, &Call) -> Answer;
@@ -327,6 +327,9 @@ pub(super) static TABLE: &[Route<Run>] = &[
         ],
         route("GET", "/tailnet/{tailnet}/users", SEE_USERS, users::list),
     )),
+    route("GET", "/tailnet/{tailnet}/services", &["services:read"], services::list),
+    route("GET", "/tailnet/{tailnet}/services/{service}", &["services:read"], services::inspect),
+    route("GET", "/tailnet/{tailnet}/services/{service}/devices", &["services"], services::hosts),
     route("GET", "/users/{user}", SEE_USERS, users::inspect),
     fields(
         &[required("role", Kind::OneOf(ROLES))],

@@ -4,6 +4,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State as Extract;
 use axum::http::{HeaderMap, Method, Response, Uri, header};
+use axum::response::IntoResponse as _;
 use axum::routing::any;
 use serde_json::{Map, Value};
 
@@ -12,8 +13,12 @@ use super::contract::{BodyKind, Run, TABLE};
 use super::reply::{Failure, Reply, write};
 use super::state::State;
 use super::{BASE, Flavor, Nothing, TAILNET, hujson};
+use crate::contract::openapi::{Body as Carries, Entry, document};
 use crate::contract::{self, Found, PathArgs, Problem, Route, Trouble, find, noted, pairs};
 use crate::shared::Shared;
+
+/// What is asked of the base address for the description of the API; it is there for everybody.
+const DESCRIPTION: &str = "outputOpenapiSchema=true";
 
 const HUJSON: &str = "application/hujson";
 const JSON: &str = "application/json";
@@ -74,6 +79,10 @@ async fn entry(
         let (_, failure) = state.refusals.remove(index);
         return write(Err(failure), Nothing::Empty);
     }
+    let asks_for_it = path.is_empty() && query == DESCRIPTION && method == Method::GET;
+    if asks_for_it && state.flavor == Flavor::Tailscale {
+        return description();
+    }
     let mut problems = Vec::new();
     let answer = prepare(&state, method.as_str(), path, query, &headers, &body).and_then(
         |(route, call, found)| {
@@ -88,6 +97,26 @@ async fn entry(
         Err(failure) => write(Err::<Reply, _>(failure), Nothing::Empty),
     };
     if unexpected { noted(answer) } else { answer }
+}
+
+/// The calls as YAML.
+fn description() -> Response<Body> {
+    let public = TABLE
+        .iter()
+        .filter(|route| route.run.body != BodyKind::Form);
+    let entries = public.map(|route| Entry {
+        method: route.method,
+        path: route.path,
+        query: route.params,
+        body: match route.run.body {
+            BodyKind::None | BodyKind::Form => Carries::None,
+            BodyKind::Fields => Carries::Fields(route.run.fields),
+            BodyKind::Json | BodyKind::Policy => Carries::Any,
+        },
+    });
+    let text = serde_saphyr::to_string(&document("Tailscale API", entries));
+    let kind = [(header::CONTENT_TYPE, "application/yaml")];
+    (kind, text.unwrap_or_default()).into_response()
 }
 
 type Prepared = (&'static Route<Run>, Call, Vec<Problem>);

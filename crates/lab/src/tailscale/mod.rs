@@ -4,7 +4,8 @@
 //! Contract: the API's documentation of July 2026, and Headscale's part of it. What surprises: there
 //! are no pages; commands answer with an empty body, `null` or `{}` ([`Nothing`]); a 403 does not say
 //! which scope is missing; setting routes, or the whole of DNS, replaces what was there; an invalid
-//! policy is told with a 200 by `acl/validate`.
+//! policy is told with a 200 by `acl/validate`. The description of the API is at its base address, for
+//! whoever asks `?outputOpenapiSchema=true`; a Headscale has none.
 //!
 //! # Use
 //! `let server = Tailscale::start().await?;` is a tailnet; a client is configured with
@@ -16,6 +17,7 @@
 //! - *Start*: [`Tailscale::start`], [`Tailscale::headscale`], [`Tailscale::with`] for a clock of the
 //!   test's own and TLS, [`Tailscale::demo`] for the demo lab.
 //! - *State*: [`add_device`](Tailscale::add_device), [`add_user`](Tailscale::add_user),
+//!   [`add_service`](Tailscale::add_service),
 //!   [`set_policy`](Tailscale::set_policy), [`set_dns`](Tailscale::set_dns),
 //!   [`set_setting`](Tailscale::set_setting); credentials with
 //!   [`add_api_key`](Tailscale::add_api_key) and [`add_oauth_client`](Tailscale::add_oauth_client).
@@ -47,6 +49,7 @@ mod reply;
 mod routes;
 mod rules;
 mod seed;
+mod services;
 mod state;
 mod users;
 
@@ -201,6 +204,24 @@ impl Tailscale {
         if let Ok(device) = self.state.lock().device(node_id) {
             device.set(field, value);
         }
+    }
+
+    /// A service with addresses of the tailnet's own; `hosts` are the `nodeId`s of the devices that
+    /// answer for it, of which the first is approved.
+    pub fn add_service(&self, name: &str, address: &str, ports: &[&str], hosts: &[&str]) {
+        let hosts = hosts.iter().enumerate().map(|(index, id)| {
+            let level = if index == 0 {
+                "approved:auto"
+            } else {
+                "not-approved"
+            };
+            json!({ "stableNodeID": id, "approvalLevel": level, "configured": "ready" })
+        });
+        let service = services::Service {
+            fields: json!({ "name": name, "addrs": [address], "ports": ports, "tags": [], "comment": "" }),
+            hosts: hosts.collect(),
+        };
+        self.state.lock().services.push(service);
     }
 
     /// A user with a role: `owner`, `admin`, `member`, …

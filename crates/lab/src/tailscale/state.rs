@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::access::{Caller, Token};
 use super::reply::Failure;
+use super::services::Service;
 use super::{Flavor, Nothing, hujson};
 use crate::calendar::rfc3339;
 use crate::hash;
@@ -54,6 +55,7 @@ pub(super) struct State {
     pub(super) tokens_issued: usize,
     pub(super) token_lifetime_s: i64,
     pub(super) settings: Map<String, Value>,
+    pub(super) services: Vec<Service>,
     pub(super) audit: Vec<Value>,
     pub(super) refusals: Vec<(String, Failure)>,
     pub(super) nothing: Option<Nothing>,
@@ -187,6 +189,7 @@ impl State {
             tokens_issued: 0,
             token_lifetime_s: TOKEN_S,
             settings: settings.as_object().cloned().unwrap_or_default(),
+            services: Vec::new(),
             audit: Vec::new(),
             refusals: Vec::new(),
             nothing: None,

@@ -1,11 +1,14 @@
-//! The demo lab's network gear: its switches and access points, and every device with an address as
-//! a client. The gateway is another maker's.
+//! The demo lab's network gear: its switches and access points, and every device and running guest with
+//! an address as a client. The gateway is another maker's. One access point is down, and somebody gave
+//! a new sensor the address of another one.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use super::seed::{ClientKind, ClientSeed, DeviceKind, DeviceSeed};
 use super::state::{Event, Policy, Record, Records, State, object_id, uuid};
-use homelab_core::inventory::{Device, Status};
+use homelab_core::inventory::{Device, Status, VirtualMachine};
 
 const SITE: &str = "default";
 
@@ -24,10 +27,13 @@ pub(super) fn fill(state: &mut State) {
     state.add_wlan(SITE, "homelab-guests", "guests", "");
     let gear = |device: &&Device| device.manufacturer.as_deref() == Some("Ubiquiti");
     for device in lab.devices.iter().filter(gear) {
-        add_device(state, device);
+        // The switch in the rack hangs on the core, which is another maker's.
+        let uplink = (device.name != "sw-rack").then(|| mac_of(&lab.devices, "sw-rack"));
+        add_device(state, device, uplink);
     }
     let switch = mac_of(&lab.devices, "sw-rack");
     let hall = mac_of(&lab.devices, "ap-hall");
+    let mut ports: BTreeMap<String, i64> = BTreeMap::new();
     for (device, port) in lab.devices.iter().filter(|device| !gear(device)).zip(1..) {
         let (Some(mac), Some(ip)) = (device.mac, device.ip) else {
             continue;
@@ -38,6 +44,7 @@ pub(super) fn fill(state: &mut State) {
         let network = lab.networks.iter().find(of_network);
         let network = network.map_or("management", |network| network.name.as_str());
         let wireless = network == "iot" || device.kind.as_deref() == Some("laptop");
+        ports.insert(device.name.clone(), 1 + port % 24);
         state.add_client(
             SITE,
             ClientSeed {
@@ -68,7 +75,26 @@ pub(super) fn fill(state: &mut State) {
             },
         );
     }
+    // Guests are behind the ports of their hosts.
+    let running = |guest: &&VirtualMachine| guest.status == Status::Online;
+    for guest in lab.virtual_machines.iter().filter(running) {
+        let (Some(mac), Some(ip)) = (guest.mac, guest.ip) else {
+            continue;
+        };
+        let host = guest.host.as_ref().and_then(|host| ports.get(host));
+        state.add_client(
+            SITE,
+            ClientSeed {
+                ip: Some(ip.to_string()),
+                network: "servers".to_owned(),
+                uplink: switch.clone(),
+                port: host.copied().unwrap_or(1),
+                ..ClientSeed::wired(&mac.to_string(), &guest.name)
+            },
+        );
+    }
     add_guest(state, &hall);
+    add_intruder(state, &hall);
     add_firewall(state);
     let now = state.now();
     if let Ok(site) = state.site(SITE) {
@@ -97,7 +123,7 @@ fn mac_of(devices: &[Device], name: &str) -> String {
         .unwrap_or_default()
 }
 
-fn add_device(state: &mut State, device: &Device) {
+fn add_device(state: &mut State, device: &Device, uplink: Option<String>) {
     let (Some(mac), Some(ip)) = (device.mac, device.ip) else {
         return;
     };
@@ -121,6 +147,7 @@ fn add_device(state: &mut State, device: &Device) {
         },
         poe: model.contains("PoE"),
         model,
+        uplink,
         ..DeviceSeed::new(&mac.to_string(), &device.name, kind)
     };
     state.add_device(SITE, seed);
@@ -134,6 +161,17 @@ fn add_guest(state: &mut State, uplink: &str) {
         uplink: uplink.to_owned(),
         guest: true,
         ..ClientSeed::wireless("00:00:5e:00:53:f0", "visitor", "homelab-guests")
+    };
+    state.add_client(SITE, seed);
+}
+
+/// A sensor that was set up by hand with an address that the one in the cellar has.
+fn add_intruder(state: &mut State, uplink: &str) {
+    let seed = ClientSeed {
+        ip: Some("198.51.100.17".to_owned()),
+        network: "iot".to_owned(),
+        uplink: uplink.to_owned(),
+        ..ClientSeed::wireless("00:00:5e:00:53:f1", "esp-greenhouse", "homelab-iot")
     };
     state.add_client(SITE, seed);
 }

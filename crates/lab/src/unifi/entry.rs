@@ -9,7 +9,7 @@ use axum::routing::any;
 use serde_json::{Map, Value, json};
 
 use super::access::Who;
-use super::contract::{BodyKind, INTEGRATION, LEGACY, Run, V2};
+use super::contract::{BodyKind, INTEGRATION, LEGACY, Run, V2, document};
 use super::filter;
 use super::reply::{Answer, Dialect, Failure, Reply, refuse, write};
 use super::state::{Site, State};
@@ -18,6 +18,9 @@ use crate::contract::{self, Found, PathArgs, Route, find, noted, pairs};
 use crate::shared::Shared;
 
 const PREFIX: &str = "/proxy/network";
+
+/// Below the prefix, where the description of the integration API is.
+const DESCRIPTION: &str = "/api-docs/integration.json";
 
 /// Rows of a page of the integration API where nobody asks for another count.
 const PAGE: usize = 25;
@@ -131,7 +134,21 @@ impl Asked<'_> {
         }
     }
 
+    /// The description of the integration API, for keys as the API itself.
+    fn description(&self, state: &mut State) -> Response<Body> {
+        if let Err((dialect, failure)) = state.who(Dialect::Integration, true, self.headers) {
+            return self.refuse(state, dialect, &failure);
+        }
+        match state.release {
+            release if release < Release::V9_0 => self.nowhere(state, true),
+            release => write(Reply::Plain(200, document(release))),
+        }
+    }
+
     fn application(&self, state: &mut State, path: &str) -> Response<Body> {
+        if path == DESCRIPTION && *self.method == Method::GET {
+            return self.description(state);
+        }
         let (dialect, table, inner) = if let Some(inner) = path.strip_prefix("/integration") {
             (Dialect::Integration, INTEGRATION, inner)
         } else if path.starts_with("/v2/") {

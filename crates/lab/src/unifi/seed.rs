@@ -106,6 +106,8 @@ pub struct DeviceSeed {
     pub ports: i64,
     /// Whether the ports give power.
     pub poe: bool,
+    /// MAC address of the device that it hangs on, if that is one of the site.
+    pub uplink: Option<String>,
 }
 
 impl DeviceSeed {
@@ -127,6 +129,7 @@ impl DeviceSeed {
             upgradable: false,
             ports: if kind == DeviceKind::Switch { 8 } else { 1 },
             poe: false,
+            uplink: None,
         }
     }
 }
@@ -180,6 +183,7 @@ impl State {
             upgradable: seed.upgradable,
             ports: seed.ports,
             poe: seed.poe,
+            uplink: seed.uplink,
         };
         site.devices.insert(device.mac.clone(), device);
     }

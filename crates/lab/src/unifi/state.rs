@@ -121,6 +121,8 @@ pub(super) struct Device {
     pub(super) upgradable: bool,
     pub(super) ports: i64,
     pub(super) poe: bool,
+    /// MAC address of the device that it hangs on.
+    pub(super) uplink: Option<String>,
     pub(super) locating: bool,
     pub(super) started: i64,
     /// Restarts, and ports that were cycled, in their order.

@@ -6,6 +6,7 @@ mod cloudflare;
 mod demo;
 mod docker;
 mod instrument;
+mod models;
 mod netbox;
 mod ollama;
 mod pbs;

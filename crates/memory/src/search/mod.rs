@@ -259,6 +259,8 @@ impl MemoryService {
             Some(vector) => self.parts.store.by_vector(query, &vector, most).await?,
             None => Vec::new(),
         };
+        // What has nothing in common with the question only fills the answer.
+        let hits = hits.into_iter().filter(|hit| hit.score > 0.0).collect();
         Ok(Nearest {
             hits,
             failed: false,

@@ -99,13 +99,19 @@ impl Identity {
         if all == 0 { 1.0 } else { ratio(both, all) }
     }
 
-    /// Share of this one's words that the other one has too, 0 to 1; 1 without words.
+    /// Share of this one's words, numbers, addresses and names that the other one has too, 0 to 1; 0 without any.
     pub fn covered_by(&self, other: &Self) -> f64 {
         let (mine, theirs) = (self.stems(), other.stems());
-        if mine.is_empty() {
-            return 1.0;
+        let tokens = self.values.iter().chain(&self.names);
+        let known = tokens
+            .clone()
+            .filter(|token| other.values.contains(*token) || other.names.contains(*token))
+            .count();
+        let all = mine.len() + tokens.count();
+        if all == 0 {
+            return 0.0;
         }
-        ratio(mine.intersection(&theirs).count(), mine.len())
+        ratio(mine.intersection(&theirs).count() + known, all)
     }
 
     fn stems(&self) -> BTreeSet<&str> {

@@ -73,10 +73,24 @@ pub fn stem(word: &str) -> &str {
             && root.len() >= 3
             && !(ending == "s" && root.ends_with('s'))
         {
-            return without_e(root);
+            return match ending {
+                "ing" | "ings" | "ed" | "edly" => without_e(undoubled(root)),
+                _ => without_e(root),
+            };
         }
     }
     without_e(word)
+}
+
+/// `running` is of `run`, but `filling` of `fill`.
+fn undoubled(root: &str) -> &str {
+    let mut last = root.chars().rev();
+    match (last.next(), last.next()) {
+        (Some(one), Some(other)) if one == other && root.len() > 3 && !"lszaeiou".contains(one) => {
+            root.get(..root.len() - 1).unwrap_or(root)
+        }
+        _ => root,
+    }
 }
 
 fn without_e(word: &str) -> &str {
@@ -108,6 +122,8 @@ mod tests {
     #[case(&["restart", "restarts", "restarted", "restarting"])]
     #[case(&["cable", "cables"])]
     #[case(&["use", "uses"])]
+    #[case(&["run", "runs", "running"])]
+    #[case(&["fill", "filled", "filling"])]
     fn one_word_has_one_stem(#[case] forms: &[&str]) {
         let stems: HashSet<&str> = forms.iter().map(|form| stem(form)).collect();
 

@@ -161,7 +161,7 @@ async fn many_memories_are_summed_up_in_parts_and_the_parts_joined() {
 
     assert_eq!(lines(&answer), ["All cabinets hold parts."]);
     assert_eq!(answer.lines[0].ids, [ids[0].clone(), ids[79].clone()]);
-    assert_eq!(llm.asked().len(), 2);
+    assert_eq!(llm.asked().len(), 3);
 }
 
 #[tokio::test]

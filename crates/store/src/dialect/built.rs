@@ -1,7 +1,5 @@
 //! Statements that are put together: text from literals, everything else bound.
 
-use sqlx::AssertSqlSafe;
-
 use crate::db::{Arg, Batch};
 
 /// Which engine a statement is for.
@@ -87,7 +85,7 @@ impl Built {
         clippy::disallowed_types,
         reason = "no value becomes part of the text: conditions on memories have too many shapes to be literals"
     )]
-    pub(crate) fn sql(&self) -> AssertSqlSafe<String> {
-        AssertSqlSafe(self.text.clone())
+    pub(crate) fn sql(&self) -> sqlx::AssertSqlSafe<String> {
+        sqlx::AssertSqlSafe(self.text.clone())
     }
 }

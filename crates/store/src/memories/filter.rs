@@ -231,8 +231,13 @@ fn json(sql: &mut Built, column: &str, path: &[String], op: Op, value: &Value) {
             sql.push(")");
         }
         Engine::Postgres => {
-            let steps: String = places.iter().map(|place| format!(" -> {place}")).collect();
-            item(sql, &format!("(CAST({column} AS JSONB){steps})"), op, value);
+            let steps = places.join(" -> ");
+            item(
+                sql,
+                &format!("(CAST({column} AS JSONB) -> {steps})"),
+                op,
+                value,
+            );
         }
     }
 }

@@ -176,7 +176,7 @@ impl Memories for MemoryStore {
 
     async fn put_vectors(&self, vectors: &[(String, u32, Vector)]) -> StoreResult<()> {
         let mut tx = self.write().await?;
-        write::put_vectors(&mut tx.conn(), &self.space, vectors).await?;
+        vectors::put_vectors(&mut tx.conn(), &self.space, vectors).await?;
         tx.commit().await
     }
 

@@ -3,10 +3,10 @@
 
 use homelab_core::clock::Micros;
 use homelab_core::memory::{
-    Added, Change, Changed, Event, Memory, NewMemory, NewText, Note, Vector, Visible,
+    Added, Change, Changed, Event, Memory, NewMemory, NewText, Note, Visible,
 };
 use homelab_core::store::StoreResult;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::ENTITY;
 use super::rows::{self, Revision, revision};
@@ -474,46 +474,3 @@ pub(super) async fn restore(
         .await?;
     Ok(Changed::Done(memory))
 }
-
-/// Stores vectors of revisions that are there, each with the owner's next change.
-pub(super) async fn put_vectors(
-    conn: &mut Conn<'_>,
-    space: &Space,
-    vectors: &[(String, u32, Vector)],
-) -> StoreResult<()> {
-    let wanted: Vec<Value> = vectors
-        .iter()
-        .filter(|(id, ..)| !id.contains('\0'))
-        .map(|(id, version, _)| json!({ "id": id, "version": version }))
-        .collect();
-    let found = conn
-        .all(ENTITY, PLACES, &[Arg::Rows(&Batch::of(&wanted)?)], |row| {
-            let key = (row.text("id")?, rows::number(row, "version")?);
-            Ok((key, (row.int("number")?, row.text("owner")?)))
-        })
-        .await?;
-    let found: std::collections::HashMap<_, _> = found.into_iter().collect();
-    let mut changes = std::collections::BTreeMap::new();
-    for (_, owner) in found.values() {
-        if !changes.contains_key(owner) {
-            let change = numbers(conn, owner, 0).await?.change;
-            changes.insert(owner.clone(), change);
-        }
-    }
-    let mut rows = Vec::new();
-    for (id, version, vector) in vectors {
-        let Some((number, owner)) = found.get(&(id.clone(), *version)) else {
-            continue;
-        };
-        let change = changes.get(owner).copied().unwrap_or_default();
-        rows.push(coded(*number, vector, change)?);
-    }
-    for some in rows.chunks(500) {
-        space.put(conn, some).await?;
-    }
-    Ok(())
-}
-
-const PLACES: &str = "SELECT r.id, r.version, r.number, r.owner FROM memory_revisions r \
-     WHERE (r.id, r.version) IN (SELECT value->>'id', CAST(value->>'version' AS BIGINT) \
-     FROM jsonb_each($1))";

@@ -143,7 +143,7 @@ async fn what_is_added_is_read_back_whole(
         assert_eq!(read.as_ref(), Some(&added));
         let wanted = [(new.id.clone(), 1), (new.id.clone(), 2)];
         let revisions = memories.revisions(visible, &wanted).await.unwrap();
-        assert_eq!(revisions, [added.clone()]);
+        assert_eq!(revisions, std::slice::from_ref(&added));
     }
     let history = memories
         .history(&claude, &new.id, &PageRequest::first(10))
@@ -269,7 +269,7 @@ async fn a_new_text_opens_a_revision_and_the_old_one_is_found_as_of_then(
     };
     let old = (1, "the NAS is 10.0.1.5".to_owned());
     let new = (2, "the NAS is 10.0.1.6".to_owned());
-    assert_eq!(contents(None).await, [new.clone()]);
+    assert_eq!(contents(None).await, std::slice::from_ref(&new));
     assert_eq!(contents(Some(START.plus_seconds(30))).await, [old]);
     assert_eq!(contents(Some(START.plus_seconds(60))).await, [new]);
     assert_eq!(contents(Some(START)).await, []);
@@ -315,7 +315,7 @@ async fn a_detail_changes_in_place_and_nothing_leaves_no_trace(
     };
     assert_eq!((changed.version, changed.importance), (1, 0.9));
     let found = memories.about(&claude, &[thing], START, 5).await.unwrap();
-    assert_eq!(found, [changed.clone()]);
+    assert_eq!(found, std::slice::from_ref(&changed));
     assert_eq!(ids(memories, &all(claude.clone())).await, [id(2)]);
     let same = memories.change(&claude, &id(1), &change, &note(6)).await;
     assert_eq!(same.unwrap(), Changed::Done(changed));

@@ -32,7 +32,7 @@ const KEYS: [&str; 10] = [
 #[derive(Debug, Clone)]
 enum Step {
     Add(Box<NewMemory>),
-    Change(usize, usize, Change),
+    Change(usize, usize, Box<Change>),
     Delete(usize, usize),
     Restore(usize, usize),
     Purge(usize, usize),
@@ -107,7 +107,7 @@ fn step() -> impl Strategy<Value = Step> {
                 metadata: (number > 4).then(|| object(metadata)),
                 ..Change::default()
             };
-            Step::Change(owner, at, change)
+            Step::Change(owner, at, Box::new(change))
         }),
         1 => place.clone().prop_map(|(owner, at)| Step::Delete(owner, at)),
         1 => place.clone().prop_map(|(owner, at)| Step::Restore(owner, at)),
@@ -329,7 +329,7 @@ async fn compare(memories: &dyn Memories, model: &Model, prefix: &str, filter: &
             .count();
         assert_eq!(about.len(), known);
         let stats = memories.stats(&visible, START).await.unwrap();
-        assert_eq!(stats.memories as usize, model.open(&owner).count());
+        assert_eq!(stats.memories, model.open(&owner).count() as u64);
     }
 }
 
@@ -363,8 +363,8 @@ fn never_a_foreign_row_and_always_the_models(
         runtime.block_on(async {
             let memories = &*lab.stores.memories;
             let mut model = Model::default();
-            for (at, step) in steps.into_iter().enumerate() {
-                run(memories, &mut model, &prefix, at as u32, step).await;
+            for (at, step) in (0..).zip(steps) {
+                run(memories, &mut model, &prefix, at, step).await;
             }
             for filter in &filters {
                 compare(memories, &model, &prefix, filter).await;

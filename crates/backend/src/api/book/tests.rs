@@ -27,7 +27,10 @@ fn book(folder: Option<&Path>) -> Book {
 }
 
 async fn paths(book: &Book, version: &str, document: Document) -> Vec<String> {
-    let described = book.of_version(version, ready(Ok(document))).await.unwrap();
+    let described = book
+        .of_version(version, "", ready(Ok(document)))
+        .await
+        .unwrap();
     let operation = described.operation(&described.rows[0]).await.unwrap();
     assert_eq!(operation.path, described.rows[0].path);
     assert_eq!(operation.method, Verb::Get);
@@ -48,7 +51,7 @@ async fn a_description_is_fetched_once_for_each_version() {
         paths(&first, "9.1", document("/a")).await,
         ["/a", "/version"]
     );
-    assert!(first.of_version("9.1", nothing()).await.is_ok());
+    assert!(first.of_version("9.1", "", nothing()).await.is_ok());
     assert_eq!(
         paths(&first, "9.2", document("/b")).await,
         ["/b", "/version"]
@@ -56,10 +59,24 @@ async fn a_description_is_fetched_once_for_each_version() {
 
     // Another process finds both.
     let second = book(Some(folder.path()));
-    let cached = second.of_version("9.1", nothing()).await.unwrap();
+    let cached = second.of_version("9.1", "", nothing()).await.unwrap();
     assert_eq!(cached.rows[0].path, "/a");
     let operation = cached.operation(&cached.rows[0]).await.unwrap();
     assert_eq!(operation.parameters[0].name, "full");
+}
+
+#[tokio::test]
+async fn paths_are_kept_without_what_stands_before_each() {
+    let book = book(None);
+
+    let document = ready(Ok(document("/api/a/")));
+    let described = book.of_version("1", "/api", document).await.unwrap();
+
+    let rows = &described.rows;
+    assert_eq!(
+        (rows[0].path.as_str(), rows[1].path.as_str()),
+        ("/a/", "/version")
+    );
 }
 
 #[tokio::test]
@@ -67,7 +84,7 @@ async fn without_a_folder_it_is_kept_in_memory() {
     let book = book(None);
 
     assert_eq!(paths(&book, "1", document("/a")).await, ["/a", "/version"]);
-    assert!(book.of_version("1", nothing()).await.is_ok());
+    assert!(book.of_version("1", "", nothing()).await.is_ok());
 }
 
 #[tokio::test]
@@ -108,7 +125,7 @@ async fn a_description_that_cannot_be_read_is_an_error_and_is_not_kept() {
     let book = book(None);
     let broken = ready(Ok(Document::Text(b"<html>".to_vec())));
 
-    let error = book.of_version("1", broken).await.unwrap_err();
+    let error = book.of_version("1", "", broken).await.unwrap_err();
 
     assert_eq!(error.code(), Code::UpstreamRejected);
     assert_eq!(

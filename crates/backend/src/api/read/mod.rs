@@ -1,9 +1,12 @@
 //! Readers of descriptions that upstreams publish.
 
+mod bundle;
 mod openapi;
 mod viewer;
 
 use super::model::Operation;
+
+pub use bundle::Bundle;
 
 /// Largest description that is read, bytes.
 pub(crate) const MOST_BYTES: usize = 32 * 1024 * 1024;

@@ -73,6 +73,11 @@ impl<'a> Book<'a> {
 
 /// A YAML document as JSON.
 pub(super) fn json_of_yaml(text: &str) -> Result<String, String> {
+    value_of_yaml(text).map(|value| value.to_string())
+}
+
+/// A YAML document.
+pub(super) fn value_of_yaml(text: &str) -> Result<Value, String> {
     if text.len() > MOST_YAML {
         return Err(format!(
             "as YAML, it is larger than {MOST_YAML} bytes: convert it to JSON"
@@ -83,7 +88,7 @@ pub(super) fn json_of_yaml(text: &str) -> Result<String, String> {
     if !value.is_object() {
         return Err("it is no description of an API".to_owned());
     }
-    Ok(value.to_string())
+    Ok(value)
 }
 
 /// Reads a document.

@@ -1,6 +1,8 @@
 //! The tools, one file per subject.
 
 pub(crate) mod analytics;
+pub(crate) mod batch;
+pub(crate) mod batch_plan;
 pub(crate) mod cache;
 pub(crate) mod record;
 pub(crate) mod record_changes;

@@ -107,7 +107,7 @@ async fn undo_delete(
 }
 
 /// The call that makes the same record anew; `None` for a type that is not made here.
-fn again(zone: &Zone, record: &Record) -> Option<Inverse> {
+pub(crate) fn again(zone: &Zone, record: &Record) -> Option<Inverse> {
     serde_json::from_value::<RecordType>(json!(record.kind)).ok()?;
     let mut arguments = json!({
         "zone": zone.name,

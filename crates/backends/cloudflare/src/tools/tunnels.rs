@@ -109,9 +109,9 @@ pub(crate) struct ConnectorItem {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct IngressItem {
     /// Absent for what takes all requests.
-    hostname: Option<String>,
-    path: Option<String>,
-    service: String,
+    pub(crate) hostname: Option<String>,
+    pub(crate) path: Option<String>,
+    pub(crate) service: String,
     #[serde(rename = "originRequest")]
     origin_request: Option<Map<String, Value>>,
 }

@@ -157,7 +157,7 @@ async fn a_server_that_is_gone_is_unreachable_and_its_tools_stay() {
         (Code::UpstreamUnreachable, "refused")
     );
     assert!(health.hint.is_some());
-    assert_eq!(world.server.tools().len(), 22);
+    assert_eq!(world.server.tools().len(), 25);
 }
 
 #[tokio::test]

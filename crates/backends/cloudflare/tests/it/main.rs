@@ -3,7 +3,9 @@
 
 mod access;
 mod analytics;
+mod batch;
 mod cache;
+mod facts;
 mod faults;
 mod records;
 mod rules;
@@ -11,5 +13,6 @@ mod settings;
 mod shape;
 mod tunnels;
 mod undo;
+mod whole_api;
 mod world;
 mod zones;

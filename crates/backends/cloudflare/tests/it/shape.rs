@@ -4,12 +4,13 @@ use homelab_backend::shape::{faults, listing};
 use homelab_backend_cloudflare::kind;
 
 /// The canonical tools and the extras, in listing order.
-const TOOLS: [&str; 22] = [
+const TOOLS: [&str; 25] = [
     "list_zones",
     "list_dns_records",
     "create_dns_record",
     "update_dns_record",
     "delete_dns_record",
+    "batch_dns_records",
     "export_dns_records",
     "list_cloudflare_tunnels",
     "get_cloudflare_tunnel",
@@ -27,9 +28,11 @@ const TOOLS: [&str; 22] = [
     "get_zone_settings",
     "set_zone_setting",
     "verify_cloudflare_token",
+    "search_api",
+    "call_api",
 ];
 /// Bytes of the whole listing as it is sent; about four make a token.
-const LISTING_BUDGET: usize = 24_000;
+const LISTING_BUDGET: usize = 31_000;
 
 #[test]
 fn every_tool_keeps_the_rules() {

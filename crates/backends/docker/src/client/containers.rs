@@ -8,7 +8,9 @@ use super::call::{Call, Filters};
 use super::engine::Engine;
 use super::error::ApiError;
 use super::{Api, Output};
-use crate::types::{Changed, Created, ExecCreated, ExecState, Inspect, Stats, Summary, Top};
+use crate::types::{
+    Changed, Created, ExecCreated, ExecState, FileChange, Inspect, Stats, Summary, Top,
+};
 
 /// What a call adds to the time that an engine gives a container to stop.
 const AFTER_STOP: Duration = Duration::from_secs(30);
@@ -139,6 +141,13 @@ impl Engine {
     pub(crate) async fn top(&self, id: &str) -> Result<Top, ApiError> {
         self.json(Call::get("container_top", "/containers/{}/top", &[id]))
             .await
+    }
+
+    /// What its file system has otherwise than its image; engines say nothing where that is nothing.
+    pub(crate) async fn changes(&self, id: &str) -> Result<Vec<FileChange>, ApiError> {
+        let call = Call::get("container_changes", "/containers/{}/changes", &[id]);
+        let changes: Option<Vec<FileChange>> = self.json(call).await?;
+        Ok(changes.unwrap_or_default())
     }
 
     /// One sample; the engine waits a second for a second one to compare with.

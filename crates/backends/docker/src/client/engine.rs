@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use homelab_core::clock::Entropy;
+use homelab_core::json;
 use homelab_core::observe::{Observation, Observer, Outcome};
 use homelab_core::redact::Redactor;
 use homelab_core::render::printable;
@@ -358,13 +359,10 @@ impl Answer {
 
 /// Reads a body; the error says where it does not fit, without values.
 pub(crate) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
-    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
-        match error.inner().classify() {
-            serde_json::error::Category::Data => format!("`{path}` is not what it should be"),
-            _ => "it is not JSON".to_owned(),
-        }
+    json::from_slice(body).map_err(|error| match error.path() {
+        _ if !error.is_data() => "it is not JSON".to_owned(),
+        "" => "it is not what it should be".to_owned(),
+        path => format!("`{path}` is not what it should be"),
     })
 }
 

@@ -9,7 +9,7 @@ use super::engine::Engine;
 use super::error::ApiError;
 use super::{JsonLines, REGISTRY_AUTH};
 use crate::reference::Reference;
-use crate::types::{Distribution, ImageInspect, ImageRemoved, ImageSummary};
+use crate::types::{Distribution, HistoryItem, ImageInspect, ImageRemoved, ImageSummary};
 
 /// How long an engine may look for an image at its registry before the transfer begins.
 const REGISTRY_PATIENCE: Duration = Duration::from_mins(2);
@@ -28,6 +28,12 @@ impl Engine {
     /// An image as the engine describes it.
     pub(crate) async fn image_raw(&self, name: &str) -> Result<serde_json::Value, ApiError> {
         self.json(Call::get("image_inspect", "/images/{}/json", &[name]))
+            .await
+    }
+
+    /// Its layers, the last one first.
+    pub(crate) async fn history(&self, name: &str) -> Result<Vec<HistoryItem>, ApiError> {
+        self.json(Call::get("image_history", "/images/{}/history", &[name]))
             .await
     }
 

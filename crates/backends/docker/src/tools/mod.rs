@@ -5,10 +5,12 @@ use serde::Deserialize;
 
 pub(crate) mod attach;
 pub(crate) mod change;
+pub(crate) mod changes;
 pub(crate) mod compose;
 pub(crate) mod create;
 pub(crate) mod events;
 pub(crate) mod exec;
+pub(crate) mod history;
 pub(crate) mod images;
 pub(crate) mod inspect;
 pub(crate) mod lifecycle;

@@ -107,6 +107,15 @@ pub(crate) struct Mount {
     pub(crate) rw: bool,
 }
 
+/// A file or directory that a container changed.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(crate) struct FileChange {
+    pub(crate) path: String,
+    /// 0 modified, 1 added, 2 deleted.
+    pub(crate) kind: i64,
+}
+
 /// A container in full.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]

@@ -43,6 +43,20 @@ pub(crate) struct ImageInspect {
     pub(crate) os: String,
 }
 
+/// A layer of an image, and what made it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(crate) struct HistoryItem {
+    pub(crate) created: i64,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) created_by: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) tags: Vec<String>,
+    pub(crate) size: i64,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) comment: String,
+}
+
 /// What removing an image did: a name less, or a layer less.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]

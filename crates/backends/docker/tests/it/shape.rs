@@ -4,7 +4,7 @@ use homelab_backend::shape::{faults, listing, outputs};
 use homelab_backend_docker::kind;
 
 /// The names of the table, in its order, then the extras.
-const TOOLS: [&str; 36] = [
+const TOOLS: [&str; 38] = [
     "list_containers",
     "start_container",
     "stop_container",
@@ -39,11 +39,13 @@ const TOOLS: [&str; 36] = [
     "remove_volume",
     "list_compose_projects",
     "get_events",
+    "get_container_changes",
+    "get_image_history",
     "search_api",
     "call_api",
 ];
 /// Bytes of the whole listing as it is sent; about four make a token.
-const LISTING_BUDGET: usize = 36_500;
+const LISTING_BUDGET: usize = 38_500;
 
 #[test]
 fn every_tool_keeps_the_rules() {

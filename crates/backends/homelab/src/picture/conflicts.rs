@@ -25,7 +25,7 @@ pub(crate) enum About {
     SharedMac,
     /// A DNS record of a thing's name leads elsewhere.
     Dns,
-    /// A guest is on another host than the inventory says.
+    /// A guest is on another host than the inventory, or another register, says.
     Host,
     /// One source says that a thing is up, another that it is down.
     Status,
@@ -70,9 +70,9 @@ pub(crate) fn conflicts(graph: &Graph) -> Vec<Conflict> {
 }
 
 /// Addresses that can be compared: of the lab's own IPv4 networks. Those of IPv6 are many and change;
-/// the tailnet's are others by design.
+/// the tailnet's are others by design; every machine has a loopback.
 fn comparable(ip: &Ip) -> bool {
-    ip.0.is_ipv4() && !is_tailnet(*ip)
+    ip.0.is_ipv4() && !ip.0.is_loopback() && !is_tailnet(*ip)
 }
 
 fn own(thing: &Thing) -> BTreeMap<&str, BTreeSet<Ip>> {
@@ -116,6 +116,14 @@ fn statuses(number: usize, thing: &Thing) -> Option<Conflict> {
         .iter()
         .filter(|node| node.basis == Basis::Live && node.entity.kind.is_machine())
         .filter(|node| matches!(node.entity.status, Status::Online | Status::Offline))
+        // One that is not connected here may be on the road, or sleep: that says nothing of elsewhere.
+        .filter(|node| {
+            let is_guest_here = matches!(
+                node.entity.kind,
+                EntityKind::NetworkClient | EntityKind::TailnetDevice
+            );
+            !is_guest_here || node.entity.status == Status::Online
+        })
         .collect();
     let is = |status: Status| told.iter().any(|node| node.entity.status == status);
     (is(Status::Online) && is(Status::Offline)).then(|| Conflict {
@@ -129,43 +137,49 @@ fn statuses(number: usize, thing: &Thing) -> Option<Conflict> {
     })
 }
 
-/// Where the inventory says that a guest is, and where its hypervisor does.
+/// Where the inventory, or another register, says that a guest is, and where its hypervisor does.
 fn host(graph: &Graph, number: usize, thing: &Thing) -> Option<Conflict> {
-    let host_of = |basis: Basis| {
-        let mut nodes = thing.nodes.iter().filter(|node| node.basis == basis);
-        nodes.find_map(|node| {
-            let guest = node.entity.kind == EntityKind::Guest;
-            let mut links = node
-                .entity
-                .links
-                .iter()
-                .filter(|link| guest && link.relation == Relation::RunsOn);
-            let to = links.next().map(|link| &link.to)?;
-            Some((
-                node.source.as_str(),
-                to.name.as_deref().or(to.id.as_deref())?,
-            ))
-        })
+    let is_live = |node: &&Node| node.basis == Basis::Live && node.entity.kind == EntityKind::Guest;
+    let is_written = |node: &&Node| match node.entity.kind {
+        EntityKind::Guest => node.basis == Basis::Recorded,
+        EntityKind::Registration => true,
+        _ => false,
     };
-    let ((_, recorded), (source, live)) = (host_of(Basis::Recorded)?, host_of(Basis::Live)?);
+    let (source, live) = thing.nodes.iter().filter(is_live).find_map(host_of)?;
     // What the hypervisor calls by id is a thing with a name.
-    let named = graph
-        .out(number)
-        .filter(|(relation, _)| *relation == Relation::RunsOn)
-        .filter_map(|(_, host)| graph.get(host))
-        .any(|host| {
-            host.any(|node| {
-                node.entity
-                    .names()
-                    .any(|name| alike(&fold(name), &fold(recorded)))
-            })
+    let is_there = |written: &str| {
+        let on = graph
+            .out(number)
+            .filter(|(relation, _)| *relation == Relation::RunsOn);
+        let named = on.filter_map(|(_, host)| graph.get(host)).any(|host| {
+            let goes_by = |name: &str| alike(&fold(name), &fold(written));
+            host.any(|node| node.entity.names().any(goes_by))
         });
-    (!named && fold(recorded) != fold(live)).then(|| Conflict {
+        named || fold(written) == fold(live)
+    };
+    let written = thing.nodes.iter().filter(is_written).filter_map(host_of);
+    let mut sides: Vec<Side> = written
+        .filter(|(_, written)| !is_there(written))
+        .map(|(source, written)| side(source, written))
+        .collect();
+    if sides.is_empty() {
+        return None;
+    }
+    sides.push(side(source, live));
+    Some(Conflict {
         about: About::Host,
         subject: thing.name().to_owned(),
-        sides: vec![side(super::INVENTORY, recorded), side(source, live)],
+        sides,
         things: BTreeSet::from([number]),
     })
+}
+
+/// Who says that it runs where.
+fn host_of(node: &Node) -> Option<(&str, &str)> {
+    let mut links = node.entity.links.iter();
+    let link = links.find(|link| link.relation == Relation::RunsOn)?;
+    let name = link.to.name.as_deref().or(link.to.id.as_deref())?;
+    Some((&node.source, name))
 }
 
 /// A record that bears a machine's name and leads elsewhere. One that leads to a proxy, or to what the

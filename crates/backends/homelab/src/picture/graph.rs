@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use homelab_core::facts::{EntityKind, Reference, Relation};
-use homelab_core::net::{Ip, Mac};
 
 use super::identity::Sets;
+use super::index::Index;
 use super::names::{Subject, alike, fold, label};
 use super::nodes::{Basis, Node};
 
@@ -205,7 +205,7 @@ impl Thing {
 }
 
 /// Who knows best what a thing is and how it is called, and what people mean by a name.
-fn weight(kind: EntityKind) -> u8 {
+pub(super) fn weight(kind: EntityKind) -> u8 {
     match kind {
         EntityKind::Guest => 0,
         EntityKind::Host => 1,
@@ -220,119 +220,9 @@ fn weight(kind: EntityKind) -> u8 {
         EntityKind::Route => 10,
         EntityKind::DnsRecord => 11,
         EntityKind::Registration => 12,
-        EntityKind::Backup => 13,
-    }
-}
-
-/// Where nodes are found.
-struct Index<'a> {
-    ids: HashMap<(&'a str, EntityKind, &'a str), usize>,
-    kinds: HashMap<(EntityKind, &'a str), Vec<usize>>,
-    /// By the first part of each folded name.
-    labels: HashMap<String, Vec<usize>>,
-    ips: HashMap<Ip, Vec<usize>>,
-    macs: HashMap<Mac, Vec<usize>>,
-    /// What has this record, by table and id: the record itself goes first.
-    records: HashMap<&'a (String, String), usize>,
-}
-
-impl<'a> Index<'a> {
-    fn new(nodes: &'a [Node]) -> Self {
-        let mut index = Self {
-            ids: HashMap::new(),
-            kinds: HashMap::new(),
-            labels: HashMap::new(),
-            ips: HashMap::new(),
-            macs: HashMap::new(),
-            records: HashMap::new(),
-        };
-        for (number, node) in nodes.iter().enumerate() {
-            let entity = &node.entity;
-            let key = (node.source.as_str(), entity.kind, entity.id.as_str());
-            index.ids.entry(key).or_insert(number);
-            let same = index.kinds.entry((entity.kind, entity.id.as_str()));
-            same.or_default().push(number);
-            for name in entity.names() {
-                let name = fold(name);
-                index
-                    .labels
-                    .entry(label(&name).to_owned())
-                    .or_default()
-                    .push(number);
-            }
-            if entity.kind.is_machine() || entity.kind == EntityKind::Container {
-                for ip in &entity.addresses {
-                    index.ips.entry(*ip).or_default().push(number);
-                }
-                for mac in &entity.macs {
-                    index.macs.entry(*mac).or_default().push(number);
-                }
-            }
-            if let Some(record) = &node.record {
-                index.records.entry(record).or_insert(number);
-            }
-        }
-        index
-    }
-
-    /// The node that a link of another one means.
-    fn resolve(&self, nodes: &[Node], from: usize, reference: &Reference) -> Option<usize> {
-        let source = nodes.get(from).map(|node| node.source.as_str())?;
-        let is_kind = |number: &usize| {
-            let kind = nodes.get(*number).map(|node| node.entity.kind);
-            reference.kind.is_none() || kind == reference.kind
-        };
-        if let (Some(kind), Some(id)) = (reference.kind, reference.id.as_deref()) {
-            if let Some(number) = self.ids.get(&(source, kind, id)) {
-                return Some(*number);
-            }
-            // Elsewhere only where it is clear which one is meant.
-            return match self.kinds.get(&(kind, id)).map(Vec::as_slice) {
-                Some([only]) => Some(*only),
-                _ => None,
-            };
-        }
-        let rank = |number: &usize| {
-            let node = nodes.get(*number);
-            let kind = node.map_or(u8::MAX, |node| weight(node.entity.kind));
-            (node.is_none_or(|node| node.source != source), kind)
-        };
-        let best = |found: &[usize]| {
-            let fitting = found
-                .iter()
-                .copied()
-                .filter(is_kind)
-                .filter(|number| *number != from);
-            fitting.min_by_key(|number| rank(number).1)
-        };
-        if let Some(mac) = reference.mac {
-            return self.macs.get(&mac).and_then(|found| best(found));
-        }
-        if let Some(ip) = reference.address {
-            return self.ips.get(&ip).and_then(|found| best(found));
-        }
-        let name = fold(reference.name.as_deref()?);
-        let found = self.labels.get(label(&name))?;
-        let mut fitting: Vec<usize> = found
-            .iter()
-            .copied()
-            .filter(|number| *number != from && is_kind(number))
-            .filter(|number| {
-                let entity = nodes.get(*number).map(|node| &node.entity);
-                entity.is_some_and(|entity| entity.names().any(|other| alike(&fold(other), &name)))
-            })
-            .collect();
-        // What has no kind stated is a machine that something runs on, not a record or container of
-        // its name.
-        if reference.kind.is_none() {
-            fitting.retain(|number| {
-                let kind = nodes.get(*number).map(|node| node.entity.kind);
-                kind.is_some_and(|kind| kind != EntityKind::DnsRecord && kind != EntityKind::Backup)
-            });
-            return fitting.into_iter().min_by_key(|number| rank(number).1);
-        }
-        // Of several, one of the same source, then the kind that people mean first.
-        fitting.into_iter().min_by_key(rank)
+        EntityKind::Allocation => 13,
+        EntityKind::Network => 14,
+        EntityKind::Backup => 15,
     }
 }
 
@@ -475,8 +365,9 @@ fn links(
         }
         _ => {}
     }
-    // What is only recorded does not say where a guest runs whose hypervisor was asked.
-    if node.basis == Basis::Recorded && told.contains(&sets.root(from)) {
+    // What is only written down does not say where a guest runs whose hypervisor was asked.
+    let written = node.basis == Basis::Recorded || node.entity.kind == EntityKind::Registration;
+    if written && told.contains(&sets.root(from)) {
         links.retain(|(relation, _)| *relation != Relation::RunsOn);
     }
     links

@@ -151,7 +151,7 @@ impl Sets {
                     // One source does not tell of one thing twice, but of its addresses.
                     let registered = [first, second]
                         .iter()
-                        .any(|node| node.entity.kind == EntityKind::Registration);
+                        .any(|node| is_written_down(node.entity.kind));
                     let of_two = nodes_of(*one) != nodes_of(*other) || registered;
                     if of_two && same_name(&first.entity, &second.entity) {
                         self.unite_if_possible(*one, *other);
@@ -201,6 +201,11 @@ fn same_name(one: &Entity, other: &Entity) -> bool {
         let name = fold(name);
         other.names().any(|also| alike(&name, &fold(also)))
     })
+}
+
+/// What a record says, and not what somebody sees.
+fn is_written_down(kind: EntityKind) -> bool {
+    matches!(kind, EntityKind::Registration | EntityKind::Allocation)
 }
 
 /// Named by its address alone.

@@ -7,6 +7,7 @@
 mod conflicts;
 mod graph;
 mod identity;
+mod index;
 mod names;
 mod nodes;
 
@@ -19,7 +20,7 @@ use homelab_core::facts::Gather;
 pub(crate) use conflicts::{Conflict, conflicts};
 pub(crate) use graph::{Graph, Thing};
 pub(crate) use names::Subject;
-pub(crate) use nodes::{Basis, INVENTORY, Node};
+pub(crate) use nodes::{Basis, Node};
 
 use crate::client::{Homelab, stored};
 use crate::sync::SourceRow;

@@ -1,6 +1,7 @@
 //! Which record a thing is. Pure.
 
 use homelab_core::facts::{Entity, EntityKind, Reference, Relation};
+use homelab_core::net::Mac;
 use serde_json::{Map, Value, json};
 
 use super::plan::{LONGEST_NAME, Planner};
@@ -31,6 +32,8 @@ impl Planner<'_> {
             | EntityKind::DnsRecord
             | EntityKind::Route
             | EntityKind::Service
+            | EntityKind::Allocation
+            | EntityKind::Network
             | EntityKind::Backup => None,
         }?;
         let key = self.key(entity.kind.as_str(), &entity.id);
@@ -58,11 +61,16 @@ impl Planner<'_> {
     /// A machine that is there already, by MAC, address or name, in this order.
     fn recognised(&self, entity: &Entity) -> Option<Place> {
         let by_mac = entity.macs.iter().find_map(|mac| self.working.by_mac(*mac));
+        // Another interface at the same address is another machine.
+        let is_other = |place: &Place| {
+            let row = self.working.get(place);
+            let mac = row.and_then(|row| row.get("mac")?.as_str()?.parse::<Mac>().ok());
+            mac.is_some_and(|mac| !entity.macs.is_empty() && !entity.macs.contains(&mac))
+        };
         let by_ip = || {
-            entity
-                .addresses
-                .iter()
-                .find_map(|ip| self.working.by_ip(*ip))
+            let places = entity.addresses.iter();
+            let mut places = places.filter_map(|ip| self.working.by_ip(*ip));
+            places.find(|place| !is_other(place))
         };
         let by_link = || {
             let hosts = entity

@@ -127,7 +127,9 @@ impl<'a> Planner<'a> {
         });
         self.sight(entity.kind.as_str(), &entity.id, entity, record);
         let template = entity.attributes.contains_key("template");
-        if has_addresses(entity.kind) && !template {
+        // An address that is set aside for nobody has nothing to be written down.
+        let nameless = entity.name.parse::<Ip>().is_ok();
+        if has_addresses(entity.kind) && !template && !nameless {
             for ip in &entity.addresses {
                 self.take_address(entity, *ip);
             }
@@ -367,6 +369,7 @@ const fn has_addresses(kind: EntityKind) -> bool {
             | EntityKind::Device
             | EntityKind::NetworkDevice
             | EntityKind::Container
+            | EntityKind::Allocation
     )
 }
 

@@ -1,5 +1,6 @@
 //! Reading devices.
 
+use homelab_core::call::CallContext;
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::inventory::{Device, Status};
 use homelab_core::net::Ip;
@@ -10,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::client::{Homelab, alternatives, stored};
+use crate::remembered::{Remembered, about};
 use crate::types::{DeviceRow, ServiceRow};
 
 /// Which devices.
@@ -70,13 +72,21 @@ pub(crate) struct DeviceDetails {
     services: Vec<ServiceRow>,
     /// Pass this as `target` to `homelab_get_credentials`.
     credentials_ref: Option<String>,
+    /// The newest memories about it and its services, as far as you may read them.
+    memories: Vec<Remembered>,
 }
 
-/// Get everything known about one device, by name or IP address: hardware, serial, MAC, OS, location, tags, and the services on it.
-#[tool(read, permission = "homelab:device:read", title = "Get a device")]
+/// Get everything known about one device, by name or IP address: hardware, serial, MAC, OS, location, tags, the services on it, and what is remembered of it.
+#[tool(
+    read,
+    permission = "homelab:device:read",
+    title = "Get a device",
+    untrusted("memories.text")
+)]
 pub(crate) async fn homelab_get_device(
     lab: &Homelab,
     args: GetDevice,
+    ctx: &CallContext,
 ) -> ToolResult<DeviceDetails> {
     let device = match (args.name.as_deref(), args.ip) {
         (None, None) => {
@@ -100,7 +110,14 @@ pub(crate) async fn homelab_get_device(
     };
     let services = lab.services_on(&device.name).await?;
     let has_credentials = !lab.credentials(&device.name).await?.is_empty();
+    let mut things = vec![about("devices", &device.name)];
+    things.extend(
+        services
+            .iter()
+            .map(|one| about("services", &one.service_name)),
+    );
     Ok(DeviceDetails {
+        memories: lab.remembered(ctx, things).await,
         services: services.into_iter().map(ServiceRow::from).collect(),
         credentials_ref: has_credentials.then(|| device.name.clone()),
         device,

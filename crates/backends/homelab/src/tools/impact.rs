@@ -173,6 +173,8 @@ fn one(graph: &Graph, args: &ImpactOf, sources: &[SourceRow]) -> ToolResult<usiz
                     | EntityKind::Route
                     | EntityKind::Backup
                     | EntityKind::Registration
+                    | EntityKind::Allocation
+                    | EntityKind::Network
             )
         )
     };

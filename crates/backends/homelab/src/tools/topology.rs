@@ -157,13 +157,20 @@ fn id(number: usize) -> String {
     format!("n{number}")
 }
 
-/// The kind that was asked for. Unasked, single allocations stay out: they say nothing beyond their
-/// machine, or belong to none.
+/// The kind that was asked for. Unasked, single registrations, allocations and networks stay out: they
+/// say nothing beyond their machine, or belong to none.
 fn fits(graph: &Graph, number: usize, args: &TopologyOf) -> bool {
     let kind = graph.get(number).map(Thing::kind);
     match &args.kinds {
         Some(kinds) => kind.is_some_and(|kind| kinds.contains(&kind)),
-        None => kind != Some(EntityKind::Registration) || args.around.is_some(),
+        None => {
+            let plain = [
+                EntityKind::Registration,
+                EntityKind::Allocation,
+                EntityKind::Network,
+            ];
+            args.around.is_some() || kind.is_none_or(|kind| !plain.contains(&kind))
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::Homelab;
 use crate::picture::{Basis, Conflict, Graph, Node, Subject, Thing, conflicts};
+use crate::remembered::{self, Remembered};
 use crate::sync::SourceRow;
 
 /// How long the slowest server is waited for.
@@ -23,6 +24,8 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(12);
 const THINGS: usize = 5;
 /// Rows of each list of a thing, at most.
 const ROWS: usize = 40;
+/// Tables of the inventory under which memories name such things.
+const TABLES: [&str; 4] = ["devices", "services", "virtual_machines", "proxmox_hosts"];
 
 /// What to look for.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -47,6 +50,8 @@ pub(crate) struct Known {
     network: Option<NetworkView>,
     /// What systems disagree about; nothing is decided, both sides are shown.
     conflicts: Vec<Conflict>,
+    /// The newest memories about these things, as far as you may read them.
+    memories: Vec<Remembered>,
     /// Who was asked. What one with an `error` knows is missing, or is what it told last.
     sources: Vec<SourceRow>,
 }
@@ -153,6 +158,7 @@ impl From<Network> for NetworkView {
         "things.*.seen_by.*.attributes",
         "conflicts.*.subject",
         "conflicts.*.sides.*.says",
+        "memories.*.text",
         "sources.*.gaps"
     )
 )]
@@ -180,7 +186,7 @@ pub(crate) async fn homelab_whatis(
         return Err(unknown("subject", &args.subject, graph, &picture.sources));
     }
     let shown: BTreeSet<usize> = found.iter().copied().take(THINGS).collect();
-    let about = |conflict: &Conflict| conflict.things.iter().any(|thing| shown.contains(thing));
+    let concerns = |conflict: &Conflict| conflict.things.iter().any(|thing| shown.contains(thing));
     let related: BTreeSet<usize> = shown
         .iter()
         .flat_map(|thing| graph.into(*thing))
@@ -188,17 +194,23 @@ pub(crate) async fn homelab_whatis(
         .map(|(_, thing)| thing)
         .collect();
     let near = |conflict: &Conflict| conflict.things.iter().any(|thing| related.contains(thing));
+    let things: Vec<ThingView> = found
+        .iter()
+        .take(THINGS)
+        .filter_map(|thing| view(graph, *thing))
+        .collect();
+    // One thing may be in several tables, or known to the live systems alone.
+    let names = things.iter().flat_map(|thing| &thing.names);
+    let about = names.flat_map(|name| TABLES.map(|table| remembered::about(table, name)));
+    let memories = lab.remembered(ctx, about.collect()).await;
     Ok(Known {
-        things: found
-            .iter()
-            .take(THINGS)
-            .filter_map(|thing| view(graph, *thing))
-            .collect(),
+        things,
+        memories,
         more: found.len().saturating_sub(THINGS),
         network: network.map(NetworkView::from),
         conflicts: conflicts(graph)
             .into_iter()
-            .filter(|conflict| about(conflict) || near(conflict))
+            .filter(|conflict| concerns(conflict) || near(conflict))
             .take(ROWS)
             .collect(),
         sources: picture.sources,

@@ -32,7 +32,7 @@ const TOOLS: [&str; 24] = [
     "homelab_sync_inventory",
 ];
 /// Bytes of the whole listing as it is sent; about four make a token.
-const LISTING_BUDGET: usize = 20_000;
+const LISTING_BUDGET: usize = 20_500;
 
 #[test]
 fn every_tool_keeps_the_rules() {

@@ -19,6 +19,7 @@ use homelab_core::server::Server;
 use homelab_core::store::{Credential, Stores};
 use homelab_core::tool::{Inverse, Preview, Ran, Target};
 use homelab_lab::{Lab, demo};
+use homelab_memory::Current;
 use homelab_store::{Database, Target as Place};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -34,6 +35,8 @@ pub(crate) struct World {
     pub(crate) server: Arc<dyn Server>,
     /// What the other servers tell.
     pub(crate) told: Arc<Told>,
+    /// What agents remember: nothing yet.
+    pub(crate) memory: Arc<Current>,
     database: Database,
     _folder: TempDir,
 }
@@ -88,7 +91,10 @@ impl World {
         let handle = FactsHandle::default();
         let source: Arc<dyn FactsSource> = told.clone();
         handle.connect(Arc::downgrade(&source));
-        let shared = Shared::default().with(Arc::new(handle));
+        let memory = Arc::new(Current::default());
+        let shared = Shared::default()
+            .with(Arc::new(handle))
+            .with(memory.clone());
         let env = env(database.stores(), clock.clone(), shared);
         env.stores
             .inventory
@@ -101,6 +107,7 @@ impl World {
             env,
             clock,
             told,
+            memory,
             database,
             _folder: folder,
         }
@@ -210,6 +217,15 @@ pub(crate) fn context_with(progress: Progress) -> CallContext {
     }
 }
 
+/// An administrator of this name.
+pub(crate) fn context_of(who: &str) -> CallContext {
+    let principal = Principal::new(who, who, CredentialKind::Agent, Role::Admin);
+    CallContext {
+        principal: Arc::new(principal),
+        ..context()
+    }
+}
+
 /// The names in a list's rows.
 pub(crate) fn names(list: &Value) -> Vec<&str> {
     let rows = list["items"].as_array().expect("a list");
@@ -290,5 +306,10 @@ impl FactsSource for Told {
             wanted.instances.is_none() || names.any(|name| *name == one.instance)
         };
         all.into_iter().filter(is_wanted).collect()
+    }
+
+    async fn shows(&self, context: &CallContext, kind: &str, tool: &str) -> bool {
+        let is_reader = context.principal.name != "stranger";
+        is_reader && (kind, tool) == ("memory", "search_memories")
     }
 }

@@ -4,7 +4,7 @@ use homelab_backend::shape::{faults, listing};
 use homelab_backend_netbox::kind;
 
 /// The canonical tools and the extras, in listing order.
-const TOOLS: [&str; 21] = [
+const TOOLS: [&str; 23] = [
     "allocate_ip",
     "list_devices",
     "create_vlan",
@@ -26,9 +26,11 @@ const TOOLS: [&str; 21] = [
     "list_journal_entries",
     "add_journal_entry",
     "get_changelog",
+    "search_api",
+    "call_api",
 ];
 /// Bytes of the whole listing as it is sent; about four make a token.
-const LISTING_BUDGET: usize = 29_000;
+const LISTING_BUDGET: usize = 31_500;
 
 #[test]
 fn every_tool_keeps_the_rules() {

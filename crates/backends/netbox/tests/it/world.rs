@@ -1,35 +1,20 @@
 //! A server that plays NetBox with a small lab in it, and the server under test.
 
-use std::sync::Arc;
+use std::ops::Deref;
 
-use homelab_backend::{Env, Shared};
 use homelab_backend_netbox::kind;
-use homelab_core::call::{CallContext, Confirmer, CredentialKind, Principal, Progress, Transport};
-use homelab_core::clock::{ManualClock, Micros, SeededEntropy};
-use homelab_core::error::{ToolError, ToolResult};
-use homelab_core::id::RequestId;
-use homelab_core::keyring::Keyring;
-use homelab_core::observe::Silent;
-use homelab_core::policy::Role;
-use homelab_core::redact::Redactor;
-use homelab_core::server::{Health, Server};
-use homelab_core::tool::{Effect, Inverse, Preview, Ran, Target};
+use homelab_core::tool::Inverse;
+use homelab_harness::{Bench, today};
 use homelab_lab::netbox::{NetBox, Release, TOKEN, TOKEN_V1};
-use homelab_store::{Database, Target as Place};
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
 
-/// The day on which every test takes place.
-const TODAY: &str = "2026-06-01T00:00:00Z";
+pub(crate) use homelab_harness::{field, hint, reason, says};
 
 pub(crate) struct World {
     pub(crate) netbox: NetBox,
-    pub(crate) server: Arc<dyn Server>,
-    pub(crate) env: Env,
+    bench: Bench,
     /// Some requests are outside the contract on purpose.
     pub(crate) lenient: bool,
-    _folder: TempDir,
 }
 
 impl World {
@@ -40,15 +25,12 @@ impl World {
 
     /// The same in another release; before 4.5 with a token of version 1.
     pub(crate) async fn release(release: Release) -> Self {
-        let today = Micros::from_rfc3339(TODAY).expect("a day");
-        let clock = Arc::new(ManualClock::at(today));
+        let clock = today();
         let netbox = NetBox::with(release, clock.clone(), None)
             .await
             .expect("a loopback port");
         furnish(&netbox);
         netbox.log().clear();
-        let folder = tempfile::tempdir().expect("a folder");
-        let env = env(&folder, clock).await;
         let token = if release < Release::V4_5 {
             TOKEN_V1
         } else {
@@ -56,11 +38,9 @@ impl World {
         };
         let settings = json!({ "url": netbox.url(), "token": token });
         Self {
-            server: kind().open("netbox", settings, &env),
+            bench: Bench::open(kind(), settings, clock.clone()).await,
             netbox,
-            env,
             lenient: false,
-            _folder: folder,
         }
     }
 
@@ -70,7 +50,7 @@ impl World {
         for (key, value) in settings.as_object().expect("a section") {
             all[key] = value.clone();
         }
-        self.server = kind().open("netbox", all, &self.env);
+        self.bench.reopen_with(all);
     }
 
     /// Asks as a user who may do these things alone.
@@ -80,72 +60,10 @@ impl World {
         self.reopen(&json!({ "token": token }));
     }
 
-    /// Calls a tool as the pipeline does: its arguments fit the input schema, its result the output
-    /// schema.
-    pub(crate) async fn run(&self, tool: &str, args: Value) -> ToolResult<Ran<Value>> {
-        run(&*self.server, tool, args, &context()).await
-    }
-
-    /// The result of a call that must succeed and take.
-    pub(crate) async fn call(&self, tool: &str, args: Value) -> Value {
-        match self.run(tool, args).await {
-            Ok(ran) => {
-                assert_eq!(ran.mismatches, [], "{tool} did not take: {}", ran.output);
-                ran.output
-            }
-            Err(error) => panic!("{tool} failed: {error}"),
-        }
-    }
-
-    /// The error of a call that must fail.
-    pub(crate) async fn fail(&self, tool: &str, args: Value) -> ToolError {
-        match self.run(tool, args).await {
-            Ok(ran) => panic!("{tool} answered {}", ran.output),
-            Err(error) => error,
-        }
-    }
-
-    /// The error of a call whose arguments the schema would refuse already.
-    pub(crate) async fn refuse(&self, tool: &str, args: Value) -> ToolError {
-        let index = index(&*self.server, tool);
-        match self.server.run(index, args, &context()).await {
-            Ok(ran) => panic!("{tool} answered {}", ran.output),
-            Err(error) => error,
-        }
-    }
-
-    pub(crate) async fn preview(&self, tool: &str, args: Value) -> Preview {
-        let preview = self.server.preview(index(&*self.server, tool), args);
-        preview.expect("a preview").await.expect("a plan")
-    }
-
-    pub(crate) async fn targets(&self, tool: &str, args: Value) -> Vec<Target> {
-        let targets = self.server.targets(index(&*self.server, tool), args);
-        targets.expect("targets").await.expect("resolved targets")
-    }
-
-    pub(crate) async fn inverse(&self, tool: &str, args: Value) -> Option<Inverse> {
-        let inverse = self.server.inverse(index(&*self.server, tool), args);
-        inverse
-            .expect("an inverse")
-            .await
-            .expect("a computed inverse")
-    }
-
     /// Runs a call's inverse, which must succeed and take.
     pub(crate) async fn undo(&self, inverse: Option<Inverse>) -> Value {
         let inverse = inverse.expect("an inverse");
         self.call(&inverse.tool, inverse.arguments).await
-    }
-
-    pub(crate) fn effect(&self, tool: &str, args: Value) -> Effect {
-        self.server
-            .effect(index(&*self.server, tool), args)
-            .expect("fitting arguments")
-    }
-
-    pub(crate) async fn health(&self) -> Health {
-        self.server.health().await
     }
 
     /// `METHOD path` of the requests that change something.
@@ -160,6 +78,14 @@ impl World {
         let requests = self.netbox.log().all();
         let last = requests.iter().rev().find(|one| one.method != "GET");
         serde_json::from_slice(&last.expect("a change").body).expect("JSON")
+    }
+}
+
+impl Deref for World {
+    type Target = Bench;
+
+    fn deref(&self) -> &Bench {
+        &self.bench
     }
 }
 
@@ -240,92 +166,8 @@ fn furnish(netbox: &NetBox) {
     );
 }
 
-/// Calls a tool as the pipeline does.
-async fn run(
-    server: &dyn Server,
-    tool: &str,
-    args: Value,
-    ctx: &CallContext,
-) -> ToolResult<Ran<Value>> {
-    let index = index(server, tool);
-    let info = &server.tools()[index];
-    let input = Value::Object((*info.input_schema).clone());
-    if let Err(error) = jsonschema::validate(&input, &args) {
-        panic!("{tool} does not take {args}: {error}");
-    }
-    let ran = server.run(index, args, ctx).await?;
-    let output = Value::Object((*info.output_schema).clone());
-    if let Err(error) = jsonschema::validate(&output, &ran.output) {
-        panic!("{tool} does not give {}: {error}", ran.output);
-    }
-    Ok(ran)
-}
-
-fn index(server: &dyn Server, tool: &str) -> usize {
-    let mut tools = server.tools().iter();
-    tools
-        .position(|info| info.spec.name == tool)
-        .unwrap_or_else(|| panic!("no tool `{tool}`"))
-}
-
-fn context() -> CallContext {
-    CallContext {
-        principal: Arc::new(Principal::new(
-            "cli:0",
-            "cli:0",
-            CredentialKind::Local,
-            Role::Admin,
-        )),
-        request_id: RequestId::new("r"),
-        transport: Transport::Cli,
-        session: None,
-        peer: None,
-        deadline: None,
-        cancel: CancellationToken::new(),
-        progress: Progress::default(),
-        confirm: Confirmer::default(),
-    }
-}
-
-pub(crate) fn reason(error: &ToolError) -> &str {
-    error.envelope().reason.as_deref().unwrap_or_default()
-}
-
-pub(crate) fn hint(error: &ToolError) -> &str {
-    error.envelope().hint.as_deref().unwrap_or_default()
-}
-
-pub(crate) fn field(error: &ToolError) -> &str {
-    error.envelope().field.as_deref().unwrap_or_default()
-}
-
 /// One member of all rows of a list.
 pub(crate) fn column(list: &Value, rows: &str, member: &str) -> Vec<Value> {
     let rows = list[rows].as_array().expect("a list");
     rows.iter().map(|row| row[member].clone()).collect()
-}
-
-/// Whether one of the lines has the text.
-pub(crate) fn says(lines: &[String], text: &str) -> bool {
-    lines.iter().any(|line| line.contains(text))
-}
-
-/// An environment of its own, without a server.
-async fn env(folder: &TempDir, clock: Arc<ManualClock>) -> Env {
-    let path = folder.path().join("homelab.db");
-    let entropy = Arc::new(SeededEntropy::new(1));
-    let database = Database::open(&Place::Sqlite { path }, clock.clone(), entropy)
-        .await
-        .expect("a database");
-    let entropy = SeededEntropy::new(2);
-    let key = Keyring::generate(&entropy);
-    Env {
-        stores: database.stores(),
-        keyring: Arc::new(Keyring::parse(&key).expect("a generated key")),
-        clock,
-        entropy: Arc::new(entropy),
-        redactor: Redactor::default(),
-        observer: Arc::new(Silent),
-        shared: Shared::default(),
-    }
 }

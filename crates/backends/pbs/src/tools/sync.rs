@@ -13,9 +13,6 @@ use crate::ids::{Datastore, Group, Namespace, RemoteName};
 use crate::task::TaskReport;
 use crate::walk::Place;
 
-/// First release that can push.
-const PUSHES_SINCE: (u32, u32) = (3, 3);
-
 /// What to copy where.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -111,10 +108,11 @@ pub(crate) async fn sync_to_remote(
 
 /// Older releases only pull.
 async fn can_push(pbs: &Pbs) -> ToolResult<()> {
-    let version = pbs.version().await?;
-    if version.numbers() >= PUSHES_SINCE {
+    // It may have been updated since it was asked.
+    if pbs.version().await?.pushes() || pbs.fresh_version().await?.pushes() {
         return Ok(());
     }
+    let version = pbs.version().await?;
     let message = format!("release {} cannot push backups to a remote", version.full());
     Err(ToolError::new(Code::UpstreamRejected, message)
         .reason("not_supported")

@@ -5,6 +5,7 @@
 mod backups;
 mod changes;
 mod credentials;
+mod facts;
 mod faults;
 mod freshness;
 mod gc;

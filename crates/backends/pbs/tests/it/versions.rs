@@ -54,3 +54,17 @@ async fn an_option_that_a_release_lacks_is_named() {
     assert_eq!(field(&error), "read_threads");
     assert!(hint(&error).contains("leave it out"));
 }
+
+#[tokio::test]
+async fn what_a_release_lacks_is_left_out_once_the_release_is_known() {
+    let old = World::release(Release::V3_2).await;
+    let new = World::release(Release::V4_1).await;
+
+    let before = old.lacking().len();
+    old.health().await;
+    new.health().await;
+
+    assert_eq!(before, 0);
+    assert_eq!(old.lacking(), ["sync_to_remote"]);
+    assert_eq!(new.lacking(), [""; 0]);
+}

@@ -6,6 +6,7 @@ pub(crate) mod drift;
 pub(crate) mod explain_domain;
 pub(crate) mod gravity;
 pub(crate) mod groups;
+pub(crate) mod leases;
 pub(crate) mod lists;
 pub(crate) mod local_dns;
 pub(crate) mod messages;

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod blocking;
+mod facts;
 mod faults;
 mod gravity;
 mod groups;
@@ -14,4 +15,5 @@ mod shape;
 mod stats;
 mod upstreams;
 mod versions;
+mod whole_api;
 mod world;

@@ -97,7 +97,7 @@ async fn what_a_crash_left_behind_is_cleared_by_the_next_process() {
         world.call("list_groups", json!({})).await;
         // It ends without a word: nothing is dropped.
         let next = kind().open("pihole", settings_of(&world.pihole, &json!({})), &world.env);
-        std::mem::forget(std::mem::replace(&mut world.server, next));
+        std::mem::forget(std::mem::replace(&mut world.bench.server, next));
         world.clock.advance_seconds(61);
     }
 

@@ -145,7 +145,7 @@ pub(super) async fn stack_targets(
     Ok(vec![target(&stack)])
 }
 
-pub(super) fn target(stack: &Stack) -> Target {
+pub(crate) fn target(stack: &Stack) -> Target {
     Target {
         kind: "stack".to_owned(),
         id: stack.id.to_string(),

@@ -106,7 +106,7 @@ pub(super) fn last_message(stack: &Stack) -> Option<String> {
 }
 
 /// An address without user and password.
-pub(super) fn without_login(url: &str) -> String {
+pub(crate) fn without_login(url: &str) -> String {
     match url.split_once("://") {
         Some((scheme, rest)) => {
             let authority = rest.split('/').next().unwrap_or_default();

@@ -349,6 +349,21 @@ async fn releases_before_2_19_are_not_changed() {
 }
 
 #[tokio::test]
+async fn deploying_is_left_out_of_a_known_old_release_until_it_is_updated() {
+    let world = World::lab().await;
+    world.portainer.set_release(Release::V2_18);
+
+    let before = world.lacking().len();
+    world.fail(TOOL, blog(&json!({}))).await;
+    let old = world.lacking().join(",");
+    world.portainer.set_release(Release::V2_44);
+    world.call(TOOL, blog(&json!({}))).await;
+
+    assert_eq!((before, &*old), (0, TOOL));
+    assert_eq!(world.lacking(), [""; 0]);
+}
+
+#[tokio::test]
 async fn targets_are_the_stack_and_its_environment() {
     let world = World::lab().await;
     world.blog().await;

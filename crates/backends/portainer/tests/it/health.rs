@@ -77,5 +77,5 @@ async fn a_server_that_is_gone_is_down_and_its_tools_stay() {
             .expect("a hint")
             .contains("servers.portainer.url")
     );
-    assert_eq!(world.server.tools().len(), 10);
+    assert_eq!(world.server.tools().len(), 12);
 }

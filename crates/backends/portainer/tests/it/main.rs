@@ -4,10 +4,12 @@
 
 mod deploy;
 mod endpoints;
+mod facts;
 mod faults;
 mod health;
 mod kubernetes;
 mod shape;
 mod stacks;
 mod usage;
+mod whole_api;
 mod world;

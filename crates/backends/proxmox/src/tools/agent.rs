@@ -15,8 +15,10 @@ use crate::call::Call;
 use crate::client::Proxmox;
 use crate::guest::{Guest, Tail};
 use crate::ids::Vmid;
-use crate::types::{ExecStarted, ExecStatus};
+use crate::types::{ExecStarted, ExecStatus, Version};
 
+/// First major version that takes a command as a list of words.
+pub(crate) const COMMANDS_SINCE: u32 = 8;
 /// Longest wait between two looks at a running command.
 const LONGEST_POLL: Duration = Duration::from_secs(2);
 /// Characters of each output that are returned.
@@ -82,7 +84,9 @@ pub(crate) async fn exec_in_vm(
         "vmid",
         "it has no guest agent; use SSH to it or to its node (`pct exec`)",
     )?;
-    if proxmox.version().await?.major() < Some(8) {
+    let is_old = |version: Version| version.major() < Some(COMMANDS_SINCE);
+    // It may have been updated since it was asked.
+    if is_old(proxmox.version().await?) && is_old(proxmox.fresh_version().await?) {
         let message = "this version of Proxmox VE takes commands in another form";
         return Err(ToolError::new(Code::UpstreamRejected, message)
             .reason("not_supported")

@@ -363,7 +363,7 @@ async fn the_description_is_cached_for_the_next_start() {
     let mut world = World::with(Options::default(), json!({})).await;
     let folder = tempfile::tempdir().expect("a folder");
     let cache = Arc::new(CacheDir(folder.path().to_owned()));
-    world.env.shared = world.env.shared.clone().with(cache);
+    world.bench.env.shared = world.env.shared.clone().with(cache);
     let query = json!({ "query": "cluster status" });
 
     world.reopen(&json!({}));

@@ -9,6 +9,7 @@ pub(crate) mod dns;
 pub(crate) mod dns_changes;
 pub(crate) mod keys;
 pub(crate) mod routes;
+pub(crate) mod services;
 pub(crate) mod settings;
 pub(crate) mod split_dns;
 pub(crate) mod tags;

@@ -166,7 +166,7 @@ async fn a_server_that_is_gone_is_unreachable_and_its_tools_stay() {
         (error.code(), reason(&error)),
         (Code::UpstreamUnreachable, "refused")
     );
-    assert_eq!(world.server.tools().len(), 29);
+    assert_eq!(world.server.tools().len(), 32);
     assert!(
         world
             .health()

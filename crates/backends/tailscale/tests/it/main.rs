@@ -11,6 +11,8 @@ mod headscale;
 mod keys;
 mod policy;
 mod routes;
+mod services;
 mod shape;
 mod tailnet;
+mod whole_api;
 mod world;

@@ -168,7 +168,7 @@ pub(crate) fn service_row(protocol: Protocol, service: Service) -> ServiceRow {
 }
 
 /// The services that a service of services names.
-fn led_to(service: &Service) -> Vec<String> {
+pub(crate) fn led_to(service: &Service) -> Vec<String> {
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
     let names = |value: &Value, key: &str| -> Vec<String> {
         let items = value

@@ -28,6 +28,7 @@ async fn what_is_missing_is_said() {
     let trusting = world.health().await;
     world.traefik.set_release(Release::V2_11);
     let old = world.health().await;
+    let lacking = world.lacking().join(",");
     world.traefik.faults().always("/api/", Fault::Status(500));
     let down = world.health().await;
 
@@ -39,6 +40,7 @@ async fn what_is_missing_is_said() {
     );
     assert!(trusting.message.contains("not verified"));
     assert!(old.message.contains("only read"));
+    assert_eq!(lacking, "create_router,delete_router,rollback_router");
     assert_eq!(down.status, HealthStatus::Down);
 }
 

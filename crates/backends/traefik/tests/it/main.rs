@@ -4,6 +4,7 @@
 mod certificates;
 mod changes;
 mod create;
+mod facts;
 mod faults;
 mod health;
 mod lists;

@@ -60,7 +60,7 @@ async fn routers_are_written_on_another_host_too() {
     };
     let mut world = World::lab().await;
     let folder = tempfile::tempdir().expect("a folder");
-    world.env.shared = Shared::default().with(Arc::new(hosts(&sshd, folder.path())));
+    world.bench.env.shared = Shared::default().with(Arc::new(hosts(&sshd, folder.path())));
     world.reopen(&json!({ "ssh_host": "proxy", "apply_timeout_s": 10 }));
     let args =
         json!({ "name": "app", "host": "app.lab.example", "backend_urls": ["http://192.0.2.9"] });
@@ -99,7 +99,7 @@ async fn acme_is_read_on_another_host_and_a_missing_directory_is_said() {
     };
     let mut world = World::lab().await;
     let folder = tempfile::tempdir().expect("a folder");
-    world.env.shared = Shared::default().with(Arc::new(hosts(&sshd, folder.path())));
+    world.bench.env.shared = Shared::default().with(Arc::new(hosts(&sshd, folder.path())));
     world.put("acme.json", "{\"lab\":{\"Certificates\":null}}");
     let acme = world.directory.join("acme.json");
     world.reopen(

@@ -6,6 +6,7 @@ pub(crate) mod devices;
 pub(crate) mod firewall;
 pub(crate) mod firewall_change;
 pub(crate) mod forwards;
+pub(crate) mod guests;
 pub(crate) mod log;
 pub(crate) mod networks;
 pub(crate) mod power;

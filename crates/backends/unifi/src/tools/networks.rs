@@ -34,20 +34,20 @@ pub(crate) struct ListOfSite {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct NetworkItem {
     /// Its id in the API that told of it.
-    id: String,
-    name: String,
-    enabled: bool,
-    vlan: Option<i64>,
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) enabled: bool,
+    pub(crate) vlan: Option<i64>,
     /// Who routes it, `GATEWAY`, `SWITCH` or `UNMANAGED`; or its purpose, such as `guest`, in the
     /// old API.
-    management: Option<String>,
+    pub(crate) management: Option<String>,
     /// Address of the gateway with the length of the mask.
-    subnet: Option<String>,
-    dhcp: Option<bool>,
-    dhcp_start: Option<String>,
-    dhcp_stop: Option<String>,
+    pub(crate) subnet: Option<String>,
+    pub(crate) dhcp: Option<bool>,
+    pub(crate) dhcp_start: Option<String>,
+    pub(crate) dhcp_stop: Option<String>,
     /// Firewall zone.
-    zone: Option<String>,
+    pub(crate) zone: Option<String>,
 }
 
 /// A page of networks.
@@ -76,7 +76,10 @@ pub(crate) async fn list_networks(unifi: &Unifi, args: ListOfSite) -> ToolResult
 }
 
 impl Unifi {
-    async fn networks(&self, site: &Site) -> ToolResult<(Vec<NetworkItem>, Source, Vec<String>)> {
+    pub(crate) async fn networks(
+        &self,
+        site: &Site,
+    ) -> ToolResult<(Vec<NetworkItem>, Source, Vec<String>)> {
         let legacy = Call::get(
             "legacy_networks",
             "/api/s/{}/rest/networkconf",

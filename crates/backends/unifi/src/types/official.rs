@@ -60,6 +60,21 @@ pub(crate) struct Access {
     pub(crate) authorized: Option<bool>,
 }
 
+/// What an action on a guest answers.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct GuestAction {
+    #[serde(default)]
+    pub(crate) granted_authorization: Option<Grant>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Grant {
+    #[serde(default, deserialize_with = "loose::text")]
+    pub(crate) expires_at: Option<String>,
+}
+
 /// A device of the official API; the detail has objects where the list has names.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]

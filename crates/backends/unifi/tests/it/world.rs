@@ -1,29 +1,17 @@
 //! A console that plays UniFi Network, and the server under test.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
-use homelab_backend::{Env, Shared};
 use homelab_backend_unifi::kind;
-use homelab_core::call::{CallContext, Confirmer, CredentialKind, Principal, Progress, Transport};
-use homelab_core::clock::{ManualClock, Micros, SeededEntropy};
-use homelab_core::error::{ToolError, ToolResult};
-use homelab_core::id::RequestId;
-use homelab_core::keyring::Keyring;
-use homelab_core::observe::Silent;
-use homelab_core::policy::Role;
-use homelab_core::redact::Redactor;
-use homelab_core::server::{Health, Server};
-use homelab_core::tool::{Effect, Inverse, Preview, Ran, Target};
+use homelab_core::clock::ManualClock;
+use homelab_harness::{Bench, today};
 use homelab_lab::unifi::{
     ACCOUNT, API_KEY, ClientSeed, DeviceKind, DeviceSeed, Flavour, Options, Release, Unifi,
 };
-use homelab_store::{Database, Target as Place};
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
 
-/// The day on which every test takes place.
-pub(crate) const TODAY: &str = "2026-06-01T00:00:00Z";
+pub(crate) use homelab_harness::{column, context, field, hint, reason, says};
 
 pub(crate) const GATEWAY: &str = "00:00:5e:00:53:01";
 pub(crate) const SWITCH: &str = "00:00:5e:00:53:02";
@@ -42,11 +30,9 @@ pub(crate) enum With {
 
 pub(crate) struct World {
     pub(crate) unifi: Unifi,
-    pub(crate) server: Arc<dyn Server>,
+    bench: Bench,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) env: Env,
     with: With,
-    _folder: TempDir,
 }
 
 impl World {
@@ -80,109 +66,26 @@ impl World {
     }
 
     pub(crate) async fn of(options: Options, with: With) -> Self {
-        let today = Micros::from_rfc3339(TODAY).expect("a day");
-        let clock = Arc::new(ManualClock::at(today));
+        let clock = today();
         let options = Options {
             clock: clock.clone(),
             ..options
         };
         let unifi = Unifi::with(options).await.expect("a loopback port");
         fill(&unifi);
-        let folder = tempfile::tempdir().expect("a folder");
-        let env = env(&folder, clock.clone()).await;
         let settings = settings_of(&unifi, with, &json!({}));
         Self {
-            server: kind().open("unifi", settings, &env),
+            bench: Bench::open(kind(), settings, clock.clone()).await,
             unifi,
             clock,
-            env,
             with,
-            _folder: folder,
         }
     }
 
     /// Opens the server anew with other settings.
     pub(crate) fn reopen(&mut self, settings: &Value) {
         let settings = settings_of(&self.unifi, self.with, settings);
-        self.server = kind().open("unifi", settings, &self.env);
-    }
-
-    /// Calls a tool as the pipeline does: its arguments fit the input schema, its result the output
-    /// schema.
-    pub(crate) async fn run(&self, tool: &str, args: Value) -> ToolResult<Ran<Value>> {
-        self.run_in(tool, args, &context()).await
-    }
-
-    pub(crate) async fn run_in(
-        &self,
-        tool: &str,
-        args: Value,
-        ctx: &CallContext,
-    ) -> ToolResult<Ran<Value>> {
-        let index = self.index(tool);
-        let info = &self.server.tools()[index];
-        let input = Value::Object((*info.input_schema).clone());
-        if let Err(error) = jsonschema::validate(&input, &args) {
-            panic!("{tool} does not take {args}: {error}");
-        }
-        let ran = self.server.run(index, args, ctx).await?;
-        let output = Value::Object((*info.output_schema).clone());
-        if let Err(error) = jsonschema::validate(&output, &ran.output) {
-            panic!("{tool} does not give {}: {error}", ran.output);
-        }
-        Ok(ran)
-    }
-
-    /// The result of a call that must succeed and take.
-    pub(crate) async fn call(&self, tool: &str, args: Value) -> Value {
-        match self.run(tool, args).await {
-            Ok(ran) => {
-                assert_eq!(ran.mismatches, [], "{tool} did not take: {}", ran.output);
-                ran.output
-            }
-            Err(error) => panic!("{tool} failed: {error}"),
-        }
-    }
-
-    /// The error of a call that must fail.
-    pub(crate) async fn fail(&self, tool: &str, args: Value) -> ToolError {
-        match self.run(tool, args).await {
-            Ok(ran) => panic!("{tool} answered {}", ran.output),
-            Err(error) => error,
-        }
-    }
-
-    pub(crate) async fn preview(&self, tool: &str, args: Value) -> Preview {
-        let preview = self.server.preview(self.index(tool), args);
-        preview.expect("a preview").await.expect("a plan")
-    }
-
-    pub(crate) async fn targets(&self, tool: &str, args: Value) -> Vec<Target> {
-        let targets = self.server.targets(self.index(tool), args);
-        targets.expect("targets").await.expect("resolved targets")
-    }
-
-    pub(crate) async fn inverse(&self, tool: &str, args: Value) -> Option<Inverse> {
-        let inverse = self.server.inverse(self.index(tool), args);
-        inverse
-            .expect("an inverse")
-            .await
-            .expect("a computed inverse")
-    }
-
-    /// Runs a call's inverse, which must succeed and take.
-    pub(crate) async fn undo(&self, inverse: Inverse) -> Value {
-        self.call(&inverse.tool, inverse.arguments).await
-    }
-
-    pub(crate) fn effect(&self, tool: &str, args: Value) -> Effect {
-        self.server
-            .effect(self.index(tool), args)
-            .expect("fitting arguments")
-    }
-
-    pub(crate) async fn health(&self) -> Health {
-        self.server.health().await
+        self.bench.reopen_with(settings);
     }
 
     /// `METHOD path` of the requests that change something, without logins.
@@ -205,12 +108,13 @@ impl World {
             .map(|one| serde_json::from_slice(&one.body).expect("JSON"))
             .collect()
     }
+}
 
-    fn index(&self, tool: &str) -> usize {
-        let mut tools = self.server.tools().iter();
-        tools
-            .position(|info| info.spec.name == tool)
-            .unwrap_or_else(|| panic!("no tool `{tool}`"))
+impl Deref for World {
+    type Target = Bench;
+
+    fn deref(&self) -> &Bench {
+        &self.bench
     }
 }
 
@@ -274,65 +178,4 @@ fn settings_of(unifi: &Unifi, with: With, settings: &Value) -> Value {
         all[key] = value.clone();
     }
     all
-}
-
-pub(crate) fn context() -> CallContext {
-    CallContext {
-        principal: Arc::new(Principal::new(
-            "cli:0",
-            "cli:0",
-            CredentialKind::Local,
-            Role::Admin,
-        )),
-        request_id: RequestId::new("r"),
-        transport: Transport::Cli,
-        session: None,
-        peer: None,
-        deadline: None,
-        cancel: CancellationToken::new(),
-        progress: Progress::default(),
-        confirm: Confirmer::default(),
-    }
-}
-
-pub(crate) fn reason(error: &ToolError) -> &str {
-    error.envelope().reason.as_deref().unwrap_or_default()
-}
-
-pub(crate) fn hint(error: &ToolError) -> &str {
-    error.envelope().hint.as_deref().unwrap_or_default()
-}
-
-pub(crate) fn field(error: &ToolError) -> &str {
-    error.envelope().field.as_deref().unwrap_or_default()
-}
-
-/// One member of all rows of a list.
-pub(crate) fn column(list: &Value, member: &str) -> Vec<Value> {
-    let rows = list["items"].as_array().expect("a list");
-    rows.iter().map(|row| row[member].clone()).collect()
-}
-
-/// Whether one of the lines has the text.
-pub(crate) fn says(lines: &[String], text: &str) -> bool {
-    lines.iter().any(|line| line.contains(text))
-}
-
-async fn env(folder: &TempDir, clock: Arc<ManualClock>) -> Env {
-    let path = folder.path().join("homelab.db");
-    let entropy = Arc::new(SeededEntropy::new(1));
-    let database = Database::open(&Place::Sqlite { path }, clock.clone(), entropy)
-        .await
-        .expect("a database");
-    let entropy = SeededEntropy::new(2);
-    let key = Keyring::generate(&entropy);
-    Env {
-        stores: database.stores(),
-        keyring: Arc::new(Keyring::parse(&key).expect("a generated key")),
-        clock,
-        entropy: Arc::new(entropy),
-        redactor: Redactor::default(),
-        observer: Arc::new(Silent),
-        shared: Shared::default(),
-    }
 }

@@ -4,6 +4,7 @@
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
 use homelab_core::ccpm::{CcpmCode, CcpmError, CcpmResult, Paging};
+use homelab_core::json;
 use http::header::{CONTENT_TYPE, IF_MATCH};
 use http::{HeaderMap, HeaderName};
 use serde::de::DeserializeOwned;
@@ -112,12 +113,12 @@ impl Input {
             .filter(|(name, _)| keep(name))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        parse(Value::Object(members))
+        parse(&Value::Object(members))
     }
 
     /// The body as its type.
     pub(super) fn body<B: DeserializeOwned>(&mut self) -> CcpmResult<B> {
-        parse(self.body.take().unwrap_or(Value::Null))
+        parse(&self.body.take().unwrap_or(Value::Null))
     }
 }
 
@@ -241,23 +242,16 @@ fn version(headers: &HeaderMap) -> CcpmResult<Option<i64>> {
 }
 
 /// The value as its type; an error names the member at fault.
-fn parse<T: DeserializeOwned>(value: Value) -> CcpmResult<T> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = error.path().to_string();
-        let text = error.into_inner().to_string();
-        let field = match path.as_str() {
-            // A missing or unknown member is reported on the object that should hold it.
-            "." | "" => text.split('`').nth(1).unwrap_or("body").to_owned(),
-            _ if text.starts_with("unknown field") => {
-                let name = text.split('`').nth(1).unwrap_or_default();
-                if path.ends_with(name) {
-                    path
-                } else {
-                    format!("{path}.{name}")
-                }
-            }
-            _ => path,
+fn parse<T: DeserializeOwned>(value: &Value) -> CcpmResult<T> {
+    json::from_value(value).map_err(|error| {
+        let problem = error.problem();
+        // A missing or unknown member is reported on the object that should hold it.
+        let named = problem.split('`').nth(1).unwrap_or("body");
+        let field = match error.path() {
+            "" => named.to_owned(),
+            path if problem.starts_with("unknown field") => format!("{path}.{named}"),
+            path => path.to_owned(),
         };
-        CcpmError::invalid(&field, text)
+        CcpmError::invalid(&field, problem)
     })
 }

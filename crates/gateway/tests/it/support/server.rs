@@ -144,6 +144,7 @@ pub(crate) struct FakeServer {
     concurrency: usize,
     facts_tools: &'static [&'static str],
     facts: Option<Tell>,
+    lacking: Option<&'static str>,
     pub(crate) runs: Arc<AtomicU64>,
 }
 
@@ -157,6 +158,7 @@ impl FakeServer {
             concurrency: 16,
             facts_tools: &[],
             facts: None,
+            lacking: None,
             runs: Arc::default(),
         }
     }
@@ -169,6 +171,12 @@ impl FakeServer {
     ) -> Self {
         self.facts_tools = shown_by;
         self.facts = Some(Arc::new(tell));
+        self
+    }
+
+    /// Its upstream's version lacks what this tool needs.
+    pub(crate) fn lacks(mut self, tool: &'static str) -> Self {
+        self.lacking = Some(tool);
         self
     }
 
@@ -203,6 +211,10 @@ impl Server for FakeServer {
     ) -> BoxFuture<'a, ToolResult<Ran<Value>>> {
         self.runs.fetch_add(1, Ordering::SeqCst);
         (self.tools[tool].run)(args, ctx.clone())
+    }
+
+    fn lacks(&self, tool: usize) -> bool {
+        self.lacking == Some(self.infos[tool].spec.name)
     }
 
     fn effect(&self, tool: usize, args: Value) -> Option<Effect> {

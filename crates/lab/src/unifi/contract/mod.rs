@@ -1,6 +1,7 @@
 //! Which calls there are, and which parameters they take. Written from the integration API's
 //! documentation (names and types only), and from what clients of the old API send.
 
+mod description;
 mod integration;
 mod legacy;
 
@@ -11,6 +12,7 @@ use super::reply::Answer;
 use super::state::State;
 use crate::contract::{Kind, Param, Route, optional};
 
+pub(super) use description::document;
 pub(super) use integration::{BY_VOUCHER, TABLE as INTEGRATION};
 pub(super) use legacy::{TABLE as LEGACY, V2};
 

@@ -6,7 +6,7 @@ use crate::calendar::rfc3339;
 use crate::unifi::entry::Call;
 use crate::unifi::reply::{Answer, Failure, empty, page, plain};
 use crate::unifi::seed::DeviceKind;
-use crate::unifi::state::{Device, State};
+use crate::unifi::state::{Device, State, uuid};
 
 pub(in crate::unifi) fn list(state: &mut State, call: &Call) -> Answer {
     let site = call.site(state)?;
@@ -136,6 +136,9 @@ fn detail(device: &Device, now: i64) -> Value {
     row["adoptedAt"] = json!(rfc3339(now - 300 * 86_400));
     row["provisionedAt"] = json!(rfc3339(device.started));
     row["configurationId"] = json!("7596498d2f367dc2");
+    if let Some(above) = &device.uplink {
+        row["uplink"] = json!({ "deviceId": uuid("device", above) });
+    }
     row["features"] = match device.kind {
         DeviceKind::Gateway | DeviceKind::Switch => json!({ "switching": {} }),
         DeviceKind::AccessPoint => json!({ "accessPoint": {} }),

@@ -4,11 +4,13 @@
 //! what is found. They are compared in this process, or by pgvector where PostgreSQL has it ([`Space`]).
 
 mod code;
+mod late;
 mod nearest;
 mod shelf;
 mod space;
 
 pub(super) use code::coded;
+pub(super) use late::put_vectors;
 pub(crate) use shelf::Shelves;
 pub(crate) use space::Space;
 

@@ -241,10 +241,12 @@ struct Index {
 
 impl Index {
     fn of(dimensions: usize) -> Option<Self> {
-        let kind = match dimensions {
-            0..=FULL => "vector",
-            ..=HALF => "halfvec",
-            _ => return None,
+        let kind = if dimensions <= FULL {
+            "vector"
+        } else if dimensions <= HALF {
+            "halfvec"
+        } else {
+            return None;
         };
         Some(Self {
             name: format!("memory_vectors_near_{dimensions}"),

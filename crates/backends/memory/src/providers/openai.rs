@@ -1,0 +1,197 @@
+//! Servers that speak OpenAI's `/embeddings` and `/chat/completions`: llama.cpp, vLLM, LM Studio, LiteLLM, …
+//! Source: OpenAI's API reference. The address ends with `/v1`.
+
+use async_trait::async_trait;
+use homelab_backend::Env;
+use homelab_core::error::ToolResult;
+use homelab_core::memory::{Embedder, LanguageModel, Prompt, Purpose};
+use homelab_upstream::Url;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::answer;
+use super::endpoint::{Endpoint, Place, unusable};
+use super::vectors::Dress;
+use crate::config::{EmbeddingConfig, LlmConfig, address, required};
+
+/// Vectors of an embedding model.
+pub(super) struct Vectors {
+    endpoint: Endpoint,
+    model: String,
+    dress: Dress,
+    dimensions: Option<u32>,
+    batch: usize,
+}
+
+#[derive(Deserialize)]
+struct Embedded {
+    data: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    /// Which of the texts it is of; some servers answer in another order.
+    index: usize,
+    embedding: Vec<f32>,
+}
+
+impl Vectors {
+    pub(super) fn new(instance: &str, config: &EmbeddingConfig, env: &Env) -> ToolResult<Self> {
+        let model = required("embedding.model", config.model.as_deref())?.to_owned();
+        let place = Place {
+            instance,
+            table: "embedding",
+            url: address("embedding.url", config.url.as_deref())?,
+            key: config.api_key.as_ref(),
+            timeout_s: config.timeout_s,
+            tls: &config.tls,
+        };
+        Ok(Self {
+            endpoint: Endpoint::new(place, env)?,
+            dress: Dress::new("openai", &model, config),
+            model,
+            dimensions: config.dimensions,
+            batch: config.batch,
+        })
+    }
+
+    fn body(&self, input: &[String]) -> Value {
+        let mut body = json!({ "model": self.model, "input": input, "encoding_format": "float" });
+        if let Some(dimensions) = self.dimensions {
+            body["dimensions"] = json!(dimensions);
+        }
+        body
+    }
+}
+
+#[async_trait]
+impl Embedder for Vectors {
+    fn model(&self) -> &str {
+        self.dress.name()
+    }
+
+    fn is_remote(&self) -> bool {
+        true
+    }
+
+    async fn embed(&self, texts: &[&str], purpose: Purpose) -> ToolResult<Vec<Vec<f32>>> {
+        let mut vectors = Vec::with_capacity(texts.len());
+        for batch in texts.chunks(self.batch) {
+            let body = self.body(&self.dress.dressed(batch, purpose));
+            let answer = self
+                .endpoint
+                .post("embeddings", "/embeddings", &body)
+                .await?;
+            let embedded: Embedded = answer.json()?;
+            let rows = in_order(embedded.data)?;
+            vectors.extend(self.dress.checked(batch.len(), rows)?);
+        }
+        Ok(vectors)
+    }
+}
+
+/// The vectors in the order of their texts.
+fn in_order(mut rows: Vec<Row>) -> ToolResult<Vec<Vec<f32>>> {
+    rows.sort_by_key(|row| row.index);
+    if rows.iter().enumerate().any(|(at, row)| row.index != at) {
+        let message = "the embedding endpoint's vectors are not numbered from 0";
+        return Err(unusable("embedding_unusable", message)
+            .hint("check that `embedding.url` leads to an OpenAI-compatible server"));
+    }
+    Ok(rows.into_iter().map(|row| row.embedding).collect())
+}
+
+/// Answers of a language model.
+pub(super) struct Chat {
+    endpoint: Endpoint,
+    model: String,
+    name: String,
+    /// What the longest answer is called: OpenAI itself wants another name than all others know.
+    longest: &'static str,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    choices: Vec<Choice>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    message: Message,
+    finish_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    content: Option<String>,
+    refusal: Option<String>,
+}
+
+impl Chat {
+    pub(super) fn new(instance: &str, config: &LlmConfig, env: &Env) -> ToolResult<Self> {
+        let model = required("llm.model", config.model.as_deref())?.to_owned();
+        let url = address("llm.url", config.url.as_deref())?;
+        let longest = longest(&url);
+        let place = Place {
+            instance,
+            table: "llm",
+            url,
+            key: config.api_key.as_ref(),
+            timeout_s: config.timeout_s,
+            tls: &config.tls,
+        };
+        Ok(Self {
+            endpoint: Endpoint::new(place, env)?,
+            name: format!("openai/{model}"),
+            model,
+            longest,
+        })
+    }
+
+    fn question(&self, prompt: &Prompt) -> Value {
+        let mut body = json!({
+            "model": self.model,
+            "messages": [
+                { "role": "system", "content": answer::instruction(prompt) },
+                { "role": "user", "content": prompt.user },
+            ],
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": { "name": "answer", "schema": prompt.schema },
+            },
+        });
+        body[self.longest] = json!(prompt.max_tokens);
+        body
+    }
+}
+
+#[async_trait]
+impl LanguageModel for Chat {
+    fn model(&self) -> &str {
+        &self.name
+    }
+
+    async fn answer(&self, prompt: &Prompt) -> ToolResult<Value> {
+        let body = self.question(prompt);
+        let path = "/chat/completions";
+        let answer = self.endpoint.post("chat_completions", path, &body).await?;
+        let said: Said = answer.json()?;
+        let Some(choice) = said.choices.into_iter().next() else {
+            return answer::json("");
+        };
+        if choice.finish_reason.as_deref() == Some("length") {
+            return Err(answer::cut());
+        }
+        if choice.message.refusal.is_some_and(|text| !text.is_empty()) {
+            return Err(answer::refused());
+        }
+        answer::json(&choice.message.content.unwrap_or_default())
+    }
+}
+
+fn longest(url: &Url) -> &'static str {
+    match url.host_str() {
+        Some("api.openai.com") => "max_completion_tokens",
+        _ => "max_tokens",
+    }
+}

@@ -1,0 +1,120 @@
+//! What the console tells of the lab.
+
+use std::time::Duration;
+
+use homelab_core::facts::{Entity, EntityKind, Facts, FactsQuery, Relation, Wellness};
+use homelab_core::inventory::Status;
+use homelab_lab::Fault;
+use homelab_lab::unifi::{DeviceKind, DeviceSeed};
+use tokio::time::Instant;
+
+use crate::world::{AP, NAS, PRINTER, SWITCH, With, World};
+
+fn query() -> FactsQuery {
+    FactsQuery {
+        addresses: true,
+        deadline: Instant::now() + Duration::from_secs(60),
+    }
+}
+
+async fn told(world: &World) -> Facts {
+    let query = query();
+    let facts = world.server.facts(&query).expect("a server that tells");
+    facts.await.expect("facts")
+}
+
+fn find<'a>(facts: &'a Facts, name: &str) -> &'a Entity {
+    let mut all = facts.entities.iter();
+    all.find(|one| one.name == name)
+        .unwrap_or_else(|| panic!("no `{name}` in {facts:?}"))
+}
+
+#[tokio::test]
+async fn devices_clients_and_networks_are_told_by_either_api() {
+    for with in [With::Both, With::Account] {
+        let world = World::with(with).await;
+        world.unifi.add_device(DeviceSeed {
+            state: "OFFLINE".into(),
+            uplink: Some(SWITCH.into()),
+            ..DeviceSeed::new("00:00:5e:00:53:04", "ap-garage", DeviceKind::AccessPoint)
+        });
+
+        let facts = told(&world).await;
+
+        assert_eq!(
+            (facts.gaps.len(), facts.incomplete),
+            (0, false),
+            "{facts:?}"
+        );
+        let (ap, nas) = (find(&facts, "ap-garage"), find(&facts, "nas"));
+        assert_eq!(
+            (ap.kind, ap.status),
+            (EntityKind::NetworkDevice, Status::Offline)
+        );
+        assert_eq!(ap.health, Some(Wellness::Failed));
+        assert_eq!(ap.attributes["type"], "access_point");
+        let above = ap.links.first().map(|link| link.to.id.clone());
+        // Only the official API tells what a device hangs on.
+        let expected = (with == With::Both).then(|| Some(SWITCH.to_owned()));
+        assert_eq!(above, expected);
+        assert_eq!(
+            (nas.id.as_str(), nas.kind),
+            (NAS, EntityKind::NetworkClient)
+        );
+        assert_eq!(nas.addresses, ["192.0.2.140".parse().unwrap()]);
+        assert_eq!(nas.macs, [NAS.parse().unwrap()]);
+        assert_eq!(
+            (
+                nas.attributes["uplink"].as_str(),
+                nas.attributes["port"].as_str()
+            ),
+            ("sw-rack", "3")
+        );
+        assert_eq!(nas.attributes["network"], "trusted");
+        assert_eq!(nas.links[0].relation, Relation::DependsOn);
+        assert_eq!(nas.links[0].to.id.as_deref(), Some(SWITCH));
+        let phone = find(&facts, "phone");
+        assert_eq!(phone.attributes["ssid"], "homelab");
+        assert_eq!(phone.links[0].to.id.as_deref(), Some(AP));
+        let printer = find(&facts, "printer");
+        assert_eq!(
+            (printer.id.as_str(), printer.status),
+            (PRINTER, Status::Offline)
+        );
+        // What it had may be another's by now.
+        assert!(printer.addresses.is_empty() && printer.links.is_empty());
+        let network = find(&facts, "trusted");
+        assert_eq!(
+            (network.kind, network.attributes["vlan"].as_str()),
+            (EntityKind::Network, "30")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_key_alone_tells_what_it_can_and_says_what_lacks() {
+    let world = World::with(With::Key).await;
+    world
+        .unifi
+        .faults()
+        .always("/proxy/network/api/", Fault::Status(401));
+
+    let facts = told(&world).await;
+
+    assert!(facts.incomplete && !facts.gaps.is_empty(), "{facts:?}");
+    let nas = find(&facts, "nas");
+    assert_eq!(nas.attributes["uplink"], "sw-rack");
+    assert!(!nas.attributes.contains_key("port"));
+    assert!(!facts.entities.iter().any(|one| one.name == "printer"));
+}
+
+#[tokio::test]
+async fn a_console_that_does_not_answer_is_an_error() {
+    let world = World::lab().await;
+    world.unifi.faults().always("/", Fault::Status(503));
+
+    let query = query();
+    let facts = world.server.facts(&query).expect("a server that tells");
+
+    assert!(facts.await.is_err());
+}
