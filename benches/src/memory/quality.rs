@@ -73,7 +73,7 @@ pub(crate) async fn ask(set: &Set, place: &Where, model: &Model) -> anyhow::Resu
         let mut outcomes = Vec::new();
         for question in &set.questions {
             let request = SearchRequest {
-                query: question.question.clone(),
+                query: question.words.clone(),
                 limit: Some(u32::try_from(TOP)?),
                 as_of: question.as_of,
                 mode,
