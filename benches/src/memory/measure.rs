@@ -241,7 +241,7 @@ mod tests {
             id: "q001".to_owned(),
             kind,
             owner: "north".to_owned(),
-            question: String::new(),
+            words: String::new(),
             relevant: owned(relevant),
             wrong: owned(wrong),
             as_of: None,

@@ -67,7 +67,8 @@ pub(crate) struct Question {
     /// Who asks.
     pub(crate) owner: String,
     /// The words.
-    pub(crate) question: String,
+    #[serde(rename = "question")]
+    pub(crate) words: String,
     /// The memories that answer it.
     pub(crate) relevant: Vec<String>,
     /// Memories that must rank below each of those; for [`Kind::LookAlike`] they must not be found at all.

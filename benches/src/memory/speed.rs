@@ -72,7 +72,7 @@ async fn searches(bed: &Bed, set: &Set) -> anyhow::Result<Vec<Duration>> {
     let mut taken = Vec::new();
     for question in set.questions.iter().take(CALLS + 1) {
         let request = SearchRequest {
-            query: question.question.clone(),
+            query: question.words.clone(),
             ..SearchRequest::default()
         };
         let started = Instant::now();
