@@ -1,24 +1,15 @@
 //! Benchmarks, run by hand through `benches/run`.
+//!
+//! `homelab-benches memory …` needs no more than the store and the memory engine: without the default feature
+//! `program` nothing else is built.
 
-mod bare;
-mod budgets;
-mod ccpm;
-mod compare;
-mod flood;
-mod import;
-mod lab;
-mod load;
-mod ordinary;
-mod policy;
-mod sse;
-mod unaudited;
+mod memory;
+#[cfg(feature = "program")]
+mod program;
 
 use std::io::{self, Write};
 
-use anyhow::{Context as _, bail};
-
-/// How long one client is refused in the whole run.
-const FLOOD_SECONDS: u64 = 60;
+use anyhow::Context as _;
 
 /// Prints one line of a report.
 fn say(line: &str) -> anyhow::Result<()> {
@@ -42,67 +33,11 @@ fn option(arguments: &[String], name: &str, default: Option<&str>) -> anyhow::Re
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
-    match arguments.get(1).map(String::as_str) {
-        Some("bare") => bare::serve(
-            option(&arguments, "--database", None)?.as_ref(),
-            option(&arguments, "--port", None)?.parse()?,
-        ),
-        Some("ordinary") => ordinary::serve(
-            option(&arguments, "--database", None)?.as_ref(),
-            option(&arguments, "--port", None)?.parse()?,
-        ),
-        Some("load") => compare::load(
-            option(&arguments, "--port", None)?.parse()?,
-            option(&arguments, "--key", None).ok().as_deref(),
-            option(&arguments, "--connections", Some("1"))?.parse()?,
-            option(&arguments, "--seconds", Some("3"))?.parse()?,
-        ),
-        Some("unaudited") => unaudited::serve(
-            option(&arguments, "--database", None)?.as_ref(),
-            option(&arguments, "--port", None)?.parse()?,
-        ),
-        Some("compare") => {
-            let program = option(&arguments, "--program", None)?;
-            let seconds = option(&arguments, "--seconds", Some("5"))?.parse()?;
-            let lab = lab::Lab::new(program.as_ref())?;
-            import::report(&lab)?;
-            budgets::report(&lab)?;
-            compare::report(
-                &lab,
-                &compare::Others {
-                    python: option(&arguments, "--python", None)?,
-                    fastmcp: option(&arguments, "--fastmcp", None)?,
-                },
-                seconds,
-            )?;
-            sse::report(&lab, seconds)?;
-            policy::report(&lab, seconds)?;
-            flood::report(&lab, FLOOD_SECONDS)
-        }
-        Some("ccpm") => ccpm::report(),
-        Some("flood") => {
-            let program = option(&arguments, "--program", None)?;
-            let seconds = option(&arguments, "--seconds", Some("60"))?.parse()?;
-            let lab = lab::Lab::new(program.as_ref())?;
-            import::report(&lab)?;
-            flood::report(&lab, seconds)
-        }
-        Some("sse") => {
-            let program = option(&arguments, "--program", None)?;
-            let seconds = option(&arguments, "--seconds", Some("5"))?.parse()?;
-            let lab = lab::Lab::new(program.as_ref())?;
-            import::report(&lab)?;
-            sse::report(&lab, seconds)
-        }
-        Some("policy") => {
-            let Ok(program) = option(&arguments, "--program", None) else {
-                return policy::decisions();
-            };
-            let seconds = option(&arguments, "--seconds", Some("5"))?.parse()?;
-            let lab = lab::Lab::new(program.as_ref())?;
-            import::report(&lab)?;
-            policy::report(&lab, seconds)
-        }
-        _ => bail!("run benches/run"),
+    if arguments.get(1).is_some_and(|what| what == "memory") {
+        return memory::run(&arguments);
     }
+    #[cfg(feature = "program")]
+    return program::run(&arguments);
+    #[cfg(not(feature = "program"))]
+    anyhow::bail!("this build measures memory alone");
 }

@@ -22,6 +22,9 @@ pub struct Weights {
     pub vector: f64,
     /// Reciprocal rank fusion's constant: the higher, the less the first places stand out.
     pub k: f64,
+    /// What the share of the question's words that a memory holds counts beside the cosine, once both halves have
+    /// found their candidates; without it the order is that of the joined ranks.
+    pub words: Option<f64>,
 }
 
 impl Default for Weights {
@@ -30,6 +33,7 @@ impl Default for Weights {
             text: 1.0,
             vector: 1.0,
             k: 60.0,
+            words: Some(0.5),
         }
     }
 }

@@ -30,9 +30,9 @@ use crate::trail::{Durability, Trail};
 /// How much longer than its limit a run may take before it counts as lost.
 const GRACE: Duration = Duration::from_secs(30);
 /// How long an approval is kept after its last step; the audit log keeps what it was about.
-const KEEP: Duration = Duration::from_secs(90 * 24 * 3600);
+const KEEP: Duration = Duration::from_hours(90 * 24);
 /// How often old ones are looked for.
-const CLEAN_EVERY: Duration = Duration::from_secs(24 * 3600);
+const CLEAN_EVERY: Duration = Duration::from_hours(24);
 /// Longest that somebody who waits goes without a look: news may come between a look and the wait.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 

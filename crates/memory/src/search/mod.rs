@@ -223,7 +223,8 @@ impl MemoryService {
             .map(|one| (one.id.clone(), one.version))
             .collect();
         let rows = self.parts.store.revisions(&query.visible, &wanted).await?;
-        let ranking = Ranking::new(question, &terms, query.as_of.unwrap_or(query.now));
+        let at = query.as_of.unwrap_or(query.now);
+        let ranking = Ranking::new(question, &terms, at, self.settings().weights.words);
         let degraded = if nearest.failed {
             vec![Degraded::Vector]
         } else {

@@ -86,6 +86,8 @@ pub(super) struct Ranking<'q> {
     terms: &'q TextQuery,
     time: Time,
     at: Micros,
+    /// See [`Weights::words`](crate::service::Weights::words).
+    words: Option<f64>,
 }
 
 /// A candidate with its text.
@@ -96,11 +98,17 @@ struct Row {
 }
 
 impl<'q> Ranking<'q> {
-    pub(super) fn new(question: &str, terms: &'q TextQuery, at: Micros) -> Self {
+    pub(super) fn new(
+        question: &str,
+        terms: &'q TextQuery,
+        at: Micros,
+        words: Option<f64>,
+    ) -> Self {
         Self {
             terms,
             time: time_of(question),
             at,
+            words,
         }
     }
 
@@ -123,10 +131,11 @@ impl<'q> Ranking<'q> {
             .collect();
         let weights = self.weights(&rows);
         let newest = places_by_age(&rows);
+        let least = least_cosine(&rows);
         let mut ranked: Vec<Ranked> = rows
             .into_iter()
             .zip(newest)
-            .map(|(row, newest)| self.ranked(row, &weights, newest))
+            .map(|(row, newest)| self.ranked(row, &weights, newest, least))
             .collect();
         ranked.sort_by(|left, right| {
             (right.why.exact.cmp(&left.why.exact))
@@ -177,7 +186,13 @@ impl<'q> Ranking<'q> {
             .collect()
     }
 
-    fn ranked(&self, row: Row, weights: &BTreeMap<&str, f64>, newest: f64) -> Ranked {
+    fn ranked(
+        &self,
+        row: Row,
+        weights: &BTreeMap<&str, f64>,
+        newest: f64,
+        least: Option<f64>,
+    ) -> Ranked {
         let Row {
             one,
             memory,
@@ -201,7 +216,10 @@ impl<'q> Ranking<'q> {
             }
             1.0 + by
         };
-        let mut score = one.score;
+        let mut score = match (self.words, least) {
+            (Some(words), Some(least)) => (near.unwrap_or(least) + words * covered) / (1.0 + words),
+            _ => one.score,
+        };
         score *= boost("importance", IMPORTANCE * 2.0 * (memory.importance - 0.5));
         if memory.category == "state" {
             let fresh = 0.5_f64.powf(days(memory.valid_from, self.at) / HALF_LIFE_DAYS);
@@ -225,6 +243,13 @@ impl<'q> Ranking<'q> {
             memory,
         }
     }
+}
+
+/// The cosine that whatever only the words found has at most; absent unless both halves found something.
+fn least_cosine(rows: &[Row]) -> Option<f64> {
+    rows.iter().find(|row| row.one.rank_text.is_some())?;
+    let cosines = rows.iter().filter_map(|row| row.one.cosine);
+    cosines.reduce(f64::min).map(|least| least.clamp(0.0, 1.0))
 }
 
 /// For each row how new it is among all, 0 to 1.

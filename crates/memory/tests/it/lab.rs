@@ -219,7 +219,9 @@ fn vector(text: &str) -> Vec<f32> {
     }
     let length = values.iter().map(|value| value * value).sum::<f32>().sqrt();
     if length > 0.0 {
-        values.iter_mut().for_each(|value| *value /= length);
+        for value in &mut values {
+            *value /= length;
+        }
     }
     values
 }
@@ -246,7 +248,7 @@ impl Told {
 
 #[async_trait]
 impl LanguageModel for Told {
-    fn model(&self) -> &str {
+    fn model(&self) -> &'static str {
         "told"
     }
 

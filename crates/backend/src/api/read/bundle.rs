@@ -110,22 +110,22 @@ impl Bundle {
             let Some(reference) = reference_of(value) else {
                 return Some((file, value));
             };
-            let (of, pointer) = self.target(&file, reference);
+            let (of, pointer) = target(&file, reference);
             value = self.files.get(&of)?.pointer(&pointer)?;
             file = of;
         }
         None
     }
+}
 
-    /// The file and the place in it that a reference names.
-    fn target(&self, file: &str, reference: &str) -> (String, String) {
-        let (of, pointer) = reference.split_once('#').unwrap_or((reference, ""));
-        let of = match of.trim_start_matches("./") {
-            "" => file,
-            of => of,
-        };
-        (of.to_owned(), pointer.to_owned())
-    }
+/// The file and the place in it that a reference names.
+fn target(file: &str, reference: &str) -> (String, String) {
+    let (of, pointer) = reference.split_once('#').unwrap_or((reference, ""));
+    let of = match of.trim_start_matches("./") {
+        "" => file,
+        of => of,
+    };
+    (of.to_owned(), pointer.to_owned())
 }
 
 struct Parts<'a> {
@@ -142,7 +142,7 @@ impl Parts<'_> {
             return Value::Null;
         }
         if let Some(reference) = reference_of(value) {
-            let key = self.bundle.target(file, reference);
+            let key = target(file, reference);
             let next = format!("p{}", self.names.len());
             let name = self.names.entry(key.clone()).or_insert_with(|| {
                 self.waiting.push((key.0, key.1, next.clone()));

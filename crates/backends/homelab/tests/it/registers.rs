@@ -3,7 +3,6 @@
 use homelab_core::facts::{Entity, EntityKind, Reference, Relation};
 use homelab_core::inventory::Status;
 use homelab_core::net::{Ip, Mac};
-use homelab_core::store::Records;
 use serde_json::{Value, json};
 
 use crate::sync::{machine, node};

@@ -6,8 +6,8 @@ use std::path::Path;
 use homelab_testkit::{Proc, command, free_port};
 use serde_json::json;
 
-use crate::lab::{DEVICES, Lab, device_name, resident_bytes, start};
-use crate::load::{Figures, Question, measure};
+use super::lab::{DEVICES, Lab, device_name, resident_bytes, start};
+use super::load::{Figures, Question, measure};
 use crate::say;
 
 /// Connections at a time.

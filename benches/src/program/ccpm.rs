@@ -13,7 +13,7 @@ use homelab_core::store::Ccpm as Store;
 use homelab_store::{Database, Target};
 use serde_json::json;
 
-use crate::compare::verdict;
+use super::compare::verdict;
 use crate::say;
 
 const PRIORITIES: [&str; 4] = ["low", "normal", "high", "urgent"];

@@ -11,7 +11,7 @@ use serde::Serialize;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{FromRow, SqlitePool};
 
-use crate::bare::{Wanted, listen};
+use super::bare::{Wanted, listen};
 
 /// As many as the store's own pool of readers.
 const CONNECTIONS: u32 = 4;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use homelab_testkit::Proc;
 
-use crate::compare::verdict;
-use crate::lab::{Lab, resident_bytes};
+use super::compare::verdict;
+use super::lab::{Lab, resident_bytes};
 use crate::say;
 
 const MIB: u64 = 1024 * 1024;

@@ -13,9 +13,9 @@ use homelab_policy::{Catalogue, Engine, MemoryBudgets, RuleSet};
 use homelab_testkit::{Proc, command, free_port};
 use serde_json::{Value, json};
 
-use crate::compare::{TOOL, calls, verdict};
-use crate::lab::{Lab, device_name, start};
-use crate::load::measure;
+use super::compare::{TOOL, calls, verdict};
+use super::lab::{Lab, device_name, start};
+use super::load::measure;
 use crate::say;
 
 /// Decisions that are timed.

@@ -8,8 +8,8 @@ use homelab_core::clock::{OsEntropy, SystemClock};
 use homelab_core::net::Ip;
 use homelab_store::{Database, Target};
 
-use crate::compare::verdict;
-use crate::lab::{DEVICES, Lab, device_address};
+use super::compare::verdict;
+use super::lab::{DEVICES, Lab, device_address};
 use crate::say;
 
 /// Longest import.

@@ -5,9 +5,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde_json::json;
 
-use crate::compare::{calls, verdict};
-use crate::lab::{Lab, resident_bytes};
-use crate::load::{Question, measure};
+use super::compare::{calls, verdict};
+use super::lab::{Lab, resident_bytes};
+use super::load::{Question, measure};
 use crate::say;
 
 /// Most of the others' median latency beside the flood, as a multiple of that without it.
@@ -46,7 +46,7 @@ pub(crate) fn report(lab: &Lab, seconds: u64) -> anyhow::Result<()> {
     for (name, status, question) in floods {
         let rows = lab.audit_rows()?;
         let (refused, others) = std::thread::scope(|scope| {
-            let flood = scope.spawn(|| crate::load::refusals(port, &question, status, seconds));
+            let flood = scope.spawn(|| super::load::refusals(port, &question, status, seconds));
             let others = measure(port, calls(Some(&lab.key)), 1, seconds);
             (flood.join(), others)
         });

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::compare::verdict;
-use crate::lab::{DEVICES, Lab, device_name, start};
-use crate::load::{Figures, Question, measure};
+use super::compare::verdict;
+use super::lab::{DEVICES, Lab, device_name, start};
+use super::load::{Figures, Question, measure};
 use crate::say;
 
 /// Streams at a time.

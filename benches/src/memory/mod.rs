@@ -1,0 +1,70 @@
+//! How well memory finds things, and how fast.
+
+mod bed;
+mod generate;
+mod measure;
+mod quality;
+mod set;
+mod speed;
+
+use anyhow::bail;
+
+use bed::{Model, Where};
+use set::Set;
+
+use crate::{option, say};
+
+/// How it is called.
+const USAGE: &str = "memory quality [--postgres URL] [--minilm FOLDER] [--json FILE]
+memory speed [--postgres URL] [--most 100000]
+memory generate";
+
+/// Runs `memory <what>`.
+pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
+    match arguments.get(2).map(String::as_str) {
+        Some("quality") => quality(arguments),
+        Some("speed") => {
+            let most = option(arguments, "--most", Some("100000"))?.parse()?;
+            let runtime = runtime()?;
+            places(arguments)
+                .iter()
+                .try_for_each(|place| runtime.block_on(speed::report(place, most)))
+        }
+        Some("generate") => generate::print(set::by_hand()?.len()),
+        _ => bail!("{USAGE}"),
+    }
+}
+
+/// SQLite, and PostgreSQL where a URL of an empty database is given.
+fn places(arguments: &[String]) -> Vec<Where> {
+    let url = option(arguments, "--postgres", None).ok();
+    let mut places = vec![Where::Sqlite];
+    places.extend(url.map(Where::Postgres));
+    places
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?)
+}
+
+fn quality(arguments: &[String]) -> anyhow::Result<()> {
+    let set = Set::read()?;
+    let model = match option(arguments, "--minilm", None) {
+        Ok(folder) => Model::MiniLm(folder.into()),
+        Err(_) => Model::Builtin,
+    };
+    let runtime = runtime()?;
+    let mut runs = Vec::new();
+    for place in places(arguments) {
+        let run = runtime.block_on(quality::ask(&set, &place, &model))?;
+        quality::print(&run)?;
+        runs.push(run);
+    }
+    if let Ok(file) = option(arguments, "--json", None) {
+        std::fs::write(&file, serde_json::to_vec_pretty(&runs)?)?;
+        say(&format!("written to {file}"))?;
+    }
+    Ok(())
+}
