@@ -38,7 +38,7 @@ pub fn parse<C: DeserializeOwned + JsonSchema>(config: Value) -> Result<C, ToolE
     if let Some(unknown) = unknown_key(&Value::Object(schema::<C>()), &config) {
         return Err(unknown.into());
     }
-    json::from_value(&config).map_err(|error| invalid(error.path(), &error.problem()))
+    json::from_value(config).map_err(|error| invalid(error.path(), &error.problem()))
 }
 
 /// The same error as `not_configured`, since the caller cannot mend it by other arguments.

@@ -123,15 +123,9 @@ impl Services {
         let checkpointer = Checkpointer::start(trail.clone(), chain, audit.progress(), due);
         let teamwork = Teamwork::new(config, &stores, clock.clone(), entropy.clone());
         let keyring = master.ring.clone();
-        let cache = Arc::new(CacheDir(data.file("cache")));
         let facts = Arc::new(FactsHandle::default());
         let memory = Arc::new(Current::default());
-        let shared = Shared::default()
-            .with(teamwork.service.clone())
-            .with(cache)
-            .with(facts.clone())
-            .with(memory.clone())
-            .with(Arc::new(ModelsDir(data.file(models::FOLDER))));
+        let shared = shared(&data, &teamwork, &facts, &memory);
         let env = environment(session, &stores, keyring, &metrics, shared);
         let (env, hosts) = with_hosts(session, config, &data, env)?;
         let registry = Arc::new(ArcSwap::from_pointee(servers::registry(config, &env)));
@@ -301,6 +295,21 @@ fn connect(dispatcher: &Arc<Dispatcher>, control: &Control, facts: &FactsHandle)
     control.connect(Arc::downgrade(&caller));
     let source: Arc<dyn FactsSource> = dispatcher.clone();
     facts.connect(Arc::downgrade(&source));
+}
+
+/// What several servers share.
+fn shared(
+    data: &DataDir,
+    teamwork: &Teamwork,
+    facts: &Arc<FactsHandle>,
+    memory: &Arc<Current>,
+) -> Shared {
+    Shared::default()
+        .with(teamwork.service.clone())
+        .with(Arc::new(CacheDir(data.file("cache"))))
+        .with(facts.clone())
+        .with(memory.clone())
+        .with(Arc::new(ModelsDir(data.file(models::FOLDER))))
 }
 
 /// What the backends are given.

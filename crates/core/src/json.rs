@@ -1,8 +1,10 @@
 //! JSON that names the member that does not fit.
 //!
-//! A wrapper around the deserializer would tell the path too, but is compiled once more for every type that is
-//! read; with several hundred tools that is a tenth of the program. Here the type is read plainly, and only
-//! where that fails the text is walked once more, up to where it failed.
+//! `serde_path_to_error` around the deserializer tells the path exactly, but is compiled once more for every type
+//! that is read; with the answers of a dozen upstreams that is a tenth of the program. So texts are read plainly,
+//! and only where that fails the text is walked once more, up to where it failed. That names the member before
+//! where a type's own parser refuses the last one of an object, which is good enough for an upstream's answer; what
+//! people write, arguments and settings, comes as values and is told exactly.
 
 use std::fmt::{self, Write as _};
 
@@ -63,11 +65,18 @@ pub fn from_slice<T: DeserializeOwned>(text: &[u8]) -> Result<T, Misfit> {
 /// Reads a value.
 ///
 /// # Errors
-/// [`Misfit`].
-pub fn from_value<T: DeserializeOwned>(value: &Value) -> Result<T, Misfit> {
-    // By way of its text, so that each type is compiled for one source alone.
-    let text = value.to_string();
-    from_slice(text.as_bytes())
+/// [`Misfit`] with the exact path.
+pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Misfit> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = match error.path().to_string() {
+            root if root == "." => String::new(),
+            path => path,
+        };
+        Misfit {
+            path,
+            error: error.into_inner(),
+        }
+    })
 }
 
 fn misfit(text: &[u8], error: serde_json::Error) -> Misfit {
@@ -256,7 +265,7 @@ mod tests {
 
     #[test]
     fn the_problem_comes_without_its_place() {
-        let read: Result<Guest, _> = from_value(&json!({ "name": "a at line 7", "vmid": "x" }));
+        let read: Result<Guest, _> = from_value(json!({ "name": "a at line 7", "vmid": "x" }));
         let error = read.unwrap_err();
 
         assert_eq!(error.problem(), "invalid type: string \"x\", expected u16");

@@ -378,7 +378,7 @@ impl<B: Sync + 'static> ToolDef<B> {
             },
             run: |backend, args, ctx| {
                 Box::pin(async move {
-                    let ran = T::run(backend, parse(&args)?, ctx).await?;
+                    let ran = T::run(backend, parse(args)?, ctx).await?;
                     let output = serde_json::to_value(&ran.output)
                         .map_err(|_| ToolError::internal("the result could not be serialised"))?;
                     Ok(Ran {
@@ -389,20 +389,20 @@ impl<B: Sync + 'static> ToolDef<B> {
             },
             // Arguments that do not parse will be refused; until then they are the worst.
             effect: T::HAS_EFFECT.then_some(|backend, args| {
-                parse(&args).map_or(T::SPEC.effect, |args| T::effect(backend, &args))
+                parse(args).map_or(T::SPEC.effect, |args| T::effect(backend, &args))
             }),
             stands_for: T::HAS_STANDS_FOR.then_some(|backend, args| {
-                let args = parse(&args).ok()?;
+                let args = parse(args).ok()?;
                 T::stands_for(backend, &args)
             }),
             preview: T::HAS_PREVIEW.then_some(|backend, args| {
-                Box::pin(async move { T::preview(backend, parse(&args)?).await })
+                Box::pin(async move { T::preview(backend, parse(args)?).await })
             }),
             targets: T::HAS_TARGETS.then_some(|backend, args| {
-                Box::pin(async move { T::targets(backend, parse(&args)?).await })
+                Box::pin(async move { T::targets(backend, parse(args)?).await })
             }),
             inverse: T::HAS_INVERSE.then_some(|backend, args| {
-                Box::pin(async move { T::inverse(backend, parse(&args)?).await })
+                Box::pin(async move { T::inverse(backend, parse(args)?).await })
             }),
             _backend: PhantomData,
         }
@@ -460,7 +460,7 @@ impl<B: Sync + 'static> ToolDef<B> {
 /// The pipeline has validated the arguments against the schema already; what serde still refuses
 /// is a value that its type's own parser refuses, such as an address, or a schema and a type that
 /// disagree. Either way the error names the argument.
-fn parse<T: DeserializeOwned>(args: &Value) -> ToolResult<T> {
+fn parse<T: DeserializeOwned>(args: Value) -> ToolResult<T> {
     json::from_value(args).map_err(|error| refused(&error))
 }
 

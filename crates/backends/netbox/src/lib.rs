@@ -72,7 +72,7 @@ impl Backend for NetBox {
     }
 
     async fn facts(&self, query: &FactsQuery) -> ToolResult<Facts> {
-        self.tell(query).await
+        Box::pin(self.tell(query)).await
     }
 
     fn tools() -> Vec<ToolDef<Self>> {

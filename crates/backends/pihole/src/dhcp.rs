@@ -36,7 +36,7 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    fn given(row: LeaseRow) -> Self {
+    fn given(row: &LeaseRow) -> Self {
         Self {
             kind: LeaseKind::Lease,
             ip: row.ip.parse().ok(),
@@ -106,7 +106,7 @@ impl Host {
             self.json::<ConfigAnswer>(&kept)
         )?;
         let lines = kept.config.dhcp.hosts;
-        let mut all: Vec<Lease> = leases.leases.into_iter().map(Lease::given).collect();
+        let mut all: Vec<Lease> = leases.leases.iter().map(Lease::given).collect();
         all.extend(lines.iter().filter_map(|line| Lease::kept(line)));
         all.sort_by_key(|one| (one.ip, one.key()));
         all.dedup();

@@ -141,15 +141,14 @@ fn of_name(
     let mut entity = Entity::new(EntityKind::DnsRecord, printable(&id), printable(name))
         .attribute("only_on", on);
     for value in values {
-        match value.parse::<Ip>() {
-            Ok(ip) => entity.addresses.push(ip),
-            Err(_) => {
-                let target = Reference::name(Some(EntityKind::DnsRecord), printable(value));
-                entity = entity
-                    .attribute("alias_of", Some(printable(value)))
-                    .link(Relation::PointsTo, target);
-            }
+        if let Ok(ip) = value.parse::<Ip>() {
+            entity.addresses.push(ip);
+            continue;
         }
+        let target = Reference::name(Some(EntityKind::DnsRecord), printable(value));
+        entity = entity
+            .attribute("alias_of", Some(printable(value)))
+            .link(Relation::PointsTo, target);
     }
     entity
 }

@@ -149,7 +149,7 @@ impl Portainer {
         if let Some(host) = host {
             entity = entity.link(Relation::RunsOn, Reference::name(None, host));
         }
-        for reference in self.machines(endpoint) {
+        for reference in machines(endpoint) {
             entity = entity.link(Relation::RunsOn, reference);
         }
         entity.status = match EndpointStatus::of(endpoint) {
@@ -158,18 +158,6 @@ impl Portainer {
             EndpointStatus::Provisioning | EndpointStatus::Unknown => Status::Unknown,
         };
         entity
-    }
-
-    /// Where an environment is reached: its agent or API, else what its published ports are reached by.
-    fn machines(&self, endpoint: &Endpoint) -> Vec<Reference> {
-        let is_edge = matches!(
-            EndpointType::of(endpoint),
-            EndpointType::DockerEdge | EndpointType::KubernetesEdge
-        );
-        // The address of an edge environment is Portainer's own.
-        let own = (!is_edge).then(|| host_of(&endpoint.url)).flatten();
-        let public = host_of(&endpoint.public_url);
-        own.into_iter().chain(public).map(reference_to).collect()
     }
 
     fn stack_entity(
@@ -262,13 +250,13 @@ impl Portainer {
             }
         }
         for (network, attached) in networks {
-            let addresses = [&attached.ip_address, &attached.ipv6_address];
+            let addresses = [&attached.ipv4, &attached.ipv6];
             let addresses = addresses
                 .into_iter()
                 .filter_map(|text| text.parse::<Ip>().ok());
             if outer_networks.contains(network) {
                 entity.addresses.extend(addresses);
-                entity.macs.extend(attached.mac_address.parse::<Mac>().ok());
+                entity.macs.extend(attached.mac.parse::<Mac>().ok());
             } else {
                 entity.inner_addresses.extend(addresses);
             }
@@ -309,8 +297,8 @@ fn container_id(endpoint: &Endpoint, container: &Container) -> String {
 
 fn ports(container: &Container) -> Vec<Port> {
     engine::published(container.ports.iter().map(|port| engine::Listed {
-        public: port.public_port,
-        private: port.private_port,
+        public: port.public,
+        private: port.private,
         protocol: &port.kind,
         address: &port.ip,
     }))
@@ -366,6 +354,18 @@ fn reference_to(host: String) -> Reference {
         Ok(ip) => Reference::address(ip),
         Err(_) => Reference::name(None, host),
     }
+}
+
+/// Where an environment is reached: its agent or API, else what its published ports are reached by.
+fn machines(endpoint: &Endpoint) -> Vec<Reference> {
+    let is_edge = matches!(
+        EndpointType::of(endpoint),
+        EndpointType::DockerEdge | EndpointType::KubernetesEdge
+    );
+    // The address of an edge environment is Portainer's own.
+    let own = (!is_edge).then(|| host_of(&endpoint.url)).flatten();
+    let public = host_of(&endpoint.public_url);
+    own.into_iter().chain(public).map(reference_to).collect()
 }
 
 #[cfg(test)]

@@ -255,8 +255,10 @@ impl Container {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct Port {
-    pub(crate) private_port: u16,
-    pub(crate) public_port: Option<u16>,
+    #[serde(rename = "PrivatePort")]
+    pub(crate) private: u16,
+    #[serde(rename = "PublicPort")]
+    pub(crate) public: Option<u16>,
     #[serde(rename = "Type")]
     pub(crate) kind: String,
     #[serde(rename = "IP", deserialize_with = "or_default")]
@@ -276,11 +278,11 @@ pub(crate) struct Networks {
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct Attached {
     #[serde(rename = "IPAddress", deserialize_with = "or_default")]
-    pub(crate) ip_address: String,
+    pub(crate) ipv4: String,
     #[serde(rename = "GlobalIPv6Address", deserialize_with = "or_default")]
-    pub(crate) ipv6_address: String,
-    #[serde(deserialize_with = "or_default")]
-    pub(crate) mac_address: String,
+    pub(crate) ipv6: String,
+    #[serde(rename = "MacAddress", deserialize_with = "or_default")]
+    pub(crate) mac: String,
 }
 
 /// A network of an engine.

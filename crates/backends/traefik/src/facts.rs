@@ -16,7 +16,7 @@ use crate::protocol::Protocol;
 use crate::rule;
 use crate::tools::list::MARK;
 use crate::tools::services::led_to;
-use crate::types::{EntryPoint, Router, Service};
+use crate::types::{EntryPoint, Router, Server, Service};
 
 /// Tools that show what is told here.
 pub(crate) const TOOLS: &[&str] = &["list_routers", "list_services", "list_entrypoints"];
@@ -143,7 +143,7 @@ fn service(protocol: Protocol, service: &Service) -> Entity {
     let servers: Vec<&str> = balancer
         .iter()
         .flat_map(|one| &one.servers)
-        .map(|server| server.place())
+        .map(Server::place)
         .collect();
     let shown: Vec<String> = servers
         .iter()

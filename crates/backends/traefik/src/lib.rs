@@ -78,7 +78,7 @@ impl Backend for Traefik {
     }
 
     async fn facts(&self, _query: &FactsQuery) -> ToolResult<Facts> {
-        self.tell().await
+        Box::pin(self.tell()).await
     }
 
     fn lacks(&self, tool: &str) -> bool {

@@ -13,6 +13,7 @@ use homelab_core::tool::Target;
 use crate::call::Call;
 use crate::client::Unifi;
 use crate::explain::is_absent;
+use crate::gear::DeviceItem;
 use crate::site::SiteName;
 
 const fn on(tool: &'static str, method: Verb, path: &'static str) -> Cover {
@@ -245,7 +246,7 @@ impl Unifi {
         let found = devices
             .iter()
             .find(|device| device.id.as_deref() == Some(id));
-        Ok(found.map_or_else(|| plain("device", id), |device| device.target()))
+        Ok(found.map_or_else(|| plain("device", id), DeviceItem::target))
     }
 }
 

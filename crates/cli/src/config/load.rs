@@ -118,7 +118,7 @@ fn read_file(path: &Path) -> Result<Tree, Problem> {
 
 /// What the schemas do not say (addresses that do not parse) is found here.
 fn deserialize(tree: &Tree) -> Result<Config, Problem> {
-    json::from_value(&Value::Object(tree.root().clone())).map_err(|error| {
+    json::from_value(Value::Object(tree.root().clone())).map_err(|error| {
         let key = error.path();
         let origin = tree.origin(key).cloned();
         let text = format!("`{key}`: {}", error.problem());

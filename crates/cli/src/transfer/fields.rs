@@ -81,7 +81,7 @@ pub(crate) fn record_of<'a, R: Record + DeserializeOwned>(
             (None, None) => {}
         }
     }
-    json::from_value(&Value::Object(members)).map_err(|error| {
+    json::from_value(Value::Object(members)).map_err(|error| {
         let path = error.path().to_owned();
         let text = error.problem();
         match text

@@ -72,11 +72,7 @@ impl Bundle {
 
     /// One document of everything that its paths refer to.
     pub fn document(&self) -> Vec<u8> {
-        let mut parts = Parts {
-            bundle: self,
-            names: HashMap::new(),
-            waiting: Vec::new(),
-        };
+        let mut parts = Parts::default();
         let mut paths = Map::new();
         let all = self
             .files
@@ -128,14 +124,14 @@ fn target(file: &str, reference: &str) -> (String, String) {
     (of.to_owned(), pointer.to_owned())
 }
 
-struct Parts<'a> {
-    bundle: &'a Bundle,
+#[derive(Default)]
+struct Parts {
     /// By file and place.
     names: HashMap<(String, String), String>,
     waiting: Vec<(String, String, String)>,
 }
 
-impl Parts<'_> {
+impl Parts {
     /// The value with references that lead to the document's own parts.
     fn rewritten(&mut self, file: &str, value: &Value, depth: usize) -> Value {
         if depth > DEEPEST {

@@ -161,17 +161,15 @@ fn id(number: usize) -> String {
 /// say nothing beyond their machine, or belong to none.
 fn fits(graph: &Graph, number: usize, args: &TopologyOf) -> bool {
     let kind = graph.get(number).map(Thing::kind);
-    match &args.kinds {
-        Some(kinds) => kind.is_some_and(|kind| kinds.contains(&kind)),
-        None => {
-            let plain = [
-                EntityKind::Registration,
-                EntityKind::Allocation,
-                EntityKind::Network,
-            ];
-            args.around.is_some() || kind.is_none_or(|kind| !plain.contains(&kind))
-        }
+    if let Some(kinds) = &args.kinds {
+        return kind.is_some_and(|kind| kinds.contains(&kind));
     }
+    let plain = [
+        EntityKind::Registration,
+        EntityKind::Allocation,
+        EntityKind::Network,
+    ];
+    args.around.is_some() || kind.is_none_or(|kind| !plain.contains(&kind))
 }
 
 /// Things within so many links.

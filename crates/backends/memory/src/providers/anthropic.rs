@@ -20,8 +20,10 @@ const TOOL: &str = "answer";
 /// Answers of Anthropic's models.
 pub(super) struct Messages {
     endpoint: Endpoint,
+    /// As the endpoint calls it.
+    asked: String,
+    /// With its provider.
     model: String,
-    name: String,
 }
 
 #[derive(Deserialize)]
@@ -39,7 +41,7 @@ struct Block {
 
 impl Messages {
     pub(super) fn new(instance: &str, config: &LlmConfig, env: &Env) -> ToolResult<Self> {
-        let model = required("llm.model", config.model.as_deref())?.to_owned();
+        let asked = required("llm.model", config.model.as_deref())?.to_owned();
         let url = config.url.as_deref().filter(|url| !url.trim().is_empty());
         let place = Place {
             instance,
@@ -54,14 +56,14 @@ impl Messages {
         };
         Ok(Self {
             endpoint: Endpoint::new(place, env)?,
-            name: format!("anthropic/{model}"),
-            model,
+            model: format!("anthropic/{asked}"),
+            asked,
         })
     }
 
     fn question(&self, prompt: &Prompt) -> Value {
         json!({
-            "model": self.model,
+            "model": self.asked,
             "max_tokens": prompt.max_tokens,
             "system": prompt.system,
             "messages": [{ "role": "user", "content": prompt.user }],
@@ -78,7 +80,7 @@ impl Messages {
 #[async_trait]
 impl LanguageModel for Messages {
     fn model(&self) -> &str {
-        &self.name
+        &self.model
     }
 
     async fn answer(&self, prompt: &Prompt) -> ToolResult<Value> {

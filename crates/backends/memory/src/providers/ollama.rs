@@ -87,8 +87,10 @@ impl Embedder for Vectors {
 /// Answers of a language model.
 pub(super) struct Chat {
     endpoint: Endpoint,
+    /// As the endpoint calls it.
+    asked: String,
+    /// With its provider.
     model: String,
-    name: String,
 }
 
 #[derive(Deserialize)]
@@ -105,7 +107,7 @@ struct Message {
 
 impl Chat {
     pub(super) fn new(instance: &str, config: &LlmConfig, env: &Env) -> ToolResult<Self> {
-        let model = required("llm.model", config.model.as_deref())?.to_owned();
+        let asked = required("llm.model", config.model.as_deref())?.to_owned();
         let place = Place {
             instance,
             table: "llm",
@@ -116,8 +118,8 @@ impl Chat {
         };
         Ok(Self {
             endpoint: Endpoint::new(place, env)?,
-            name: format!("ollama/{model}"),
-            model,
+            model: format!("ollama/{asked}"),
+            asked,
         })
     }
 }
@@ -125,11 +127,11 @@ impl Chat {
 #[async_trait]
 impl LanguageModel for Chat {
     fn model(&self) -> &str {
-        &self.name
+        &self.model
     }
 
     async fn answer(&self, prompt: &Prompt) -> ToolResult<Value> {
-        let body = question(&self.model, prompt);
+        let body = question(&self.asked, prompt);
         let answer = self.endpoint.post("chat", "/api/chat", &body).await?;
         let said: Said = answer.json()?;
         if said.done_reason.as_deref() == Some("length") {

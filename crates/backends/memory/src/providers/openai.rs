@@ -104,8 +104,10 @@ fn in_order(mut rows: Vec<Row>) -> ToolResult<Vec<Vec<f32>>> {
 /// Answers of a language model.
 pub(super) struct Chat {
     endpoint: Endpoint,
+    /// As the endpoint calls it.
+    asked: String,
+    /// With its provider.
     model: String,
-    name: String,
     /// What the longest answer is called: OpenAI itself wants another name than all others know.
     longest: &'static str,
 }
@@ -129,7 +131,7 @@ struct Message {
 
 impl Chat {
     pub(super) fn new(instance: &str, config: &LlmConfig, env: &Env) -> ToolResult<Self> {
-        let model = required("llm.model", config.model.as_deref())?.to_owned();
+        let asked = required("llm.model", config.model.as_deref())?.to_owned();
         let url = address("llm.url", config.url.as_deref())?;
         let longest = longest(&url);
         let place = Place {
@@ -142,15 +144,15 @@ impl Chat {
         };
         Ok(Self {
             endpoint: Endpoint::new(place, env)?,
-            name: format!("openai/{model}"),
-            model,
+            model: format!("openai/{asked}"),
+            asked,
             longest,
         })
     }
 
     fn question(&self, prompt: &Prompt) -> Value {
         let mut body = json!({
-            "model": self.model,
+            "model": self.asked,
             "messages": [
                 { "role": "system", "content": answer::instruction(prompt) },
                 { "role": "user", "content": prompt.user },
@@ -168,7 +170,7 @@ impl Chat {
 #[async_trait]
 impl LanguageModel for Chat {
     fn model(&self) -> &str {
-        &self.name
+        &self.model
     }
 
     async fn answer(&self, prompt: &Prompt) -> ToolResult<Value> {

@@ -286,7 +286,7 @@ async fn an_endpoint_that_fails_is_named_without_text_or_key(
 async fn an_endpoint_that_is_silent_is_given_up(#[case] kind: &str) {
     let endpoint = Endpoint::start(kind).await;
     let llm = llm(&endpoint, json!({ "timeout_s": 1 })).await;
-    endpoint.fail(Fault::Delay(Duration::from_secs(600)));
+    endpoint.fail(Fault::Delay(Duration::from_mins(10)));
 
     let error = llm.answer(&prompt()).await.unwrap_err();
 

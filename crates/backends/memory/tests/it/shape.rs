@@ -29,7 +29,7 @@ fn the_tools_are_those_that_were_promised_and_bear_their_names_everywhere() {
     let names: Vec<&str> = catalogue.iter().map(|info| info.spec.name).collect();
     let aggregated: Vec<String> = catalogue
         .iter()
-        .map(|info| aggregated_name("memory", &info.spec).to_string())
+        .map(|info| aggregated_name("memory", &info.spec).clone())
         .collect();
 
     assert_eq!(names, TOOLS);

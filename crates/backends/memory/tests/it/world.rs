@@ -30,7 +30,7 @@ pub(crate) struct Folder {
     pub(crate) env: Env,
     pub(crate) clock: Arc<ManualClock>,
     _database: Database,
-    _folder: TempDir,
+    _files: TempDir,
 }
 
 impl Folder {
@@ -57,7 +57,7 @@ impl Folder {
             env,
             clock,
             _database: database,
-            _folder: folder,
+            _files: folder,
         }
     }
 }

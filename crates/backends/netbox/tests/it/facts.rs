@@ -15,7 +15,7 @@ use crate::world::World;
 async fn told(server: &dyn Server, addresses: bool) -> Facts {
     let query = FactsQuery {
         addresses,
-        deadline: Instant::now() + Duration::from_secs(60),
+        deadline: Instant::now() + Duration::from_mins(1),
     };
     let facts = server.facts(&query).expect("a server that tells").await;
     facts.expect("facts")
@@ -142,7 +142,7 @@ async fn a_server_that_fails_is_an_error() {
     world.netbox.faults().always("/api/", Fault::Status(500));
     let query = FactsQuery {
         addresses: true,
-        deadline: Instant::now() + Duration::from_secs(60),
+        deadline: Instant::now() + Duration::from_mins(1),
     };
 
     let error = world

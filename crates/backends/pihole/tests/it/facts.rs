@@ -13,7 +13,7 @@ use crate::world::World;
 fn query() -> FactsQuery {
     FactsQuery {
         addresses: true,
-        deadline: Instant::now() + Duration::from_secs(60),
+        deadline: Instant::now() + Duration::from_mins(1),
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) async fn deploy_stack(
     args: DeployStack,
     ctx: &CallContext,
 ) -> ToolResult<StackDeployed> {
-    let plan = Plan::of(portainer, &args).await?;
+    let plan = Box::pin(Plan::of(portainer, &args)).await?;
     for secret in args.env.iter().map(|variable| &variable.value) {
         portainer.env.redactor.learn(secret);
     }
@@ -180,7 +180,7 @@ async fn wait(
 }
 
 async fn preview_deploy(portainer: &Portainer, args: &DeployStack) -> ToolResult<Preview> {
-    let plan = Plan::of(portainer, args).await?;
+    let plan = Box::pin(Plan::of(portainer, args)).await?;
     let verb = match (&plan.found, &plan.file) {
         (None, _) => "create",
         (Some(_), Some(_)) => "update",
@@ -247,7 +247,7 @@ fn lines_between(before: &str, after: &str) -> Vec<Change> {
 }
 
 async fn deploy_targets(portainer: &Portainer, args: &DeployStack) -> ToolResult<Vec<Target>> {
-    let plan = Plan::of(portainer, args).await?;
+    let plan = Box::pin(Plan::of(portainer, args)).await?;
     let stack = plan.found.unwrap_or(Stack {
         name: args.name.clone(),
         ..Stack::default()
@@ -266,7 +266,7 @@ async fn deploy_targets(portainer: &Portainer, args: &DeployStack) -> ToolResult
 /// A new stack is removed again; a changed one gets its file and variables back. What a repository
 /// held before, only the repository knows.
 async fn undo_deploy(portainer: &Portainer, args: &DeployStack) -> ToolResult<Option<Inverse>> {
-    let plan = Plan::of(portainer, args).await?;
+    let plan = Box::pin(Plan::of(portainer, args)).await?;
     let endpoint = plan.endpoint.id.to_string();
     let Some(stack) = plan.found else {
         return Ok(Some(Inverse {

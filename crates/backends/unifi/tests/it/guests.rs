@@ -8,7 +8,7 @@ use crate::world::{AP, PRINTER, With, World, reason};
 
 const GUEST: &str = "00:00:5e:00:53:20";
 
-async fn with_guest(world: World) -> World {
+fn with_guest(world: World) -> World {
     world.unifi.add_client(ClientSeed {
         ip: Some("198.51.100.141".into()),
         network: "guests".into(),
@@ -21,7 +21,7 @@ async fn with_guest(world: World) -> World {
 
 #[tokio::test]
 async fn a_guest_is_let_in_within_limits_and_out_again() {
-    let world = with_guest(World::lab().await).await;
+    let world = with_guest(World::lab().await);
     let args = json!({ "client": "visitor", "minutes": 60, "down_kbps": 2000 });
 
     let inverse = world.inverse("authorize_guest", args.clone()).await;
@@ -71,7 +71,7 @@ async fn who_is_no_guest_or_not_there_is_not_let_in() {
 
 #[tokio::test]
 async fn an_older_release_cannot() {
-    let world = with_guest(World::release(Release::V9_0, With::Both).await).await;
+    let world = with_guest(World::release(Release::V9_0, With::Both).await);
 
     let error = world
         .fail("unauthorize_guest", json!({ "client": "visitor" }))

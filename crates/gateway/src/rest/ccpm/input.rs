@@ -113,12 +113,12 @@ impl Input {
             .filter(|(name, _)| keep(name))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        parse(&Value::Object(members))
+        parse(Value::Object(members))
     }
 
     /// The body as its type.
     pub(super) fn body<B: DeserializeOwned>(&mut self) -> CcpmResult<B> {
-        parse(&self.body.take().unwrap_or(Value::Null))
+        parse(self.body.take().unwrap_or(Value::Null))
     }
 }
 
@@ -242,14 +242,16 @@ fn version(headers: &HeaderMap) -> CcpmResult<Option<i64>> {
 }
 
 /// The value as its type; an error names the member at fault.
-fn parse<T: DeserializeOwned>(value: &Value) -> CcpmResult<T> {
+fn parse<T: DeserializeOwned>(value: Value) -> CcpmResult<T> {
     json::from_value(value).map_err(|error| {
         let problem = error.problem();
         // A missing or unknown member is reported on the object that should hold it.
         let named = problem.split('`').nth(1).unwrap_or("body");
         let field = match error.path() {
             "" => named.to_owned(),
-            path if problem.starts_with("unknown field") => format!("{path}.{named}"),
+            path if problem.starts_with("unknown field") && !path.ends_with(named) => {
+                format!("{path}.{named}")
+            }
             path => path.to_owned(),
         };
         CcpmError::invalid(&field, problem)
