@@ -229,8 +229,16 @@ mod tests {
     fn other(text: &[u8]) -> Option<String> {
         let mut reader = serde_json::Deserializer::from_slice(text);
         let read: Result<Vec<Guest>, _> = serde_path_to_error::deserialize(&mut reader);
-        let path = read.err()?.path().to_string();
-        Some(if path == "." { String::new() } else { path })
+        let error = read.err()?;
+        let path = error.path().to_string();
+        // It takes an unknown member for the place, where that was read before.
+        let unknown = error.inner().to_string();
+        let unknown = unknown.strip_prefix("unknown field `");
+        let path = match unknown.and_then(|rest| rest.split_once("`, expected")) {
+            Some((name, _)) => path.strip_suffix(&format!(".{name}")).unwrap_or(&path),
+            None => &path,
+        };
+        Some(path.to_owned()).map(|path| if path == "." { String::new() } else { path })
     }
 
     fn path(text: &str) -> String {

@@ -29,8 +29,9 @@ const COVERS: &[Cover] = &[
         Verb::Get,
         "/v1/sites/{siteId}/clients/{clientId}",
     ),
+    // It lets guests in as well; the graver of its two actions speaks for both.
     on(
-        "authorize_guest",
+        "unauthorize_guest",
         Verb::Post,
         "/v1/sites/{siteId}/clients/{clientId}/actions",
     ),

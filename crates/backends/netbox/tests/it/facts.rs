@@ -27,13 +27,18 @@ fn find<'a>(facts: &'a Facts, name: &str) -> &'a Entity {
         .unwrap_or_else(|| panic!("no `{name}` in {facts:?}"))
 }
 
-/// `n1` with an address, an interface's MAC address and a cable to `sw1`; `vm1` on `n2`.
+/// `n1` with an address, an interface's MAC address and a cable to `sw1`; `web` on `n4`.
 async fn furnished() -> World {
     let world = World::lab().await;
     let netbox = &world.netbox;
+    // Only a device of the cluster may carry its machines.
+    let host = netbox.add(
+        "dcim/devices",
+        json!({ "name": "n4", "device_type": 1, "role": 1, "site": 1, "cluster": 1 }),
+    );
     let machine = netbox.add(
         "virtualization/virtual-machines",
-        json!({ "name": "web", "cluster": 1, "device": 2, "vcpus": 2, "memory": 4096 }),
+        json!({ "name": "web", "cluster": 1, "device": host, "vcpus": 2, "memory": 4096 }),
     );
     netbox.add(
         "virtualization/interfaces",
@@ -86,7 +91,7 @@ async fn devices_machines_addresses_and_prefixes_are_told_as_what_ought_to_be() 
     assert_eq!(n1.attributes["location"], "R1");
     let web = find(&facts, "web");
     assert_eq!(web.links[0].relation, Relation::RunsOn);
-    assert_eq!(web.links[0].to.name.as_deref(), Some("n2"));
+    assert_eq!(web.links[0].to.name.as_deref(), Some("n4"));
     assert_eq!(web.attributes["memory_mib"], "4096");
     assert_eq!(web.macs.len(), 1);
     let free = find(&facts, "n3.lab.example");

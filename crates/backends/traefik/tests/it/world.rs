@@ -4,9 +4,10 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use homelab_backend_traefik::kind;
-use homelab_harness::{Bench, today};
+use homelab_harness::{Bench, clock_at};
 use homelab_lab::traefik::{Protocol, Traefik};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 pub(crate) use homelab_harness::{column, context, env, field, hint, reason, run, says};
 
@@ -19,6 +20,7 @@ pub(crate) struct World {
     pub(crate) directory: PathBuf,
     /// Some requests are outside the contract on purpose.
     pub(crate) lenient: bool,
+    _folder: TempDir,
 }
 
 impl World {
@@ -48,10 +50,11 @@ impl World {
         traefik.watch(&directory);
         let settings = settings_of(&traefik.url(), &directory, &settings);
         Self {
-            bench: Bench::open(kind(), settings, today()).await,
+            bench: Bench::open(kind(), settings, clock_at(TODAY)).await,
             traefik,
             directory,
             lenient: false,
+            _folder: folder,
         }
     }
 

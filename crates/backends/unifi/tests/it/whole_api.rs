@@ -107,7 +107,7 @@ async fn a_change_is_sent_and_its_device_is_a_target_as_the_tools_name_it() {
 #[rstest]
 #[case("GET", "/v1/sites/s/clients", Effect::Read)]
 #[case("GET", "/v1/sites/s/dns/policies", Effect::Read)]
-#[case("POST", "/v1/sites/s/devices/d/actions", Effect::Destructive)]
+#[case("POST", "/v1/sites/s/devices/d/actions", Effect::Critical)]
 #[case("POST", "/v1/sites/s/clients/c/actions", Effect::Destructive)]
 #[case("PUT", "/v1/sites/s/firewall/policies/p", Effect::Critical)]
 #[case("DELETE", "/v1/sites/s/networks/n", Effect::Critical)]
