@@ -59,6 +59,26 @@ pub struct Withheld {
     pub advice: &'static str,
 }
 
+impl Withheld {
+    /// By any method.
+    pub const fn any(path: &'static str, advice: &'static str) -> Self {
+        Self {
+            method: None,
+            path,
+            advice,
+        }
+    }
+
+    /// By one method.
+    pub const fn on(method: Verb, path: &'static str, advice: &'static str) -> Self {
+        Self {
+            method: Some(method),
+            path,
+            advice,
+        }
+    }
+}
+
 /// The rules of one kind of upstream. In patterns, `{…}` is any one segment and `**` at the end any
 /// rest.
 #[derive(Debug, Clone, Copy)]

@@ -94,85 +94,77 @@ const HIDES: &str =
     "its answer has variables, which hold passwords; `inspect_container` hides them";
 const STREAM: &str = "its answer is no JSON";
 
-const fn any(path: &'static str, advice: &'static str) -> Withheld {
-    Withheld {
-        method: None,
-        path,
-        advice,
-    }
-}
-
 const WITHHELD: &[Withheld] = &[
-    any("/containers/{id}/json", HIDES),
-    any(
+    Withheld::any("/containers/{id}/json", HIDES),
+    Withheld::any(
         "/containers/{id}/top",
         "`exec_container` runs `ps`; command lines may hold passwords",
     ),
-    any("/containers/{id}/logs", "`get_container_logs` reads them"),
-    any(
+    Withheld::any("/containers/{id}/logs", "`get_container_logs` reads them"),
+    Withheld::any(
         "/containers/{id}/stats",
         "`get_container_stats` works them out",
     ),
-    any(
+    Withheld::any(
         "/containers/{id}/attach",
         "`get_container_logs` follows the output",
     ),
-    any(
+    Withheld::any(
         "/containers/{id}/attach/ws",
         "`get_container_logs` follows the output",
     ),
-    any("/containers/{id}/wait", "`wait_container` waits"),
-    any("/containers/{id}/exec", "`exec_container` runs a command"),
-    any(
+    Withheld::any("/containers/{id}/wait", "`wait_container` waits"),
+    Withheld::any("/containers/{id}/exec", "`exec_container` runs a command"),
+    Withheld::any(
         "/containers/{id}/resize",
         "terminals cannot be used from here",
     ),
-    any(
+    Withheld::any(
         "/containers/{id}/archive",
         "files of a container are not read or written from here",
     ),
-    any(
+    Withheld::any(
         "/containers/{id}/export",
         "an archive of a container holds all of its files",
     ),
-    any("/exec/**", "`exec_container` runs a command"),
-    any(
+    Withheld::any("/exec/**", "`exec_container` runs a command"),
+    Withheld::any(
         "/commit",
         "an image of a running container holds all of its files: build it instead",
     ),
-    any(
+    Withheld::any(
         "/auth",
         "credentials of registries stand in the configuration",
     ),
-    any(
+    Withheld::any(
         "/build",
         "images are not built from here; `pull_image` brings one",
     ),
-    any("/images/create", "`pull_image` pulls with progress"),
-    any("/images/load", STREAM),
-    any(
+    Withheld::any("/images/create", "`pull_image` pulls with progress"),
+    Withheld::any("/images/load", STREAM),
+    Withheld::any(
         "/images/get",
         "an archive of an image holds all of its files",
     ),
-    any(
+    Withheld::any(
         "/images/{name}/get",
         "an archive of an image holds all of its files",
     ),
-    any("/images/{name}/push", "`push_image` pushes with progress"),
-    any("/events", "`get_events` reads them"),
-    any("/session", STREAM),
-    any("/grpc", STREAM),
-    any(
+    Withheld::any("/images/{name}/push", "`push_image` pushes with progress"),
+    Withheld::any("/events", "`get_events` reads them"),
+    Withheld::any("/session", STREAM),
+    Withheld::any("/grpc", STREAM),
+    Withheld::any(
         "/swarm/unlockkey",
         "keys of a swarm are shown on its managers alone",
     ),
-    any(
+    Withheld::any(
         "/secrets/**",
         "secrets of a swarm are made and read on its managers alone",
     ),
-    any("/configs/**", "configurations of a swarm may hold secrets"),
-    any("/plugins/{name}/upgrade", STREAM),
-    any("/plugins/pull", STREAM),
+    Withheld::any("/configs/**", "configurations of a swarm may hold secrets"),
+    Withheld::any("/plugins/{name}/upgrade", STREAM),
+    Withheld::any("/plugins/pull", STREAM),
 ];
 
 const CRITICAL: &[&str] = &[

@@ -136,32 +136,21 @@ const NO_TOKEN: &str = "tokens are made by their owner, in NetBox under Admin, A
 const NO_KEY: &str = "its records hold keys; look at them on NetBox's own page";
 const NO_FILE: &str = "rendered configurations may hold passwords; use NetBox's own page";
 
-const fn withheld(method: Option<Verb>, path: &'static str, advice: &'static str) -> Withheld {
-    Withheld {
-        method,
-        path,
-        advice,
-    }
-}
-
-const READ: Option<Verb> = Some(Verb::Get);
-
 const WITHHELD: &[Withheld] = &[
-    withheld(None, "/users/tokens/**", NO_TOKEN),
-    withheld(None, "/schema", "`search_api` shows what it says"),
-    withheld(READ, "/ipam/fhrp-groups/**", NO_KEY),
-    withheld(READ, "/vpn/ike-policies/**", NO_KEY),
-    withheld(READ, "/wireless/wireless-lans/**", NO_KEY),
-    withheld(READ, "/wireless/wireless-links/**", NO_KEY),
-    withheld(READ, "/extras/webhooks/**", NO_KEY),
-    withheld(READ, "/core/data-sources/**", NO_KEY),
-    withheld(None, "/dcim/devices/{id}/render-config", NO_FILE),
-    withheld(
-        None,
+    Withheld::any("/users/tokens/**", NO_TOKEN),
+    Withheld::any("/schema", "`search_api` shows what it says"),
+    Withheld::on(Verb::Get, "/ipam/fhrp-groups/**", NO_KEY),
+    Withheld::on(Verb::Get, "/vpn/ike-policies/**", NO_KEY),
+    Withheld::on(Verb::Get, "/wireless/wireless-lans/**", NO_KEY),
+    Withheld::on(Verb::Get, "/wireless/wireless-links/**", NO_KEY),
+    Withheld::on(Verb::Get, "/extras/webhooks/**", NO_KEY),
+    Withheld::on(Verb::Get, "/core/data-sources/**", NO_KEY),
+    Withheld::any("/dcim/devices/{id}/render-config", NO_FILE),
+    Withheld::any(
         "/virtualization/virtual-machines/{id}/render-config",
         NO_FILE,
     ),
-    withheld(None, "/extras/config-templates/{id}/render", NO_FILE),
+    Withheld::any("/extras/config-templates/{id}/render", NO_FILE),
 ];
 
 /// Users and their rights, and what runs code or calls others.

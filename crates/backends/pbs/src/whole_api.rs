@@ -231,43 +231,27 @@ const NO_CONSOLE: &str = "consoles cannot be used from here";
 const NO_FILE: &str =
     "the content of backups is not read from here; restore it with the backup client";
 
-const fn withheld(path: &'static str, advice: &'static str) -> Withheld {
-    Withheld {
-        method: None,
-        path,
-        advice,
-    }
-}
-
-const fn no(method: Verb, path: &'static str, advice: &'static str) -> Withheld {
-    Withheld {
-        method: Some(method),
-        path,
-        advice,
-    }
-}
-
 const WITHHELD: &[Withheld] = &[
-    withheld("/access/ticket", NO_LOGIN),
-    withheld("/access/password", NO_LOGIN),
-    withheld("/access/openid/**", NO_LOGIN),
-    withheld("/access/tfa/**", NO_LOGIN),
-    no(Verb::Post, "/access/users/{userid}/token/{token}", NO_LOGIN),
-    no(Verb::Put, "/access/users/{userid}/token/{token}", NO_LOGIN),
-    withheld("/nodes/{node}/termproxy", NO_CONSOLE),
-    withheld("/nodes/{node}/vncwebsocket", NO_CONSOLE),
-    withheld("/admin/datastore/{store}/download", NO_FILE),
-    withheld("/admin/datastore/{store}/download-decoded", NO_FILE),
-    withheld("/admin/datastore/{store}/pxar-file-download", NO_FILE),
-    withheld("/admin/datastore/{store}/upload-backup-log", NO_FILE),
-    withheld("/admin/datastore/{store}/catalog", NO_FILE),
-    withheld("/backup/**", NO_FILE),
-    withheld("/reader/**", NO_FILE),
-    withheld("/config/tape-encryption-keys/**", NO_LOGIN),
-    withheld("/config/encryption-keys/**", NO_LOGIN),
-    withheld("/config/metrics/**", NO_LOGIN),
-    withheld("/config/s3/**", NO_LOGIN),
-    withheld("/config/acme/**", NO_LOGIN),
+    Withheld::any("/access/ticket", NO_LOGIN),
+    Withheld::any("/access/password", NO_LOGIN),
+    Withheld::any("/access/openid/**", NO_LOGIN),
+    Withheld::any("/access/tfa/**", NO_LOGIN),
+    Withheld::on(Verb::Post, "/access/users/{userid}/token/{token}", NO_LOGIN),
+    Withheld::on(Verb::Put, "/access/users/{userid}/token/{token}", NO_LOGIN),
+    Withheld::any("/nodes/{node}/termproxy", NO_CONSOLE),
+    Withheld::any("/nodes/{node}/vncwebsocket", NO_CONSOLE),
+    Withheld::any("/admin/datastore/{store}/download", NO_FILE),
+    Withheld::any("/admin/datastore/{store}/download-decoded", NO_FILE),
+    Withheld::any("/admin/datastore/{store}/pxar-file-download", NO_FILE),
+    Withheld::any("/admin/datastore/{store}/upload-backup-log", NO_FILE),
+    Withheld::any("/admin/datastore/{store}/catalog", NO_FILE),
+    Withheld::any("/backup/**", NO_FILE),
+    Withheld::any("/reader/**", NO_FILE),
+    Withheld::any("/config/tape-encryption-keys/**", NO_LOGIN),
+    Withheld::any("/config/encryption-keys/**", NO_LOGIN),
+    Withheld::any("/config/metrics/**", NO_LOGIN),
+    Withheld::any("/config/s3/**", NO_LOGIN),
+    Withheld::any("/config/acme/**", NO_LOGIN),
 ];
 
 const CRITICAL: &[&str] = &[

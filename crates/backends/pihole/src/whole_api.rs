@@ -118,33 +118,23 @@ const NO_MOVE: &str = "it may turn a rule into its opposite; remove it with `rem
 const NO_ELEMENT: &str = "use `add_local_dns`, `remove_local_dns` or `set_upstream_dns`, or `PATCH /config` with the whole list";
 const NO_GROUP: &str = "use `delete_group`, which keeps the group of everybody";
 
-const fn withheld(method: Option<Verb>, path: &'static str, advice: &'static str) -> Withheld {
-    Withheld {
-        method,
-        path,
-        advice,
-    }
-}
-
 const WITHHELD: &[Withheld] = &[
-    withheld(None, "/auth/**", NO_LOGIN),
+    Withheld::any("/auth/**", NO_LOGIN),
     // It repeats the request with its session.
-    withheld(None, "/info/client", NO_LOGIN),
-    withheld(Some(Verb::Get), "/config/webserver", NO_LOGIN),
-    withheld(None, "/teleporter", NO_ARCHIVE),
-    withheld(Some(Verb::Put), "/domains/{type}/{kind}/{domain}", NO_MOVE),
-    withheld(Some(Verb::Put), "/config/{element}/**", NO_ELEMENT),
-    withheld(Some(Verb::Delete), "/config/{element}/**", NO_ELEMENT),
-    withheld(Some(Verb::Delete), "/groups/Default", NO_GROUP),
-    withheld(None, "/groups:batchDelete", NO_GROUP),
-    withheld(
-        None,
+    Withheld::any("/info/client", NO_LOGIN),
+    Withheld::on(Verb::Get, "/config/webserver", NO_LOGIN),
+    Withheld::any("/teleporter", NO_ARCHIVE),
+    Withheld::on(Verb::Put, "/domains/{type}/{kind}/{domain}", NO_MOVE),
+    Withheld::on(Verb::Put, "/config/{element}/**", NO_ELEMENT),
+    Withheld::on(Verb::Delete, "/config/{element}/**", NO_ELEMENT),
+    Withheld::on(Verb::Delete, "/groups/Default", NO_GROUP),
+    Withheld::any("/groups:batchDelete", NO_GROUP),
+    Withheld::any(
         "/action/gravity",
         "it takes minutes and tells its progress: use `update_pihole_gravity`",
     ),
-    withheld(None, "/docs/**", "`search_api` shows what it says"),
-    withheld(
-        None,
+    Withheld::any("/docs/**", "`search_api` shows what it says"),
+    Withheld::any(
         "/logs/**",
         "use `get_query_log` and `get_diagnosis_messages`",
     ),

@@ -110,69 +110,53 @@ const NO_EDGE: &str = "edge stacks and jobs run on every host of their groups: t
 const NO_FILE: &str = "files and archives are not read or written from here";
 const SECRETS: &str = "its answer holds secrets";
 
-const fn any(path: &'static str, advice: &'static str) -> Withheld {
-    Withheld {
-        method: None,
-        path,
-        advice,
-    }
-}
-
-const fn no(method: Verb, path: &'static str, advice: &'static str) -> Withheld {
-    Withheld {
-        method: Some(method),
-        path,
-        advice,
-    }
-}
-
 const WITHHELD: &[Withheld] = &[
-    any("/endpoints/{id}/docker/**", NO_PROXY),
-    any("/endpoints/{id}/kubernetes/**", NO_PROXY),
-    any("/endpoints/{id}/azure/**", NO_PROXY),
-    any("/endpoints/{id}/storidge/**", NO_PROXY),
-    any("/endpoints/{id}/edge/**", NO_PROXY),
-    any("/endpoints/agent/**", NO_PROXY),
-    any("/websocket/**", "consoles cannot be used from here"),
-    any("/stacks/create/**", DEPLOY),
-    no(Verb::Post, "/stacks", DEPLOY),
-    no(Verb::Put, "/stacks/{id}", DEPLOY),
-    any("/stacks/{id}/git/redeploy", DEPLOY),
+    Withheld::any("/endpoints/{id}/docker/**", NO_PROXY),
+    Withheld::any("/endpoints/{id}/kubernetes/**", NO_PROXY),
+    Withheld::any("/endpoints/{id}/azure/**", NO_PROXY),
+    Withheld::any("/endpoints/{id}/storidge/**", NO_PROXY),
+    Withheld::any("/endpoints/{id}/edge/**", NO_PROXY),
+    Withheld::any("/endpoints/agent/**", NO_PROXY),
+    Withheld::any("/websocket/**", "consoles cannot be used from here"),
+    Withheld::any("/stacks/create/**", DEPLOY),
+    Withheld::on(Verb::Post, "/stacks", DEPLOY),
+    Withheld::on(Verb::Put, "/stacks/{id}", DEPLOY),
+    Withheld::any("/stacks/{id}/git/redeploy", DEPLOY),
     // Whoever knows it can deploy.
-    any(
+    Withheld::any(
         "/stacks/webhooks/**",
         "the address of a webhook is a secret",
     ),
-    any("/webhooks/**", "the address of a webhook is a secret"),
-    no(Verb::Post, "/edge_stacks", NO_EDGE),
-    any("/edge_stacks/create/**", NO_EDGE),
-    no(Verb::Put, "/edge_stacks/{id}", NO_EDGE),
-    any("/edge_jobs/**", NO_EDGE),
-    no(
+    Withheld::any("/webhooks/**", "the address of a webhook is a secret"),
+    Withheld::on(Verb::Post, "/edge_stacks", NO_EDGE),
+    Withheld::any("/edge_stacks/create/**", NO_EDGE),
+    Withheld::on(Verb::Put, "/edge_stacks/{id}", NO_EDGE),
+    Withheld::any("/edge_jobs/**", NO_EDGE),
+    Withheld::on(
         Verb::Post,
         "/endpoints",
         "`manage_endpoints` adds one: the call is a form",
     ),
-    no(
+    Withheld::on(
         Verb::Delete,
         "/endpoints",
         "`manage_endpoints` removes one after the other, and no cluster with it",
     ),
-    any("/auth/**", NO_LOGIN),
-    any("/users/{id}/tokens/**", NO_LOGIN),
-    any("/users/{id}/passwd", NO_LOGIN),
-    any("/users/{id}/gitcredentials/**", NO_LOGIN),
-    any("/users/{id}/helm/**", NO_LOGIN),
-    any("/users/admin/**", NO_LOGIN),
-    any("/cloud/credentials/**", NO_LOGIN),
-    any("/ldap/**", NO_LOGIN),
-    any("/kubernetes/config", NO_LOGIN),
-    any("/backup/**", NO_FILE),
-    any("/restore/**", NO_FILE),
-    any("/upload/**", NO_FILE),
-    any("/docker/{environmentId}/snapshot/**", SECRETS),
-    no(Verb::Get, "/registries/**", SECRETS),
-    no(Verb::Get, "/licenses/**", SECRETS),
+    Withheld::any("/auth/**", NO_LOGIN),
+    Withheld::any("/users/{id}/tokens/**", NO_LOGIN),
+    Withheld::any("/users/{id}/passwd", NO_LOGIN),
+    Withheld::any("/users/{id}/gitcredentials/**", NO_LOGIN),
+    Withheld::any("/users/{id}/helm/**", NO_LOGIN),
+    Withheld::any("/users/admin/**", NO_LOGIN),
+    Withheld::any("/cloud/credentials/**", NO_LOGIN),
+    Withheld::any("/ldap/**", NO_LOGIN),
+    Withheld::any("/kubernetes/config", NO_LOGIN),
+    Withheld::any("/backup/**", NO_FILE),
+    Withheld::any("/restore/**", NO_FILE),
+    Withheld::any("/upload/**", NO_FILE),
+    Withheld::any("/docker/{environmentId}/snapshot/**", SECRETS),
+    Withheld::on(Verb::Get, "/registries/**", SECRETS),
+    Withheld::on(Verb::Get, "/licenses/**", SECRETS),
 ];
 
 const CRITICAL: &[&str] = &[

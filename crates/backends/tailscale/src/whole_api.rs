@@ -79,57 +79,41 @@ const WEBHOOK: &str = "the address of a webhook, or what it is signed with, is a
      webhooks in the admin console";
 const RECEIVER: &str = "credentials of other systems are entered in the admin console";
 
-const fn any(path: &'static str, advice: &'static str) -> Withheld {
-    Withheld {
-        method: None,
-        path,
-        advice,
-    }
-}
-
-const fn no(method: Verb, path: &'static str, advice: &'static str) -> Withheld {
-    Withheld {
-        method: Some(method),
-        path,
-        advice,
-    }
-}
-
 const WITHHELD: &[Withheld] = &[
-    no(Verb::Post, "/tailnet/{tailnet}/acl", POLICY),
-    any("/tailnet/{tailnet}/acl/validate", CHECKS),
-    any("/tailnet/{tailnet}/acl/preview", CHECKS),
-    no(Verb::Post, "/tailnet/{tailnet}/keys", KEYS),
-    any("/oauth/**", KEYS),
-    any("/organizations/**", KEYS),
+    Withheld::on(Verb::Post, "/tailnet/{tailnet}/acl", POLICY),
+    Withheld::any("/tailnet/{tailnet}/acl/validate", CHECKS),
+    Withheld::any("/tailnet/{tailnet}/acl/preview", CHECKS),
+    Withheld::on(Verb::Post, "/tailnet/{tailnet}/keys", KEYS),
+    Withheld::any("/oauth/**", KEYS),
+    Withheld::any("/organizations/**", KEYS),
     // Unlike making and showing one, taking an invitation back reveals nothing.
-    no(Verb::Get, "/tailnet/{tailnet}/user-invites", INVITATION),
-    no(Verb::Post, "/tailnet/{tailnet}/user-invites", INVITATION),
-    no(Verb::Get, "/user-invites/**", INVITATION),
-    no(Verb::Post, "/user-invites/**", INVITATION),
-    any("/device/{deviceId}/device-invites", INVITATION),
-    no(Verb::Get, "/device-invites/**", INVITATION),
-    no(Verb::Post, "/device-invites/**", INVITATION),
-    any("/tailnet/{tailnet}/webhooks", WEBHOOK),
-    no(Verb::Get, "/webhooks/{endpointId}", WEBHOOK),
-    no(Verb::Patch, "/webhooks/{endpointId}", WEBHOOK),
-    any("/webhooks/{endpointId}/rotate", WEBHOOK),
-    no(
+    Withheld::on(Verb::Get, "/tailnet/{tailnet}/user-invites", INVITATION),
+    Withheld::on(Verb::Post, "/tailnet/{tailnet}/user-invites", INVITATION),
+    Withheld::on(Verb::Get, "/user-invites/**", INVITATION),
+    Withheld::on(Verb::Post, "/user-invites/**", INVITATION),
+    Withheld::any("/device/{deviceId}/device-invites", INVITATION),
+    Withheld::on(Verb::Get, "/device-invites/**", INVITATION),
+    Withheld::on(Verb::Post, "/device-invites/**", INVITATION),
+    Withheld::any("/tailnet/{tailnet}/webhooks", WEBHOOK),
+    Withheld::on(Verb::Get, "/webhooks/{endpointId}", WEBHOOK),
+    Withheld::on(Verb::Patch, "/webhooks/{endpointId}", WEBHOOK),
+    Withheld::any("/webhooks/{endpointId}/rotate", WEBHOOK),
+    Withheld::on(
         Verb::Get,
         "/tailnet/{tailnet}/logging/{logType}/stream",
         RECEIVER,
     ),
-    no(
+    Withheld::on(
         Verb::Put,
         "/tailnet/{tailnet}/logging/{logType}/stream",
         RECEIVER,
     ),
-    no(
+    Withheld::on(
         Verb::Post,
         "/tailnet/{tailnet}/posture/integrations",
         RECEIVER,
     ),
-    no(Verb::Patch, "/posture/integrations/{id}", RECEIVER),
+    Withheld::on(Verb::Patch, "/posture/integrations/{id}", RECEIVER),
 ];
 
 const CRITICAL: &[&str] = &[

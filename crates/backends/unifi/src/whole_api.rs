@@ -124,28 +124,12 @@ const NO_CODE: &str = "its answer holds the codes; use `list_guest_vouchers`, \
 const NO_PASSPHRASE: &str = "its records hold passphrases; use `list_wlans`";
 const NO_KEY: &str = "its records hold keys; look at them on the console's own page";
 
-const fn withheld(method: Option<Verb>, path: &'static str, advice: &'static str) -> Withheld {
-    Withheld {
-        method,
-        path,
-        advice,
-    }
-}
-
 const WITHHELD: &[Withheld] = &[
-    withheld(
-        Some(Verb::Get),
-        "/v1/sites/{siteId}/hotspot/vouchers/**",
-        NO_CODE,
-    ),
-    withheld(
-        Some(Verb::Post),
-        "/v1/sites/{siteId}/hotspot/vouchers",
-        NO_CODE,
-    ),
-    withheld(Some(Verb::Get), "/v1/sites/{siteId}/wifi/**", NO_PASSPHRASE),
-    withheld(None, "/v1/sites/{siteId}/radius/**", NO_KEY),
-    withheld(None, "/v1/sites/{siteId}/vpn/**", NO_KEY),
+    Withheld::on(Verb::Get, "/v1/sites/{siteId}/hotspot/vouchers/**", NO_CODE),
+    Withheld::on(Verb::Post, "/v1/sites/{siteId}/hotspot/vouchers", NO_CODE),
+    Withheld::on(Verb::Get, "/v1/sites/{siteId}/wifi/**", NO_PASSPHRASE),
+    Withheld::any("/v1/sites/{siteId}/radius/**", NO_KEY),
+    Withheld::any("/v1/sites/{siteId}/vpn/**", NO_KEY),
 ];
 
 /// What may cut everybody off, the administrator among them.

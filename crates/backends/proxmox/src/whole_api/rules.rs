@@ -290,78 +290,62 @@ const NO_FILE: &str =
     "files of a guest are not read or written from here; `exec_in_vm` runs a command";
 const NO_MIGRATION: &str = "`migrate_vm` moves a guest within the cluster";
 
-const fn withheld(path: &'static str, advice: &'static str) -> Withheld {
-    Withheld {
-        method: None,
-        path,
-        advice,
-    }
-}
-
-const fn no(method: Verb, path: &'static str, advice: &'static str) -> Withheld {
-    Withheld {
-        method: Some(method),
-        path,
-        advice,
-    }
-}
-
 const WITHHELD: &[Withheld] = &[
-    withheld("/access/ticket", NO_LOGIN),
-    withheld("/access/vncticket", NO_LOGIN),
-    withheld("/access/password", NO_LOGIN),
-    withheld("/access/openid/**", NO_LOGIN),
-    withheld("/access/tfa/**", NO_LOGIN),
-    no(
+    Withheld::any("/access/ticket", NO_LOGIN),
+    Withheld::any("/access/vncticket", NO_LOGIN),
+    Withheld::any("/access/password", NO_LOGIN),
+    Withheld::any("/access/openid/**", NO_LOGIN),
+    Withheld::any("/access/tfa/**", NO_LOGIN),
+    Withheld::on(
         Verb::Post,
         "/access/users/{userid}/token/{tokenid}",
         NO_LOGIN,
     ),
-    no(
+    Withheld::on(
         Verb::Put,
         "/access/users/{userid}/token/{tokenid}",
         NO_LOGIN,
     ),
-    withheld("/cluster/config/join", NO_LOGIN),
-    withheld("/nodes/{node}/vncshell", NO_CONSOLE),
-    withheld("/nodes/{node}/termproxy", NO_CONSOLE),
-    withheld("/nodes/{node}/spiceshell", NO_CONSOLE),
-    withheld("/nodes/{node}/vncwebsocket", NO_CONSOLE),
-    withheld("/nodes/{node}/{type}/{vmid}/vncproxy", NO_CONSOLE),
-    withheld("/nodes/{node}/{type}/{vmid}/termproxy", NO_CONSOLE),
-    withheld("/nodes/{node}/{type}/{vmid}/spiceproxy", NO_CONSOLE),
-    withheld("/nodes/{node}/{type}/{vmid}/vncwebsocket", NO_CONSOLE),
-    withheld("/nodes/{node}/{type}/{vmid}/mtunnel", NO_MIGRATION),
-    withheld("/nodes/{node}/{type}/{vmid}/mtunnelwebsocket", NO_MIGRATION),
-    withheld("/nodes/{node}/{type}/{vmid}/remote_migrate", NO_MIGRATION),
-    withheld(
+    Withheld::any("/cluster/config/join", NO_LOGIN),
+    Withheld::any("/nodes/{node}/vncshell", NO_CONSOLE),
+    Withheld::any("/nodes/{node}/termproxy", NO_CONSOLE),
+    Withheld::any("/nodes/{node}/spiceshell", NO_CONSOLE),
+    Withheld::any("/nodes/{node}/vncwebsocket", NO_CONSOLE),
+    Withheld::any("/nodes/{node}/{type}/{vmid}/vncproxy", NO_CONSOLE),
+    Withheld::any("/nodes/{node}/{type}/{vmid}/termproxy", NO_CONSOLE),
+    Withheld::any("/nodes/{node}/{type}/{vmid}/spiceproxy", NO_CONSOLE),
+    Withheld::any("/nodes/{node}/{type}/{vmid}/vncwebsocket", NO_CONSOLE),
+    Withheld::any("/nodes/{node}/{type}/{vmid}/mtunnel", NO_MIGRATION),
+    Withheld::any("/nodes/{node}/{type}/{vmid}/mtunnelwebsocket", NO_MIGRATION),
+    Withheld::any("/nodes/{node}/{type}/{vmid}/remote_migrate", NO_MIGRATION),
+    Withheld::any(
         "/nodes/{node}/qemu/{vmid}/monitor",
         "commands of the monitor are not checked; use the operation for what you want",
     ),
-    withheld("/nodes/{node}/qemu/{vmid}/agent/file-read", NO_FILE),
-    withheld("/nodes/{node}/qemu/{vmid}/agent/file-write", NO_FILE),
-    withheld(
+    Withheld::any("/nodes/{node}/qemu/{vmid}/agent/file-read", NO_FILE),
+    Withheld::any("/nodes/{node}/qemu/{vmid}/agent/file-write", NO_FILE),
+    Withheld::any(
         "/nodes/{node}/qemu/{vmid}/agent/set-user-password",
         NO_LOGIN,
     ),
-    withheld(
+    Withheld::any(
         "/nodes/{node}/qemu/{vmid}/cloudinit/dump",
         "it holds the password of the guest; `get_vm_status` shows the settings without it",
     ),
-    withheld(
+    Withheld::any(
         "/nodes/{node}/vzdump/extractconfig",
         "`list_backups` shows what a backup is of",
     ),
-    withheld(
+    Withheld::any(
         "/nodes/{node}/storage/{storage}/file-restore/**",
         "files are restored on the cluster's own page; `restore_backup` restores a guest",
     ),
-    no(
+    Withheld::on(
         Verb::Post,
         "/nodes/{node}/storage/{storage}/upload",
         "files cannot be sent from here; `POST /nodes/{node}/storage/{storage}/download-url` lets the node fetch one",
     ),
-    withheld(
+    Withheld::any(
         "/nodes/{node}/execute",
         "each call is made by itself, so that each can be decided on",
     ),

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, stream};
+use homelab_backend::page::page;
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::page::Page;
 use homelab_core::tool::tool;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::list::page;
 use crate::acme;
 use crate::client::{Search, Traefik};
 use crate::files;

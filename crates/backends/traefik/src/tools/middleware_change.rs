@@ -1,5 +1,6 @@
 //! Everything about one middleware: reading, making, changing, and which routers use it.
 
+use homelab_backend::page::page;
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::secret::Secret;
 use homelab_core::tool::{Effect, Inverse, Preview, Target, tool};
@@ -9,7 +10,6 @@ use serde_json::{Map, Value, json};
 
 use super::attach;
 use super::changes::{between, target};
-use super::list::page;
 use super::middleware_document::{MiddlewareType, check_names, document, hashed};
 use super::middlewares::{MiddlewareRow, no_middleware, row};
 use super::rollback::Step;

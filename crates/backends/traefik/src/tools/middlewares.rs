@@ -1,5 +1,6 @@
 //! Middlewares: what happens to requests on their way.
 
+use homelab_backend::page::page;
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::page::Page;
 use homelab_core::tool::tool;
@@ -7,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::list::{MARK, Status, errors, page};
+use super::list::{MARK, Status, errors};
 use crate::client::{Search, Traefik, middleware_config};
 use crate::fields::without_secrets;
 use crate::protocol::{Protocol, Protocols};

@@ -1,12 +1,13 @@
 //! Routers: what goes where, and whether it works.
 
+use homelab_backend::page::page;
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::page::Page;
 use homelab_core::tool::tool;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::list::{Status, errors, page};
+use super::list::{Status, errors};
 use super::services::{ServiceRow, service_row};
 use crate::client::{Search, Traefik};
 use crate::ids::{Name, Ref};

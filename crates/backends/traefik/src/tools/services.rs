@@ -1,5 +1,6 @@
 //! Services: the servers behind routers, and how they are.
 
+use homelab_backend::page::page;
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::page::Page;
 use homelab_core::tool::tool;
@@ -7,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::list::{MARK, Status, errors, page};
+use super::list::{MARK, Status, errors};
 use crate::client::{Search, Traefik};
 use crate::fields::without_login;
 use crate::ids::Ref;
