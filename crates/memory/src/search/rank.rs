@@ -8,7 +8,7 @@ use homelab_core::memory::{Memory, TextQuery};
 use super::fuse::Candidate;
 use super::{Explained, Ranked};
 use crate::similar::rounded;
-use crate::text::{Identity, exact_tokens, stem, words};
+use crate::text::{Identity, Succession, exact_tokens, stem, words};
 
 /// By how much the importance of a memory moves it at most, either way.
 const IMPORTANCE: f64 = 0.05;
@@ -19,6 +19,8 @@ const HALF_LIFE_DAYS: f64 = 3.0;
 const NEWEST: f64 = 0.1;
 /// Candidates from the top among which a newer statement is put in front of an older one.
 const COMPARED: usize = 30;
+/// Share of an older statement's score that the newer one must have for it.
+const WORTH: f64 = 0.5;
 
 const NOW: &[&str] = &[
     "current",
@@ -275,8 +277,10 @@ fn days(from: Micros, to: Micros) -> f64 {
     (to.0.saturating_sub(from.0).max(0)) as f64 / (24.0 * 3600.0 * 1e6)
 }
 
-/// Puts each statement in front of the first older one that differs from it in a value alone. What holds more of the
-/// question's whole tokens stays in front: the question named it.
+/// Puts each statement in front of the first older one whose place it takes: it differs from it in a value alone, or it
+/// says in other words what became of it. What holds more of the question's whole tokens stays in front, the question
+/// named it; so does what holds a word of the question that the newer one lacks, unless that one says that something
+/// changed. What is worth far less does not come to the front only because it is newer.
 fn newer_first(ranked: &mut Vec<Ranked>) {
     let compared = ranked.len().min(COMPARED);
     let mut identities: Vec<Identity> = ranked
@@ -291,7 +295,15 @@ fn newer_first(ranked: &mut Vec<Ranked>) {
                 && first.memory.id != second.memory.id
                 && first.memory.valid_from < second.memory.valid_from
                 && first.memory.scope.user_id == second.memory.scope.user_id
-                && identities[later].is_change_of(&identities[*earlier])
+                && second.score >= first.score * WORTH
+                && match identities[later].succeeds(&identities[*earlier]) {
+                    Succession::Told => true,
+                    Succession::Likely => holds_all_of(second, first),
+                    Succession::None => {
+                        holds_all_of(second, first)
+                            && identities[later].is_change_of(&identities[*earlier])
+                    }
+                }
         });
         if let Some(earlier) = older {
             let mut newer = ranked.remove(later);
@@ -303,6 +315,16 @@ fn newer_first(ranked: &mut Vec<Ranked>) {
             identities.insert(earlier, identity);
         }
     }
+}
+
+/// Whether one holds every term of the question that the other one holds.
+fn holds_all_of(one: &Ranked, other: &Ranked) -> bool {
+    let held = &one.why.matched_terms;
+    other
+        .why
+        .matched_terms
+        .iter()
+        .all(|term| held.contains(term))
 }
 
 #[cfg(test)]

@@ -15,6 +15,16 @@ const TURNING: &[&str] = &[
     "twelve",
 ];
 
+/// Words by which a statement says that something was otherwise before.
+const CHANGING: &[&str] = &[
+    "now", "longer", "anymore", "instead", "since", "again", "went", "moved", "changed",
+    "replaced", "switched", "renamed",
+];
+/// Share of an older statement's words that one which says that something changed still has.
+const TOLD_CHANGE: f64 = 0.5;
+/// The same of one that does not say so.
+const UNTOLD_CHANGE: f64 = 0.75;
+
 /// A text as two statements are compared: what it is about and what it says, apart from its wording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
@@ -24,6 +34,17 @@ pub struct Identity {
     names: BTreeSet<String>,
     /// All other words, in their order.
     frame: Vec<String>,
+}
+
+/// Whether a newer statement takes the place of an older one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Succession {
+    /// It speaks of something else.
+    None,
+    /// It speaks of nearly all that the older one spoke of.
+    Likely,
+    /// It speaks of much of it and says that something changed.
+    Told,
 }
 
 impl Identity {
@@ -66,6 +87,23 @@ impl Identity {
     /// Whether one may be what became of the other: the same wording about the same names, with another value.
     pub fn is_change_of(&self, other: &Self) -> bool {
         self.names == other.names && self.values != other.values && self.same_frame(other)
+    }
+
+    /// How sure it is that this newer statement is what became of an older one in other words: it speaks of most of
+    /// what that one spoke of, and perhaps it says itself that something changed.
+    pub fn succeeds(&self, older: &Self) -> Succession {
+        let kept = older.covered_by(self);
+        let is_told = self
+            .frame
+            .iter()
+            .any(|word| CHANGING.contains(&word.as_str()));
+        if is_told && kept >= TOLD_CHANGE && self != older {
+            Succession::Told
+        } else if kept >= UNTOLD_CHANGE && self != older {
+            Succession::Likely
+        } else {
+            Succession::None
+        }
     }
 
     /// Whether the wording is the same while a value, a name or one word is another.
@@ -159,6 +197,40 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case::told(
+        "The heating is run by a Raspberry Pi in the cellar.",
+        "A Shelly relay runs the heating now, the Raspberry Pi was sold.",
+        Succession::Told
+    )]
+    #[case::untold(
+        "Spare keys lie in the green box.",
+        "Spare keys lie in the safe, the green box holds fuses.",
+        Succession::Likely
+    )]
+    #[case::another_subject(
+        "The heating is run by a Raspberry Pi in the cellar.",
+        "The garden pump is run by a Shelly now.",
+        Succession::None
+    )]
+    #[case::another_of_its_kind(
+        "nas01 sends its logs to 192.0.2.70.",
+        "nas03 sends its logs to 192.0.2.72.",
+        Succession::None
+    )]
+    #[case::the_same(
+        "Spare keys lie in the box.",
+        "Spare keys lie in the box.",
+        Succession::None
+    )]
+    fn a_change_in_other_words_is_seen_by_what_it_still_speaks_of(
+        #[case] older: &str,
+        #[case] newer: &str,
+        #[case] expected: Succession,
+    ) {
+        assert_eq!(Identity::of(newer).succeeds(&Identity::of(older)), expected);
+    }
 
     #[rstest]
     #[case("nas01 is 192.0.2.5", "nas01 is 192.0.2.6")]

@@ -8,6 +8,6 @@ mod pieces;
 mod words;
 
 pub use exact::{exact_of_query, exact_tokens};
-pub use identity::Identity;
+pub use identity::{Identity, Succession};
 pub use normal::{cut, hash, normalise, one_line};
 pub use words::{is_stop_word, stem, words};

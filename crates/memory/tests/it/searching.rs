@@ -113,6 +113,50 @@ async fn the_newer_of_two_values_goes_first_unless_the_past_is_asked_for() {
     assert_eq!(named[0], "the address of the resolver is 192.0.2.2");
 }
 
+#[rstest]
+#[case::it_says_so(
+    "who looks after the boiler?",
+    "Tom does not look after the boiler any longer, ask Ada now"
+)]
+#[case::it_speaks_of_the_same(
+    "where are the spare keys",
+    "spare keys are in the safe, Tom's desk has only pens"
+)]
+#[tokio::test]
+async fn what_became_of_a_statement_goes_first_in_other_words_too(
+    #[case] question: &str,
+    #[case] newer: &str,
+) {
+    let lab = Lab::open().await;
+    lab.tell("Tom looks after the boiler").await;
+    lab.tell("spare keys are in Tom's desk").await;
+    lab.clock.advance_seconds(3600);
+    lab.tell(newer).await;
+
+    let now = lab.search(question).await;
+    let before = lab.search(&format!("{question} before")).await;
+
+    assert_eq!(now.results[0].memory.content, newer);
+    let explained = |found: &homelab_memory::Found| found.explain.clone().unwrap().newer_than;
+    assert!(before.results.iter().all(|one| explained(one).is_none()));
+}
+
+#[tokio::test]
+async fn what_the_question_names_stays_before_the_newer_one_of_its_kind() {
+    let lab = Lab::open().await;
+    lab.tell("the sensor in the larder reports every 5 minutes")
+        .await;
+    lab.clock.advance_seconds(3600);
+    lab.tell("the sensor in the garage reports every 9 minutes")
+        .await;
+
+    let found = lab
+        .found("how often does the sensor in the larder report")
+        .await;
+
+    assert!(found[0].contains("larder"), "{found:?}");
+}
+
 #[tokio::test]
 async fn a_search_without_a_question_tells_the_newest() {
     let lab = stocked().await;
