@@ -1,7 +1,6 @@
 //! The real service over a real database, with a clock that is set.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
@@ -9,8 +8,7 @@ use homelab_core::clock::{Clock as _, ManualClock, Micros, OsEntropy, SeededEntr
 use homelab_core::id::uuid_v7;
 use homelab_core::memory::{Embedder, Event, NewMemory, Note, Scope, Vector};
 use homelab_core::secret::Secret;
-use homelab_memory::embed::StaticEmbedder;
-use homelab_memory::embed::minilm::{MiniLm, Weights as Layers};
+use homelab_memory::embed::MiniLm;
 use homelab_memory::text::{exact_tokens, hash};
 use homelab_memory::{Caller, MemoryService, NewEntry, Outcome, Parts, Settings, Weights};
 use homelab_store::{Database, Target};
@@ -37,24 +35,6 @@ impl Where {
     }
 }
 
-/// Which model makes the vectors.
-#[derive(Debug, Clone)]
-pub(crate) enum Model {
-    /// The table in the binary.
-    Builtin,
-    /// `MiniLM`, with its weights in this folder.
-    MiniLm(PathBuf),
-}
-
-impl Model {
-    fn embedder(&self) -> anyhow::Result<Arc<dyn Embedder>> {
-        Ok(match self {
-            Self::Builtin => Arc::new(StaticEmbedder),
-            Self::MiniLm(folder) => Arc::new(MiniLm::load(Layers::open(folder)?)?),
-        })
-    }
-}
-
 /// A service with its database.
 pub(crate) struct Bed {
     pub(crate) service: MemoryService,
@@ -67,7 +47,7 @@ pub(crate) struct Bed {
 
 impl Bed {
     /// An empty one; its clock stands at the beginning of time.
-    pub(crate) async fn new(place: &Where, model: &Model) -> anyhow::Result<Self> {
+    pub(crate) async fn new(place: &Where) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let target = match place {
             Where::Sqlite => Target::Sqlite {
@@ -90,7 +70,7 @@ impl Bed {
                 entropy,
                 settings: Settings::default(),
             }),
-            embedder: model.embedder()?,
+            embedder: Arc::new(MiniLm),
             clock,
             database,
             folder,
@@ -200,8 +180,8 @@ impl Bed {
                 expires_at: None,
                 supersedes: None,
                 vector: Some(Vector {
-                    model: StaticEmbedder::MODEL.to_owned(),
-                    values: StaticEmbedder.vector(text),
+                    model: MiniLm::MODEL.to_owned(),
+                    values: MiniLm.vector(text),
                 }),
             })
             .collect();

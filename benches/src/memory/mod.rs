@@ -9,13 +9,13 @@ mod speed;
 
 use anyhow::bail;
 
-use bed::{Model, Where};
+use bed::Where;
 use set::Set;
 
 use crate::{option, say};
 
 /// How it is called.
-const USAGE: &str = "memory quality [--postgres URL] [--minilm FOLDER] [--json FILE]
+const USAGE: &str = "memory quality [--postgres URL] [--json FILE]
 memory speed [--postgres URL] [--most 100000]
 memory generate";
 
@@ -51,14 +51,10 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 
 fn quality(arguments: &[String]) -> anyhow::Result<()> {
     let set = Set::read()?;
-    let model = match option(arguments, "--minilm", None) {
-        Ok(folder) => Model::MiniLm(folder.into()),
-        Err(_) => Model::Builtin,
-    };
     let runtime = runtime()?;
     let mut runs = Vec::new();
     for place in places(arguments) {
-        let run = runtime.block_on(quality::ask(&set, &place, &model))?;
+        let run = runtime.block_on(quality::ask(&set, &place))?;
         quality::print(&run)?;
         runs.push(run);
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use homelab_memory::{NewEntry, SearchRequest};
 
-use super::bed::{Bed, Model, Where};
+use super::bed::{Bed, Where};
 use super::generate::Texts;
 use super::set::{NOW, Set};
 use crate::say;
@@ -22,7 +22,7 @@ const ADD: Duration = Duration::from_millis(15);
 /// Prints the growth curve.
 pub(crate) async fn report(place: &Where, most: usize) -> anyhow::Result<()> {
     let set = Set::read()?;
-    let bed = Bed::new(place, &Model::Builtin).await?;
+    let bed = Bed::new(place).await?;
     bed.go_to(NOW);
     let mut texts = Texts::new()?;
     say(&format!(

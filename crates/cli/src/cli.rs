@@ -62,9 +62,6 @@ pub(crate) enum Command {
     /// Find, count, import and export what agents learned.
     #[command(subcommand)]
     Memory(commands::memory::Command),
-    /// List and install models that run in this process.
-    #[command(subcommand)]
-    Models(commands::models::Command),
     /// Store, list and remove passwords and other secrets of the lab.
     #[command(subcommand)]
     Credentials(commands::credentials::Command),

@@ -8,7 +8,6 @@ use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 use homelab_backend::api::CacheDir;
 use homelab_backend::{Env, Shared};
-use homelab_backend_memory::ModelsDir;
 use homelab_core::audit::{AuditEntry, AuditKey, EntryKind};
 use homelab_core::call::{CallContext, Caller, Confirmer, Principal, Progress, Transport};
 use homelab_core::facts::{FactsHandle, FactsSource};
@@ -32,7 +31,6 @@ use homelab_store::{AuditTrail, Database};
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::credentials::all_credentials;
-use crate::commands::models;
 use crate::config::{Config, Loaded};
 use crate::data_dir::{DataDir, KILL_FILE, KNOWN_HOSTS, Lock, uid};
 use crate::environment::Environment;
@@ -309,7 +307,6 @@ fn shared(
         .with(Arc::new(CacheDir(data.file("cache"))))
         .with(facts.clone())
         .with(memory.clone())
-        .with(Arc::new(ModelsDir(data.file(models::FOLDER))))
 }
 
 /// What the backends are given.

@@ -33,7 +33,7 @@ impl Default for Weights {
             text: 1.0,
             vector: 1.0,
             k: 60.0,
-            words: Some(0.5),
+            words: Some(0.3),
         }
     }
 }

@@ -1,13 +1,23 @@
 #!/usr/bin/env python3
-"""Makes the built-in embedding table, and the numbers that the tests compare with, from all-MiniLM-L6-v2.
+"""Makes the built-in embedding model, and the numbers that the tests compare with, from all-MiniLM-L6-v2.
 
     python3 -m venv /tmp/minilm && /tmp/minilm/bin/pip install -r crates/memory/tools/requirements.txt
-    /tmp/minilm/bin/python crates/memory/tools/minilm.py table  MODEL    # data/minilm/{static-128.bin,vocab.txt,SHA256SUMS}
-    /tmp/minilm/bin/python crates/memory/tools/minilm.py cases  MODEL    # tests/data/{tokens,vectors,tiny}.json
+    /tmp/minilm/bin/python crates/memory/tools/minilm.py model MODEL    # data/minilm/{minilm-q4.bin,vocab.txt,SHA256SUMS}
+    /tmp/minilm/bin/python crates/memory/tools/minilm.py cases MODEL    # tests/data/{tokens,vectors}.json
 
 MODEL is a folder with model.safetensors, vocab.txt and tokenizer.json, as published at
 https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2; their SHA-256 are checked. The same input gives the
 same bytes: one thread, double precision, signs of the axes fixed.
+
+What is done to the model:
+
+- Matrices are rounded to 4 bits a number: 32 neighbouring numbers of a row share a scale (the upper half of an f32),
+  the one of a few that leaves the smallest error.
+- Vectors are centred and projected on 256 axes. The centre and the axes are those of the sentences in sentences.txt,
+  which are taken from this project's documentation and have nothing to do with what search is measured by. Without
+  the centre, texts about one subject are all near to each other.
+
+The file holds numbers only, in the order in which `save` writes them; all is little endian.
 """
 
 import os
@@ -21,7 +31,6 @@ import json
 import math
 import struct
 import sys
-import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +38,7 @@ import numpy as np
 CRATE = Path(__file__).resolve().parent.parent
 DATA = CRATE / "data" / "minilm"
 CASES = CRATE / "tests" / "data"
+SENTENCES_FILE = Path(__file__).resolve().parent / "sentences.txt"
 
 INPUTS = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
@@ -36,11 +46,13 @@ INPUTS = {
     "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
 }
 
-FIRST = 999  # pieces below frame texts or are unused
-DIMENSIONS = 128
-DROPPED = 1  # largest axes that are left out: what they tell is how common a piece is
-FIRST_WORD = 1996  # "the": single characters stand before it, words behind it by frequency
-SMOOTHING = 1e-3  # a in a / (a + p), the weight of a piece that is used with probability p
+LAYERS, HIDDEN, HEADS = 6, 384, 12
+FIRST = 999  # pieces below are unused, but for the three that follow
+SPECIAL = [100, 101, 102]  # unknown, start, end
+WINDOW = 256  # positions that are used
+DIMENSIONS = 256
+GROUP = 32  # numbers of a row that share a scale
+LANES = 16  # outputs whose weights stand together
 
 
 def read_inputs(folder):
@@ -62,51 +74,182 @@ def read_tensors(path):
     }
 
 
-# --- the table ---
+# --- rounding ---
 
 
-def is_latin(piece):
-    """Whether its letters are those of the script in which the model can read."""
-    return all(not c.isalpha() or "LATIN" in unicodedata.name(c, "") for c in piece)
+def halves(values):
+    """The upper 16 bits of each as an f32, rounded to even."""
+    bits = np.asarray(values, "<f4").view("<u4").astype(np.uint64)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2")
 
 
-def make_table(folder):
-    vocabulary = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
-    rows = read_tensors(folder / "model.safetensors")["embeddings.word_embeddings.weight"][FIRST:]
-    centred = rows - rows.mean(axis=0)
+def of_halves(bits):
+    return (bits.astype("<u4") << 16).view("<f4").astype(np.float64)
+
+
+def four_bits(matrix):
+    """Numbers 0 to 15 and the halves of the scales: (number - 8) * scale is what was there, nearly."""
+    groups = matrix.reshape(-1, GROUP)
+    largest = groups[np.arange(len(groups)), np.abs(groups).argmax(axis=1)]
+    best = np.full(len(groups), np.inf)
+    numbers = np.zeros(groups.shape, np.uint8)
+    scales = np.zeros(len(groups), "<u2")
+    for part in range(75, 111, 3):
+        bits = halves(largest / -8 * (part / 100))
+        scale = of_halves(bits)
+        divisor = np.where(scale == 0, 1, scale)
+        tried = np.rint(groups / divisor[:, None]).clip(-8, 7)
+        error = ((tried * scale[:, None] - groups) ** 2).sum(axis=1)
+        better = error < best
+        best[better] = error[better]
+        numbers[better] = (tried[better] + 8).astype(np.uint8)
+        scales[better] = bits[better]
+    return numbers.reshape(matrix.shape), scales.reshape(matrix.shape[0], -1)
+
+
+def rounded_matrix(matrix):
+    numbers, scales = four_bits(matrix)
+    return (numbers.astype(np.float64) - 8) * np.repeat(of_halves(scales), GROUP, axis=1)
+
+
+def rows(matrix):
+    """Each row: its scales, then two neighbouring numbers a byte, the first one low."""
+    numbers, scales = four_bits(matrix)
+    pairs = numbers[:, 0::2] | numbers[:, 1::2] << 4
+    return b"".join(scale.tobytes() + pair.tobytes() for scale, pair in zip(scales, pairs))
+
+
+def blocks(matrix):
+    """Sixteen rows at a time, and of them one group after the other: sixteen scales, then for each eight neighbouring
+    inputs a word of all sixteen, the first input lowest."""
+    numbers, scales = four_bits(matrix)
+    words = np.zeros((len(matrix), matrix.shape[1] // 8), "<u4")
+    for at in range(8):
+        words |= numbers[:, at::8].astype("<u4") << (4 * at)
+    packed = []
+    for top in range(0, len(matrix), LANES):
+        for group in range(scales.shape[1]):
+            packed.append(scales[top : top + LANES, group].tobytes())
+            packed.append(words[top : top + LANES, group * GROUP // 8 : (group + 1) * GROUP // 8].T.tobytes())
+    return b"".join(packed)
+
+
+# --- the model ---
+
+
+def known_rows(words):
+    return np.concatenate([words[SPECIAL], words[FIRST:]])
+
+
+def layer_parts(w, layer):
+    """The matrices and the other numbers of a layer, as (name, matrix, bias) and (name, scale, shift)."""
+    at = f"encoder.layer.{layer}."
+    asked = [at + f"attention.self.{name}" for name in ("query", "key", "value")]
+    yield "linear", np.concatenate([w[f"{name}.weight"] for name in asked]), np.concatenate(
+        [w[f"{name}.bias"] for name in asked]
+    )
+    for kind, name in (
+        ("linear", "attention.output.dense"),
+        ("norm", "attention.output.LayerNorm"),
+        ("linear", "intermediate.dense"),
+        ("linear", "output.dense"),
+        ("norm", "output.LayerNorm"),
+    ):
+        yield kind, w[f"{at}{name}.weight"], w[f"{at}{name}.bias"]
+
+
+def positions(w):
+    table = w["embeddings.position_embeddings.weight"][:WINDOW] + w["embeddings.token_type_embeddings.weight"][0]
+    return halves(table)
+
+
+def rounded(w):
+    """The model as the file has it."""
+    done = {
+        name: rounded_matrix(value) if value.ndim == 2 and name.startswith("encoder.") else value
+        for name, value in w.items()
+    }
+    name = "embeddings.word_embeddings.weight"
+    done[name] = w[name].copy()
+    done[name][SPECIAL] = rounded_matrix(w[name][SPECIAL])
+    done[name][FIRST:] = rounded_matrix(w[name][FIRST:])
+    done["embeddings.position_embeddings.weight"] = of_halves(positions(w))
+    done["embeddings.token_type_embeddings.weight"] = np.zeros((2, HIDDEN))
+    return done
+
+
+def centre_and_axes(folder, model):
+    """Where the vectors of ordinary sentences lie, and along which axes they differ most."""
+    pieces = tokenizer(folder)
+    texts = SENTENCES_FILE.read_text(encoding="utf-8").splitlines()
+    vectors = np.array([encode(model, pieces(text, True)[:WINDOW], HEADS) for text in texts])
+    centre = vectors.mean(axis=0).astype("<f4")
+    centred = vectors - centre
     _, axes = np.linalg.eigh(centred.T @ centred)
-    axes = axes[:, ::-1][:, DROPPED : DROPPED + DIMENSIONS]
+    axes = axes[:, ::-1][:, :DIMENSIONS].T
     # An axis and its opposite are equally good: the largest number is made positive.
-    largest = np.abs(axes).argmax(axis=0)
-    axes = axes * np.sign(axes[largest, np.arange(DIMENSIONS)])
-    table = centred @ axes
+    largest = axes[np.arange(DIMENSIONS), np.abs(axes).argmax(axis=1)]
+    return centre, halves(axes * np.sign(largest)[:, None])
 
-    # How often a piece is used, from its rank alone (Zipf's law). Single characters are what is left of words
-    # that are no words: they count as the most frequent ones.
-    rank = np.maximum(np.arange(FIRST, len(vocabulary)) - FIRST_WORD + 1, 1)
-    frequency = 1 / (rank * math.log(len(vocabulary)))
-    table *= (SMOOTHING / (SMOOTHING + frequency))[:, None]
-    known = np.array([is_latin(piece) for piece in vocabulary[FIRST:]])
-    table[~known] = 0
 
-    scale = (np.abs(table).max(axis=1) / 127).astype("<f4")
-    divisor = np.where(scale > 0, scale, 1).astype(np.float64)
-    numbers = np.rint(table / divisor[:, None]).clip(-127, 127).astype(np.int8)
-    packed = b"".join(s.tobytes() + n.tobytes() for s, n in zip(scale, numbers))
+def save(folder):
+    w = read_tensors(folder / "model.safetensors")
+    centre, axes = centre_and_axes(folder, rounded(w))
+
+    def floats(values):
+        return values.astype("<f4").tobytes()
+
+    parts = [
+        rows(known_rows(w["embeddings.word_embeddings.weight"])),
+        positions(w).tobytes(),
+        floats(w["embeddings.LayerNorm.weight"]),
+        floats(w["embeddings.LayerNorm.bias"]),
+    ]
+    for layer in range(LAYERS):
+        for kind, weight, bias in layer_parts(w, layer):
+            parts.append(blocks(weight) if kind == "linear" else floats(weight))
+            parts.append(floats(bias))
+    parts += [floats(centre), axes.tobytes()]
+    packed = b"".join(parts)
 
     DATA.mkdir(parents=True, exist_ok=True)
-    (DATA / "static-128.bin").write_bytes(packed)
+    (DATA / "minilm-q4.bin").write_bytes(packed)
     (DATA / "vocab.txt").write_bytes((folder / "vocab.txt").read_bytes())
-    sums = {name: hashlib.sha256((DATA / name).read_bytes()).hexdigest() for name in ("static-128.bin", "vocab.txt")}
+    sums = {name: hashlib.sha256((DATA / name).read_bytes()).hexdigest() for name in ("minilm-q4.bin", "vocab.txt")}
     lines = [f"{value}  {name}\n" for name, value in sums.items()]
-    lines += ["# made from:\n"] + [f"# {value}  {name}\n" for name, value in INPUTS.items()]
+    sources = INPUTS | {SENTENCES_FILE.name: hashlib.sha256(SENTENCES_FILE.read_bytes()).hexdigest()}
+    lines += ["# made from:\n"] + [f"# {value}  {name}\n" for name, value in sources.items()]
     (DATA / "SHA256SUMS").write_text("".join(lines))
-    print(f"{len(packed)} bytes, {int(known.sum())} rows of {len(rows)}, SHA-256 {sums['static-128.bin']}")
+    print(f"{len(packed)} bytes, SHA-256 {sums['minilm-q4.bin']}")
+
+
+def read_centre_and_axes():
+    tail = (DATA / "minilm-q4.bin").read_bytes()[-(HIDDEN * 4 + DIMENSIONS * HIDDEN * 2) :]
+    centre = np.frombuffer(tail[: HIDDEN * 4], "<f4").astype(np.float64)
+    axes = of_halves(np.frombuffer(tail[HIDDEN * 4 :], "<u2"))
+    return centre, axes.reshape(DIMENSIONS, HIDDEN)
 
 
 # --- the numbers for the tests ---
 
-erf = np.vectorize(math.erf, otypes=[float])
+# Between its points a straight line is off by 1e-9 at most.
+STEPS = np.linspace(-6, 6, 120_001)
+ERF = np.array([math.erf(step) for step in STEPS])
+
+
+def erf(x):
+    return np.interp(x, STEPS, ERF)
+
+
+def tokenizer(folder):
+    from tokenizers import Tokenizer
+
+    made = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    made.no_truncation()
+    made.no_padding()
+    # In a memory they are text like any other.
+    made.encode_special_tokens = True
+    return lambda text, framed: made.encode(text, add_special_tokens=framed).ids
 
 
 def normed(x, scale, shift):
@@ -146,50 +289,6 @@ def encode(w, ids, heads):
         layer += 1
     mean = x.mean(axis=0)
     return mean / np.linalg.norm(mean)
-
-
-TINY = {"layers": 2, "hidden": 20, "heads": 2, "intermediate": 36, "vocabulary": 50, "positions": 16}
-
-
-def tiny_tensors():
-    """A model of small pseudo-random numbers; the test makes the same ones."""
-    hidden, middle = TINY["hidden"], TINY["intermediate"]
-    shapes = {
-        "embeddings.word_embeddings.weight": [TINY["vocabulary"], hidden],
-        "embeddings.position_embeddings.weight": [TINY["positions"], hidden],
-        "embeddings.token_type_embeddings.weight": [2, hidden],
-        "embeddings.LayerNorm.weight": [hidden],
-        "embeddings.LayerNorm.bias": [hidden],
-    }
-    for layer in range(TINY["layers"]):
-        for name, shape in {
-            "attention.self.query.weight": [hidden, hidden],
-            "attention.self.query.bias": [hidden],
-            "attention.self.key.weight": [hidden, hidden],
-            "attention.self.key.bias": [hidden],
-            "attention.self.value.weight": [hidden, hidden],
-            "attention.self.value.bias": [hidden],
-            "attention.output.dense.weight": [hidden, hidden],
-            "attention.output.dense.bias": [hidden],
-            "attention.output.LayerNorm.weight": [hidden],
-            "attention.output.LayerNorm.bias": [hidden],
-            "intermediate.dense.weight": [middle, hidden],
-            "intermediate.dense.bias": [middle],
-            "output.dense.weight": [hidden, middle],
-            "output.dense.bias": [hidden],
-            "output.LayerNorm.weight": [hidden],
-            "output.LayerNorm.bias": [hidden],
-        }.items():
-            shapes[f"encoder.layer.{layer}.{name}"] = shape
-    state = 1
-    tensors = {}
-    for name, shape in shapes.items():
-        values = np.empty(math.prod(shape))
-        for i in range(len(values)):
-            state = (state * 1664525 + 1013904223) % 2**32
-            values[i] = (state >> 8) / 2**24 - 0.5
-        tensors[name] = values.reshape(shape)
-    return tensors
 
 
 SENTENCES = [
@@ -252,16 +351,7 @@ TEXTS = SENTENCES + [
 
 
 def make_cases(folder):
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    # In a memory they are text like any other.
-    tokenizer.encode_special_tokens = True
-
-    def pieces(text, framed):
-        return tokenizer.encode(text, add_special_tokens=framed).ids
+    pieces = tokenizer(folder)
 
     def write(name, value):
         CASES.mkdir(parents=True, exist_ok=True)
@@ -269,25 +359,28 @@ def make_cases(folder):
 
     write("tokens.json", [{"text": text, "ids": pieces(text, False)} for text in TEXTS])
 
-    def rounded(vector):
-        return [round(float(value), 7) for value in vector]
+    original = read_tensors(folder / "model.safetensors")
+    model = rounded(original)
+    centre, axes = read_centre_and_axes()
+    vectors = []
+    for text in SENTENCES + [MEDIUM, LONG]:
+        ids = pieces(text, False)
+        windows = [[101, *ids[at : at + WINDOW - 2], 102] for at in range(0, len(ids), WINDOW - 2)]
 
-    weights = read_tensors(folder / "model.safetensors")
-    vectors = [{"text": t, "vector": rounded(encode(weights, pieces(t, True), 12))} for t in SENTENCES + [MEDIUM]]
-    windows = [pieces(LONG, False)[at : at + 254] for at in range(0, len(pieces(LONG, False)), 254)]
-    total = sum(encode(weights, [101, *window, 102], 12) for window in windows)
-    vectors.append({"text": LONG, "vector": rounded(total / np.linalg.norm(total))})
+        def mean(of):
+            total = sum(encode(of, window, HEADS) for window in windows)
+            return total / np.linalg.norm(total)
+
+        vector = axes @ (mean(model) - centre)
+        vector /= np.linalg.norm(vector)
+        print(f"{len(ids) + 2} pieces, cosine of rounded and original {mean(model) @ mean(original):.4f}")
+        vectors.append({"text": text, "vector": [round(float(value), 7) for value in vector]})
     write("vectors.json", vectors)
-    print("pieces:", [len(pieces(case["text"], True)) for case in vectors])
-
-    ids = [3, 49, 0, 17, 17, 30, 8, 21, 2]
-    tiny = encode(tiny_tensors(), ids, TINY["heads"])
-    write("tiny.json", {"ids": ids, "vector": rounded(tiny)})
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3 or sys.argv[1] not in ("table", "cases"):
+    if len(sys.argv) != 3 or sys.argv[1] not in ("model", "cases"):
         sys.exit(__doc__)
     source = Path(sys.argv[2])
     read_inputs(source)
-    {"table": make_table, "cases": make_cases}[sys.argv[1]](source)
+    {"model": save, "cases": make_cases}[sys.argv[1]](source)

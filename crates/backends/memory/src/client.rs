@@ -7,12 +7,11 @@ use homelab_backend::Env;
 use homelab_core::call::CallContext;
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::memory::KIND;
-use homelab_memory::embed::StaticEmbedder;
+use homelab_memory::embed::MiniLm;
 use homelab_memory::{Caller, Current, Edit, MemoryService, Owners, Parts, Settings};
 
 use crate::config::Config;
-use crate::installed::{self, ModelsDir};
-use crate::providers::{Local, models};
+use crate::providers::models;
 
 /// One instance of the server.
 pub(crate) struct Memory {
@@ -21,11 +20,7 @@ pub(crate) struct Memory {
 
 impl Memory {
     pub(crate) fn new(instance: &str, config: &Config, env: &Env) -> ToolResult<Self> {
-        let local = Local {
-            builtin: Arc::new(StaticEmbedder),
-            minilm: installed::minilm(env.shared.get::<ModelsDir>().as_deref()),
-        };
-        let models = models(instance, config, local, env)?;
+        let models = models(instance, config, Arc::new(MiniLm), env)?;
         let days = u64::from(config.state_ttl_days);
         let service = Arc::new(MemoryService::new(Parts {
             store: env.stores.memories.clone(),

@@ -46,7 +46,7 @@ impl Default for Config {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EmbeddingProvider {
-    /// The endpoint if `url` is set, else `minilm` if it is installed, else `builtin`.
+    /// The endpoint if `url` is set, else `builtin`.
     #[default]
     Auto,
     /// The small model inside the program; knows English.
@@ -57,8 +57,6 @@ pub enum EmbeddingProvider {
     Ollama,
     /// Any server with OpenAI's `/embeddings`.
     Openai,
-    /// all-MiniLM-L6-v2 in this process, after `homelab-mcp models pull minilm`.
-    Minilm,
 }
 
 /// Table `embedding`.
@@ -168,12 +166,8 @@ impl Default for LlmConfig {
 pub(crate) enum Chosen {
     /// No vectors.
     None,
-    /// The best that is in this process.
-    BestLocal,
-    /// The embedded table.
+    /// The model of this process.
     Builtin,
-    /// The installed model.
-    Minilm,
     /// Ollama.
     Ollama,
     /// OpenAI-compatible.
@@ -186,11 +180,10 @@ impl EmbeddingConfig {
         match self.provider {
             EmbeddingProvider::None => Chosen::None,
             EmbeddingProvider::Builtin => Chosen::Builtin,
-            EmbeddingProvider::Minilm => Chosen::Minilm,
             EmbeddingProvider::Ollama => Chosen::Ollama,
             EmbeddingProvider::Openai => Chosen::Openai,
             EmbeddingProvider::Auto => match set(self.url.as_deref()) {
-                None => Chosen::BestLocal,
+                None => Chosen::Builtin,
                 Some(url) if url.trim_end_matches('/').ends_with("/v1") => Chosen::Openai,
                 Some(_) => Chosen::Ollama,
             },

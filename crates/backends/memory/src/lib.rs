@@ -10,7 +10,6 @@
 
 mod client;
 mod config;
-mod installed;
 mod providers;
 mod tools;
 mod types;
@@ -24,8 +23,7 @@ use homelab_core::tools;
 
 use client::Memory;
 pub use config::{Config, EmbeddingConfig, EmbeddingProvider, LlmConfig, LlmProvider};
-pub use installed::ModelsDir;
-pub use providers::{Local, Models, models};
+pub use providers::{Models, models};
 
 /// The kind `memory`.
 pub fn kind() -> Kind {

@@ -14,7 +14,6 @@ pub(crate) mod inventory;
 pub(crate) mod keys;
 pub(crate) mod kill_switch;
 pub(crate) mod memory;
-pub(crate) mod models;
 pub(crate) mod policy;
 pub(crate) mod restore;
 pub(crate) mod serve;
@@ -39,7 +38,6 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<Exit> {
         Command::Tools(command) => tools::run(command, session).await,
         Command::Inventory(command) => inventory::run(command, session).await,
         Command::Memory(command) => memory::run(command, session).await,
-        Command::Models(command) => models::run(command, session).await,
         Command::Credentials(command) => credentials::run(command, session).await,
         Command::Keys(command) => keys::run(command, session).await,
         Command::Approvals(command) => approvals::run(command, session).await,

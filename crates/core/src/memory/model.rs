@@ -18,7 +18,7 @@ pub enum Purpose {
 #[async_trait]
 pub trait Embedder: Send + Sync {
     /// Name under which its vectors are stored: provider, model and whatever else changes the numbers, such as
-    /// `builtin/static-128@1`, `ollama/nomic-embed-text`.
+    /// `builtin/minilm-256@1`, `ollama/nomic-embed-text`.
     fn model(&self) -> &str;
 
     /// Whether a text leaves this process; then nobody waits for it with a lock held.

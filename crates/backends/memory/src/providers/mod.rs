@@ -18,41 +18,32 @@ use homelab_core::memory::{Embedder, LanguageModel};
 
 use crate::config::{Chosen, Config, EmbeddingConfig, LlmConfig, LlmProvider};
 
-/// Models that are not behind HTTP, for the choice.
-pub struct Local {
-    /// The embedded table.
-    pub builtin: Arc<dyn Embedder>,
-    /// The installed model; the error says how to install it.
-    pub minilm: ToolResult<Arc<dyn Embedder>>,
-}
-
 /// The models that a section asks for.
 pub struct Models {
     /// Makes vectors.
     pub embedder: Option<Arc<dyn Embedder>>,
-    /// Those of this process that are not used now, for vectors that they made earlier.
+    /// That of this process where it is not used now, for vectors that it made earlier.
     pub older: Vec<Arc<dyn Embedder>>,
     /// Answers prompts.
     pub llm: Option<Arc<dyn LanguageModel>>,
 }
 
-/// Chooses by these settings; nothing is asked of any endpoint.
+/// Chooses by these settings, where `builtin` is the model of this process; nothing is asked of any endpoint.
 ///
 /// # Errors
 /// `not_configured` or `invalid_argument` naming the setting that is wrong.
-pub fn models(instance: &str, config: &Config, local: Local, env: &Env) -> ToolResult<Models> {
-    let embedder = embedder(instance, &config.embedding, &local, env)?;
-    let current = embedder.as_ref().map(|one| one.model().to_owned());
-    let older = [Some(local.builtin), local.minilm.ok()]
-        .into_iter()
-        .flatten()
-        .filter(|one| {
-            current
-                .as_deref()
-                .is_some_and(|current| current != one.model())
-        });
+pub fn models(
+    instance: &str,
+    config: &Config,
+    builtin: Arc<dyn Embedder>,
+    env: &Env,
+) -> ToolResult<Models> {
+    let embedder = embedder(instance, &config.embedding, &builtin, env)?;
+    let is_older = embedder
+        .as_ref()
+        .is_some_and(|current| current.model() != builtin.model());
     Ok(Models {
-        older: older.collect(),
+        older: is_older.then_some(builtin).into_iter().collect(),
         embedder,
         llm: language_model(instance, &config.llm, env)?,
     })
@@ -61,15 +52,12 @@ pub fn models(instance: &str, config: &Config, local: Local, env: &Env) -> ToolR
 fn embedder(
     instance: &str,
     config: &EmbeddingConfig,
-    local: &Local,
+    builtin: &Arc<dyn Embedder>,
     env: &Env,
 ) -> ToolResult<Option<Arc<dyn Embedder>>> {
-    let builtin = || Arc::clone(&local.builtin);
     Ok(Some(match config.chosen() {
         Chosen::None => return Ok(None),
-        Chosen::Builtin => builtin(),
-        Chosen::Minilm => local.minilm.clone()?,
-        Chosen::BestLocal => local.minilm.clone().unwrap_or_else(|_| builtin()),
+        Chosen::Builtin => builtin.clone(),
         Chosen::Ollama => Arc::new(ollama::Vectors::new(instance, config, env)?),
         Chosen::Openai => Arc::new(openai::Vectors::new(instance, config, env)?),
     }))

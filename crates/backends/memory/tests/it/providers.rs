@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use homelab_backend_memory::{Config, Local, Models, models};
-use homelab_core::error::{Code, ToolError};
+use homelab_backend_memory::{Config, Models, models};
+use homelab_core::error::Code;
 use homelab_core::memory::{Embedder, LanguageModel, Prompt, Purpose};
 use homelab_lab::anthropic::{self, Anthropic};
 use homelab_lab::ollama::Ollama;
@@ -100,11 +100,8 @@ impl Endpoint {
 async fn chosen(section: Value) -> (Models, Folder) {
     let folder = Folder::open().await;
     let config: Config = serde_json::from_value(section).expect("a section");
-    let local = Local {
-        builtin: Arc::new(Numbered("builtin/test")),
-        minilm: Err(ToolError::new(Code::NotConfigured, "it is not installed")),
-    };
-    let models = models("memory", &config, local, &folder.env).expect("usable settings");
+    let builtin = Arc::new(Numbered("builtin/test"));
+    let models = models("memory", &config, builtin, &folder.env).expect("usable settings");
     (models, folder)
 }
 
@@ -376,21 +373,4 @@ async fn the_settings_choose_who_makes_vectors(
     let older: Vec<&str> = models.older.iter().map(|one| one.model()).collect();
     let is_other = model.is_some_and(|model| model != "builtin/test");
     assert_eq!(older, vec!["builtin/test"; usize::from(is_other)]);
-}
-
-#[tokio::test]
-async fn a_model_that_is_not_installed_is_an_error_where_it_is_asked_for() {
-    let folder = Folder::open().await;
-    let config = json!({ "embedding": { "provider": "minilm" } });
-    let config: Config = serde_json::from_value(config).expect("a section");
-    let local = Local {
-        builtin: Arc::new(Numbered("builtin/test")),
-        minilm: Err(ToolError::new(Code::NotConfigured, "it is not installed")),
-    };
-
-    let error = models("memory", &config, local, &folder.env)
-        .err()
-        .expect("an error");
-
-    assert_eq!(error.envelope().message, "it is not installed");
 }

@@ -1,152 +1,172 @@
 //! BERT's encoder: from word pieces to one vector.
+#![expect(
+    clippy::inline_always,
+    reason = "what is not inlined is compiled for the oldest processor"
+)]
 
-use super::math::{LayerNorm, Linear, Projections, add, attention, gelu};
-use super::safetensors::{Rows, Tensors};
-use super::{ModelError, Weights};
-use crate::embed::normalise;
+use std::sync::LazyLock;
 
-/// How large a model of this family is.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Shape {
-    pub(super) layers: usize,
-    pub(super) hidden: usize,
-    pub(super) heads: usize,
-    pub(super) intermediate: usize,
-    pub(super) vocabulary: usize,
-    pub(super) positions: usize,
-}
+use fearless_simd::{Level, Simd, dispatch};
 
-/// source: config.json of all-MiniLM-L6-v2.
-pub(super) const MINILM: Shape = Shape {
-    layers: 6,
-    hidden: 384,
-    heads: 12,
-    intermediate: 1536,
-    vocabulary: 30_522,
-    positions: 512,
-};
+use super::WINDOW;
+use super::math::{LayerNorm, Linear, add, attention, dot, gelu, normalise};
+use super::packed::{GROUP, GROUP_BYTES, LANES, Reader, row_bytes, unpack_row};
+use crate::embed::wordpiece::{END, START, UNKNOWN};
 
-#[derive(Debug)]
-struct Layer {
-    query: Linear,
-    key: Linear,
-    value: Linear,
-    attended: Linear,
+/// The numbers of the model. How they are made and stand: `tools/minilm.py`.
+pub(super) const FILE: &[u8] = include_bytes!("../../../data/minilm/minilm-q4.bin");
+
+/// Numbers of one vector.
+pub(super) const DIMENSIONS: usize = 256;
+
+// source: config.json of all-MiniLM-L6-v2.
+const LAYERS: usize = 6;
+const HIDDEN: usize = 384;
+const HEADS: usize = 12;
+const MIDDLE: usize = 1536;
+const VOCABULARY: usize = 30_522;
+
+/// Pieces before the first word that have a row.
+const SPECIAL: [u16; 3] = [UNKNOWN, START, END];
+/// The first piece behind those that are unused.
+const FIRST: u16 = 999;
+
+struct Layer<'m> {
+    /// Query, key and value at once.
+    asked: Linear<'m>,
+    attended: Linear<'m>,
     attended_norm: LayerNorm,
-    up: Linear,
-    down: Linear,
+    up: Linear<'m>,
+    down: Linear<'m>,
     norm: LayerNorm,
 }
 
-/// The layers in memory (43 MB for MiniLM); the rows of the vocabulary (47 MB) stay in the file.
-#[derive(Debug)]
-pub(super) struct Encoder {
-    shape: Shape,
-    tensors: Tensors,
-    words: Rows,
+/// The model. The large matrices stay as they are in the binary: what is unpacked of them at a time fits into the
+/// nearest cache, and once it is used for all tokens that costs less than reading eight times as much from memory.
+pub(super) struct Encoder<'m> {
+    level: Level,
+    words: &'m [u8],
     /// Position and type of a token, added up.
     positions: Vec<f32>,
     norm: LayerNorm,
-    layers: Vec<Layer>,
+    layers: Vec<Layer<'m>>,
+    /// Where the vectors of ordinary sentences lie.
+    centre: Vec<f32>,
+    /// The axes along which they differ most.
+    axes: Vec<f32>,
 }
 
-impl Encoder {
-    pub(super) fn load(Weights(tensors): Weights, shape: Shape) -> Result<Self, ModelError> {
-        let hidden = shape.hidden;
-        let at = |name: &str| format!("embeddings.{name}");
-        let words = tensors.rows(&at("word_embeddings.weight"), shape.vocabulary, hidden)?;
-        let mut positions = tensors.tensor(
-            &at("position_embeddings.weight"),
-            &[shape.positions, hidden],
-        )?;
-        let kinds = tensors.tensor(&at("token_type_embeddings.weight"), &[2, hidden])?;
-        for row in positions.chunks_exact_mut(hidden) {
-            add(row, &kinds[..hidden]);
-        }
-        let norm = layer_norm(&tensors, &at("LayerNorm"), hidden)?;
-        let layers = (0..shape.layers)
-            .map(|index| Layer::load(&tensors, index, shape))
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            shape,
-            tensors,
-            words,
-            positions,
-            norm,
-            layers,
-        })
+impl Encoder<'static> {
+    /// The one in the binary; what it keeps in memory (1 MB) is made when it is asked for first.
+    pub(super) fn embedded() -> &'static Self {
+        static EMBEDDED: LazyLock<Encoder<'static>> = LazyLock::new(|| Encoder::new(FILE).0);
+        &EMBEDDED
+    }
+}
+
+impl<'m> Encoder<'m> {
+    /// It, and whether it is the whole file.
+    pub(super) fn new(file: &'m [u8]) -> (Self, bool) {
+        let mut file = Reader::new(file);
+        let rows = SPECIAL.len() + VOCABULARY - usize::from(FIRST);
+        let encoder = Self {
+            level: Level::new(),
+            words: file.bytes(rows * row_bytes(HIDDEN)),
+            positions: file.halves(WINDOW * HIDDEN),
+            norm: layer_norm(&mut file),
+            layers: (0..LAYERS).map(|_| Layer::read(&mut file)).collect(),
+            centre: file.floats(HIDDEN),
+            axes: file.halves(DIMENSIONS * HIDDEN),
+        };
+        (encoder, file.is_at_its_end())
     }
 
-    /// The mean of what the last layer says of each piece, of length 1. There must be no more pieces than
-    /// positions.
-    pub(super) fn encode(&self, pieces: &[u16]) -> Result<Vec<f32>, ModelError> {
-        let hidden = self.shape.hidden;
-        let mut state = Vec::with_capacity(pieces.len() * hidden);
+    /// The vector of a text in windows of at most [`WINDOW`] pieces, of length 1.
+    pub(super) fn vector(&self, windows: &[Vec<u16>]) -> Vec<f32> {
+        let mut mean = vec![0.0; HIDDEN];
+        for window in windows {
+            let encoded = dispatch!(self.level, simd => self.encode(simd, window));
+            add(&mut mean, &encoded);
+        }
+        normalise(&mut mean);
+        for (number, centre) in mean.iter_mut().zip(&self.centre) {
+            *number -= centre;
+        }
+        let axes = self.axes.chunks_exact(HIDDEN);
+        let mut vector: Vec<f32> = axes.map(|axis| dot(axis, &mean)).collect();
+        normalise(&mut vector);
+        vector
+    }
+
+    /// The mean of what the last layer says of each piece, of length 1.
+    #[inline(always)]
+    fn encode<S: Simd>(&self, simd: S, pieces: &[u16]) -> Vec<f32> {
+        let mut state = Vec::with_capacity(pieces.len() * HIDDEN);
         for piece in pieces {
-            state.extend(self.tensors.row(&self.words, usize::from(*piece))?);
+            unpack_row(self.word(*piece), HIDDEN, &mut state);
         }
         add(&mut state, &self.positions);
         self.norm.apply(&mut state);
         for layer in &self.layers {
-            layer.apply(&mut state, self.shape);
+            layer.apply(simd, &mut state);
         }
-        let mut sum = vec![0.0; hidden];
-        for row in state.chunks_exact(hidden) {
+        let mut sum = vec![0.0; HIDDEN];
+        for row in state.chunks_exact(HIDDEN) {
             add(&mut sum, row);
         }
         normalise(&mut sum);
-        Ok(sum)
+        sum
+    }
+
+    /// The row of a piece; those that are unused have that of the unknown one.
+    fn word(&self, piece: u16) -> &'m [u8] {
+        let row = match SPECIAL.iter().position(|special| *special == piece) {
+            Some(row) => row,
+            None => piece
+                .checked_sub(FIRST)
+                .map_or(0, |word| usize::from(word) + SPECIAL.len()),
+        };
+        &self.words[row * row_bytes(HIDDEN)..][..row_bytes(HIDDEN)]
     }
 }
 
-impl Layer {
-    fn load(tensors: &Tensors, index: usize, shape: Shape) -> Result<Self, ModelError> {
-        let (hidden, middle) = (shape.hidden, shape.intermediate);
-        let at = |name: &str| format!("encoder.layer.{index}.{name}");
-        let square = |name: &str| linear(tensors, &at(name), hidden, hidden);
-        Ok(Self {
-            query: square("attention.self.query")?,
-            key: square("attention.self.key")?,
-            value: square("attention.self.value")?,
-            attended: square("attention.output.dense")?,
-            attended_norm: layer_norm(tensors, &at("attention.output.LayerNorm"), hidden)?,
-            up: linear(tensors, &at("intermediate.dense"), hidden, middle)?,
-            down: linear(tensors, &at("output.dense"), middle, hidden)?,
-            norm: layer_norm(tensors, &at("output.LayerNorm"), hidden)?,
-        })
+impl<'m> Layer<'m> {
+    fn read(file: &mut Reader<'m>) -> Self {
+        Self {
+            asked: linear(file, HIDDEN, 3 * HIDDEN),
+            attended: linear(file, HIDDEN, HIDDEN),
+            attended_norm: layer_norm(file),
+            up: linear(file, HIDDEN, MIDDLE),
+            down: linear(file, MIDDLE, HIDDEN),
+            norm: layer_norm(file),
+        }
     }
 
-    fn apply(&self, state: &mut [f32], shape: Shape) {
-        let projections = Projections {
-            query: self.query.apply(state),
-            key: self.key.apply(state),
-            value: self.value.apply(state),
-        };
-        let attended = attention(&projections, shape.hidden, shape.heads);
-        add(state, &self.attended.apply(&attended));
+    #[inline(always)]
+    fn apply<S: Simd>(&self, simd: S, state: &mut [f32]) {
+        let asked = self.asked.apply(simd, state);
+        let attended = attention(simd, &asked, HIDDEN, HEADS);
+        add(state, &self.attended.apply(simd, &attended));
         self.attended_norm.apply(state);
 
-        let mut middle = self.up.apply(state);
+        let mut middle = self.up.apply(simd, state);
         gelu(&mut middle);
-        add(state, &self.down.apply(&middle));
+        add(state, &self.down.apply(simd, &middle));
         self.norm.apply(state);
     }
 }
 
-fn linear(
-    tensors: &Tensors,
-    name: &str,
-    inputs: usize,
-    outputs: usize,
-) -> Result<Linear, ModelError> {
-    let weight = tensors.tensor(&format!("{name}.weight"), &[outputs, inputs])?;
-    let bias = tensors.tensor(&format!("{name}.bias"), &[outputs])?;
-    Ok(Linear::new(&weight, bias, inputs))
+fn linear<'m>(file: &mut Reader<'m>, inputs: usize, outputs: usize) -> Linear<'m> {
+    Linear {
+        inputs,
+        weight: file.bytes(outputs / LANES * (inputs / GROUP) * GROUP_BYTES),
+        bias: file.floats(outputs),
+    }
 }
 
-fn layer_norm(tensors: &Tensors, name: &str, width: usize) -> Result<LayerNorm, ModelError> {
-    Ok(LayerNorm {
-        scale: tensors.tensor(&format!("{name}.weight"), &[width])?,
-        shift: tensors.tensor(&format!("{name}.bias"), &[width])?,
-    })
+fn layer_norm(file: &mut Reader<'_>) -> LayerNorm {
+    LayerNorm {
+        scale: file.floats(HIDDEN),
+        shift: file.floats(HIDDEN),
+    }
 }

@@ -1,104 +1,104 @@
-//! The four operations of a BERT layer, for one thread.
+//! The operations of a BERT layer, for one thread and whatever vector instructions the processor has.
 //!
-//! Everything is laid out so that the compiler finds whole vectors of the machine: blocks of [`LANES`]
-//! neighbouring outputs, and [`TOKENS`] tokens at a time that share what was read of the weights.
+//! Every function is inlined into the one that was compiled for those instructions: see [`fearless_simd::dispatch`].
+#![expect(
+    clippy::inline_always,
+    reason = "what is not inlined is compiled for the oldest processor"
+)]
 
-/// Outputs that are worked out side by side.
-const LANES: usize = 8;
-/// Tokens that share one reading of the weights: with SSE2 their sums fill 12 of 16 registers.
+use fearless_simd::prelude::*;
+use fearless_simd::{Simd, f32x16};
+
+use super::packed::{GROUP, GROUP_BYTES, LANES, unpack_group};
+
+/// Inputs whose weights are unpacked at once: with [`LANES`] outputs 24 kB, which stay in the nearest cache.
+const CHUNK: usize = 384;
+/// Tokens that share one reading of the weights: with AVX2 their sums fill 12 of 16 registers.
 const TOKENS: usize = 6;
 
 /// `y = W x + b`.
-#[derive(Debug)]
-pub(super) struct Linear {
-    inputs: usize,
-    outputs: usize,
-    /// Blocks of `LANES` outputs: for each input the weights of all of them. The last block is filled with zeros.
-    blocks: Vec<[f32; LANES]>,
-    bias: Vec<f32>,
+pub(super) struct Linear<'m> {
+    pub(super) inputs: usize,
+    /// Blocks of [`LANES`] outputs, each of them group after group.
+    pub(super) weight: &'m [u8],
+    pub(super) bias: Vec<f32>,
 }
 
-impl Linear {
-    /// From a weight matrix with one row an output, as PyTorch keeps it.
-    pub(super) fn new(weight: &[f32], bias: Vec<f32>, inputs: usize) -> Self {
-        let outputs = bias.len();
-        let mut blocks = vec![[0.0; LANES]; outputs.div_ceil(LANES) * inputs];
-        for (output, row) in weight.chunks_exact(inputs).enumerate() {
-            let start = output / LANES * inputs;
-            for (block, value) in blocks[start..].iter_mut().zip(row) {
-                block[output % LANES] = *value;
-            }
-        }
-        Self {
-            inputs,
-            outputs,
-            blocks,
-            bias,
-        }
-    }
-
+impl Linear<'_> {
     /// Applies it to each token of `input`; one row a token, on both sides.
-    pub(super) fn apply(&self, input: &[f32]) -> Vec<f32> {
-        let tokens = input.len() / self.inputs;
-        let mut output = vec![0.0; tokens * self.outputs];
-        // Weights outside, tokens inside: a block of weights stays in the nearest cache for all tokens.
-        for (index, block) in self.blocks.chunks_exact(self.inputs).enumerate() {
-            let first = index * LANES;
-            let mut token = 0;
-            while token < tokens {
-                let rows = &input[token * self.inputs..];
-                let out = &mut output[token * self.outputs + first..];
-                match tokens - token {
-                    TOKENS.. => self.tile::<TOKENS>(block, rows, out, first),
-                    4.. => self.tile::<4>(block, rows, out, first),
-                    2.. => self.tile::<2>(block, rows, out, first),
-                    _ => self.tile::<1>(block, rows, out, first),
+    #[inline(always)]
+    pub(super) fn apply<S: Simd>(&self, simd: S, input: &[f32]) -> Vec<f32> {
+        let outputs = self.bias.len();
+        let mut output = self.bias.repeat(input.len() / self.inputs);
+        let (groups, _) = self.weight.as_chunks::<GROUP_BYTES>();
+        let mut weights = vec![[0.0_f32; LANES]; CHUNK];
+        for (block, groups) in groups.chunks_exact(self.inputs / GROUP).enumerate() {
+            for (chunk, groups) in groups.chunks(CHUNK / GROUP).enumerate() {
+                let (unpacked, _) = weights.as_chunks_mut::<GROUP>();
+                for (group, into) in groups.iter().zip(unpacked) {
+                    unpack_group(simd, group, into);
                 }
-                token += match tokens - token {
-                    TOKENS.. => TOKENS,
-                    4.. => 4,
-                    2.. => 2,
-                    _ => 1,
+                let part = Part {
+                    weights: &weights[..groups.len() * GROUP],
+                    inputs: self.inputs,
+                    outputs,
                 };
+                part.apply(simd, &input[chunk * CHUNK..], &mut output[block * LANES..]);
             }
         }
         output
     }
+}
 
-    /// One block of outputs for `N` tokens; `output` begins at the first of them.
-    #[inline]
-    fn tile<const N: usize>(
-        &self,
-        block: &[[f32; LANES]],
-        input: &[f32],
-        output: &mut [f32],
-        first: usize,
-    ) {
-        let mut sums = [[0.0_f32; LANES]; N];
+/// Some inputs' weights of [`LANES`] outputs; both sides begin at the first of them.
+struct Part<'w> {
+    weights: &'w [[f32; LANES]],
+    inputs: usize,
+    outputs: usize,
+}
+
+impl Part<'_> {
+    /// Adds its share to the outputs of all tokens.
+    #[inline(always)]
+    fn apply<S: Simd>(&self, simd: S, mut input: &[f32], mut output: &mut [f32]) {
+        let mut left = output.len().div_ceil(self.outputs);
+        while left > 0 {
+            let tokens = match left {
+                TOKENS.. => self.tile::<S, TOKENS>(simd, input, output),
+                3.. => self.tile::<S, 3>(simd, input, output),
+                _ => self.tile::<S, 1>(simd, input, output),
+            };
+            left -= tokens;
+            if left > 0 {
+                input = &input[tokens * self.inputs..];
+                output = &mut output[tokens * self.outputs..];
+            }
+        }
+    }
+
+    /// The same for the first `N` tokens; how many they are.
+    #[inline(always)]
+    fn tile<S: Simd, const N: usize>(&self, simd: S, input: &[f32], output: &mut [f32]) -> usize {
         let mut rows = [input; N];
-        for (token, row) in rows.iter_mut().enumerate() {
-            *row = &input[token * self.inputs..][..block.len()];
+        let mut sums = [f32x16::splat(simd, 0.0); N];
+        for token in 0..N {
+            rows[token] = &input[token * self.inputs..][..self.weights.len()];
+            sums[token] = f32x16::from_slice(simd, &output[token * self.outputs..][..LANES]);
         }
-        for (at, weights) in block.iter().enumerate() {
+        for (at, weights) in self.weights.iter().enumerate() {
+            let weights = f32x16::from_slice(simd, weights);
             for (sum, row) in sums.iter_mut().zip(&rows) {
-                let value = row[at];
-                for (sum, weight) in sum.iter_mut().zip(weights) {
-                    *sum += value * weight;
-                }
+                *sum = weights.mul_add(f32x16::splat(simd, row[at]), *sum);
             }
         }
-        let bias = &self.bias[first..self.outputs.min(first + LANES)];
-        for (token, sum) in sums.iter().enumerate() {
-            let row = &mut output[token * self.outputs..];
-            for ((out, sum), bias) in row.iter_mut().zip(sum).zip(bias) {
-                *out = sum + bias;
-            }
+        for (token, sum) in sums.into_iter().enumerate() {
+            sum.store_slice(&mut output[token * self.outputs..][..LANES]);
         }
+        N
     }
 }
 
 /// Brings each token's numbers to mean 0 and variance 1, then scales and shifts them.
-#[derive(Debug)]
 pub(super) struct LayerNorm {
     pub(super) scale: Vec<f32>,
     pub(super) shift: Vec<f32>,
@@ -108,16 +108,17 @@ impl LayerNorm {
     /// `layer_norm_eps` of the model.
     const EPSILON: f32 = 1e-12;
 
+    #[inline(always)]
     pub(super) fn apply(&self, values: &mut [f32]) {
         let width = self.scale.len();
         #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
         let count = width as f32;
         for row in values.chunks_exact_mut(width) {
-            let mean = row.iter().sum::<f32>() / count;
+            let mean = sum_of(row, |value| value) / count;
             for value in &mut *row {
                 *value -= mean;
             }
-            let variance = row.iter().map(|value| value * value).sum::<f32>() / count;
+            let variance = sum_of(row, |value| value * value) / count;
             let factor = (variance + Self::EPSILON).sqrt().recip();
             for ((value, scale), shift) in row.iter_mut().zip(&self.scale).zip(&self.shift) {
                 *value = *value * factor * scale + shift;
@@ -126,14 +127,54 @@ impl LayerNorm {
     }
 }
 
+/// The sum of what each number gives, in as many sums side by side as a vector has lanes.
+#[inline(always)]
+fn sum_of(values: &[f32], of: impl Fn(f32) -> f32) -> f32 {
+    let (blocks, rest) = values.as_chunks::<LANES>();
+    let mut sums = [0.0_f32; LANES];
+    for block in blocks {
+        for (sum, value) in sums.iter_mut().zip(block) {
+            *sum += of(*value);
+        }
+    }
+    sums.iter().sum::<f32>() + rest.iter().map(|value| of(*value)).sum::<f32>()
+}
+
 /// Adds one list of numbers to another.
+#[inline(always)]
 pub(super) fn add(to: &mut [f32], from: &[f32]) {
     for (to, from) in to.iter_mut().zip(from) {
         *to += from;
     }
 }
 
+/// Brings a vector to length 1; one of zeros stays.
+#[inline(always)]
+pub(super) fn normalise(values: &mut [f32]) {
+    let length = sum_of(values, |value| value * value).sqrt();
+    if length > 0.0 {
+        for value in values {
+            *value /= length;
+        }
+    }
+}
+
+/// The sum of the products.
+#[inline(always)]
+pub(super) fn dot(left: &[f32], right: &[f32]) -> f32 {
+    let (left, right) = (left.as_chunks::<LANES>(), right.as_chunks::<LANES>());
+    let mut sums = [0.0_f32; LANES];
+    for (left, right) in left.0.iter().zip(right.0) {
+        for ((sum, left), right) in sums.iter_mut().zip(left).zip(right) {
+            *sum += left * right;
+        }
+    }
+    let rest = left.1.iter().zip(right.1);
+    sums.iter().sum::<f32>() + rest.map(|(left, right)| left * right).sum::<f32>()
+}
+
 /// `x (1 + erf(x / √2)) / 2`, in place.
+#[inline(always)]
 pub(super) fn gelu(values: &mut [f32]) {
     for value in values {
         *value = 0.5 * *value * (1.0 + erf(*value * std::f32::consts::FRAC_1_SQRT_2));
@@ -142,7 +183,7 @@ pub(super) fn gelu(values: &mut [f32]) {
 
 /// The error function to 1e-6; the rational approximation that Eigen uses. No branch and no call, so that
 /// whole vectors are worked out at once.
-#[inline]
+#[inline(always)]
 fn erf(x: f32) -> f32 {
     let x = x.clamp(-4.0, 4.0);
     let square = x * x;
@@ -171,43 +212,80 @@ fn erf(x: f32) -> f32 {
     x * over / under
 }
 
-#[inline]
+/// The exponential of what is not positive, to a hundred-thousandth of it; as branchless as [`erf`].
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    /// Adding it leaves no room for what stands behind the point.
+    const ROUND: f32 = 12_582_912.0;
+    // Below, the result is as good as 0 and its exponent would not fit.
+    let power = x.max(-87.0) * std::f32::consts::LOG2_E;
+    let rounded = power + ROUND;
+    let whole = rounded - ROUND;
+    let part = (power - whole) * std::f32::consts::LN_2;
+    // The whole part of the power stands in the lowest bits of the rounded number, the exponent from bit 23 on.
+    let scale = f32::from_bits(rounded.to_bits().wrapping_add(127) << 23);
+    // Taylor's series: the part is at most ln(2) / 2.
+    scale
+        * horner(
+            part,
+            [
+                1.0 / 720.0,
+                1.0 / 120.0,
+                1.0 / 24.0,
+                1.0 / 6.0,
+                0.5,
+                1.0,
+                1.0,
+            ],
+        )
+}
+
+#[inline(always)]
 fn horner<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
     coefficients
         .iter()
         .fold(0.0, |sum, coefficient| sum * x + coefficient)
 }
 
-/// Query, key and value of all tokens, one row a token.
-pub(super) struct Projections {
-    pub(super) query: Vec<f32>,
-    pub(super) key: Vec<f32>,
-    pub(super) value: Vec<f32>,
-}
-
-/// What each token takes from all others, head by head.
-pub(super) fn attention(of: &Projections, hidden: usize, heads: usize) -> Vec<f32> {
+/// What each token takes from all others, head by head. A row holds a token's query, then its key, then its value.
+#[inline(always)]
+pub(super) fn attention<S: Simd>(simd: S, of: &[f32], hidden: usize, heads: usize) -> Vec<f32> {
     let width = hidden / heads;
-    let tokens = of.query.len() / hidden;
+    let tokens = of.len() / (3 * hidden);
     #[expect(clippy::cast_precision_loss, reason = "a few dozen")]
     let scale = (width as f32).sqrt().recip();
-    let mut output = vec![0.0; of.query.len()];
-    let mut weights = vec![0.0; tokens];
+    let mut output = vec![0.0; tokens * hidden];
+    // Keys on their sides, so that the scores of neighbouring tokens are worked out side by side.
+    let padded = tokens.next_multiple_of(LANES);
+    let mut keys = vec![0.0; width * padded];
+    let mut weights = vec![0.0; padded];
     for head in 0..heads {
-        let columns = head * width..(head + 1) * width;
-        for (query, out) in of
-            .query
-            .chunks_exact(hidden)
-            .zip(output.chunks_exact_mut(hidden))
-        {
-            let query = &query[columns.clone()];
-            for (weight, key) in weights.iter_mut().zip(of.key.chunks_exact(hidden)) {
-                *weight = dot(query, &key[columns.clone()]) * scale;
+        let (query, key, value) = (
+            head * width,
+            hidden + head * width,
+            2 * hidden + head * width,
+        );
+        for (token, row) in of.chunks_exact(3 * hidden).enumerate() {
+            for (at, number) in row[key..key + width].iter().enumerate() {
+                keys[at * padded + token] = number * scale;
             }
-            softmax(&mut weights);
-            let out = &mut out[columns.clone()];
-            for (weight, value) in weights.iter().zip(of.value.chunks_exact(hidden)) {
-                for (out, value) in out.iter_mut().zip(&value[columns.clone()]) {
+        }
+        for (token, row) in of.chunks_exact(3 * hidden).enumerate() {
+            for (block, weights) in weights.chunks_exact_mut(LANES).enumerate() {
+                let mut sum = f32x16::splat(simd, 0.0);
+                for (number, keys) in row[query..query + width]
+                    .iter()
+                    .zip(keys.chunks_exact(padded))
+                {
+                    let keys = f32x16::from_slice(simd, &keys[block * LANES..][..LANES]);
+                    sum = keys.mul_add(f32x16::splat(simd, *number), sum);
+                }
+                sum.store_slice(weights);
+            }
+            softmax(&mut weights[..tokens]);
+            let out = &mut output[token * hidden + head * width..][..width];
+            for (weight, row) in weights.iter().zip(of.chunks_exact(3 * hidden)) {
+                for (out, value) in out.iter_mut().zip(&row[value..value + width]) {
                     *out += weight * value;
                 }
             }
@@ -216,26 +294,13 @@ pub(super) fn attention(of: &Projections, hidden: usize, heads: usize) -> Vec<f3
     output
 }
 
-fn dot(left: &[f32], right: &[f32]) -> f32 {
-    let (left_blocks, left_rest) = left.as_chunks::<LANES>();
-    let (right_blocks, right_rest) = right.as_chunks::<LANES>();
-    let mut sums = [0.0_f32; LANES];
-    for (left, right) in left_blocks.iter().zip(right_blocks) {
-        for ((sum, left), right) in sums.iter_mut().zip(left).zip(right) {
-            *sum += left * right;
-        }
-    }
-    let rest: f32 = left_rest.iter().zip(right_rest).map(|(a, b)| a * b).sum();
-    sums.iter().sum::<f32>() + rest
-}
-
+#[inline(always)]
 fn softmax(values: &mut [f32]) {
     let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut sum = 0.0;
     for value in values.iter_mut() {
-        *value = (*value - largest).exp();
-        sum += *value;
+        *value = exp(*value - largest);
     }
+    let sum = sum_of(values, |value| value);
     for value in values {
         *value /= sum;
     }
@@ -243,6 +308,9 @@ fn softmax(values: &mut [f32]) {
 
 #[cfg(test)]
 mod tests {
+    use fearless_simd::{Level, dispatch};
+
+    use super::super::packed::tests::pack;
     use super::*;
 
     /// source: tables of the error function.
@@ -264,15 +332,33 @@ mod tests {
     }
 
     #[test]
-    fn a_product_is_the_same_for_any_number_of_tokens_and_outputs() {
-        for (inputs, outputs) in [(3, 1), (5, 8), (4, 19)] {
-            let weight: Vec<f32> = (0..7_u8)
+    fn the_exponential_is_exact_to_a_hundred_thousandth_of_it() {
+        for step in 0..=8600_u16 {
+            let x = -f32::from(step) / 100.0;
+            let (found, expected) = (exp(x), x.exp());
+            assert!(
+                (found - expected).abs() <= 1e-5 * expected,
+                "{x}: {found} {expected}"
+            );
+        }
+        assert!(exp(f32::NEG_INFINITY) < 1e-37);
+    }
+
+    #[test]
+    fn a_product_is_the_same_for_any_number_of_tokens_inputs_and_outputs() {
+        for (inputs, outputs) in [(GROUP, LANES), (CHUNK, 3 * LANES), (CHUNK + GROUP, LANES)] {
+            let weight: Vec<i8> = (-8..=7)
                 .cycle()
-                .take(inputs * outputs)
-                .map(f32::from)
+                .take(inputs * outputs + 5)
+                .skip(5)
                 .collect();
             let bias: Vec<f32> = (0..5_u8).cycle().take(outputs).map(f32::from).collect();
-            let linear = Linear::new(&weight, bias.clone(), inputs);
+            let packed = pack(&weight, inputs);
+            let linear = Linear {
+                inputs,
+                weight: &packed,
+                bias: bias.clone(),
+            };
             for tokens in 1..=14 {
                 let input: Vec<f32> = (0..11_u8)
                     .cycle()
@@ -280,8 +366,9 @@ mod tests {
                     .map(f32::from)
                     .collect();
 
-                let output = linear.apply(&input);
+                let output = dispatch!(Level::new(), simd => linear.apply(simd, &input));
 
+                let scale = |at: usize| if at + GROUP >= inputs { 2.0 } else { 1.0 };
                 let expected: Vec<f32> = input
                     .chunks_exact(inputs)
                     .flat_map(|token| {
@@ -289,7 +376,11 @@ mod tests {
                             .chunks_exact(inputs)
                             .zip(&bias)
                             .map(move |(row, bias)| {
-                                row.iter().zip(token).map(|(a, b)| a * b).sum::<f32>() + bias
+                                let products = row.iter().zip(token).enumerate();
+                                let sum: f32 = products
+                                    .map(|(at, (a, b))| f32::from(*a) * scale(at) * b)
+                                    .sum();
+                                sum + bias
                             })
                     })
                     .collect();
