@@ -4,7 +4,7 @@
 //! whole network is without DNS and DHCP; the console takes them nevertheless. So what cannot stand
 //! beside what is there is refused before it is sent.
 
-use homelab_backend::names::from_the_end;
+use homelab_backend::names::{from_the_end, host};
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::tool::{Change, Mismatch, Target};
 use schemars::JsonSchema;
@@ -233,10 +233,10 @@ impl Which<'_> {
     /// `record_not_found`, `record_ambiguous` with the candidates.
     pub(crate) fn of(self, rows: &[RecordItem]) -> ToolResult<&RecordItem> {
         let wanted = self.record.trim();
-        let name = wanted.trim_end_matches('.').to_lowercase();
+        let name = host(wanted);
         let is = |row: &&RecordItem| {
             row.id == wanted
-                || row.name == name
+                || name.as_ref() == Some(&row.name)
                     && self.kind.is_none_or(|kind| row.kind == kind.name())
                     && self
                         .value

@@ -255,6 +255,10 @@ async fn a_record_is_named_by_id_or_by_what_makes_it_one() {
     for (with, _) in BOTH {
         let world = with_records(with).await;
 
+        let foreign = json!({ "type": "A", "name": "bücher.lab.example", "value": "192.0.2.150" });
+        let foreign = world.call("create_dns_record", foreign).await;
+        let again = json!({ "record": "Bücher.lab.example.", "ttl_s": 60 });
+        world.call("update_dns_record", again).await;
         let several = json!({ "record": "web.lab.example", "enabled": false });
         let several = world.fail("update_dns_record", several).await;
         let missing = json!({ "record": "attic.lab.example", "enabled": false });
@@ -269,6 +273,7 @@ async fn a_record_is_named_by_id_or_by_what_makes_it_one() {
         let left = json!({ "record": "web.lab.example", "value": "192.0.2.149" });
         world.call("update_dns_record", left).await;
 
+        assert_eq!(foreign["record"]["name"], "xn--bcher-kva.lab.example");
         assert_eq!(
             (several.code(), reason(&several), field(&several)),
             (Code::Conflict, "record_ambiguous", "record")
