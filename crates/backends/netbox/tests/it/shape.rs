@@ -4,7 +4,7 @@ use homelab_backend::shape::{faults, listing};
 use homelab_backend_netbox::kind;
 
 /// The canonical tools and the extras, in listing order.
-const TOOLS: [&str; 23] = [
+const TOOLS: [&str; 28] = [
     "allocate_ip",
     "list_devices",
     "create_vlan",
@@ -26,6 +26,11 @@ const TOOLS: [&str; 23] = [
     "list_journal_entries",
     "add_journal_entry",
     "get_changelog",
+    "get_objects",
+    "get_object",
+    "create_object",
+    "update_object",
+    "delete_object",
     "search_api",
     "call_api",
 ];
