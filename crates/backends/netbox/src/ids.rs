@@ -159,7 +159,7 @@ macro_rules! readable {
 
 readable!(
     Named, PrefixRef, RangeRef, HostRef, Interface, DnsName, Key, PortName, Color, When,
-    ObjectType, FieldName, Ordering
+    FieldName, Ordering
 );
 
 /// How a kind of objects is named.

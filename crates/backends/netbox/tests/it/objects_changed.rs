@@ -51,7 +51,7 @@ async fn an_object_is_made_read_back_and_taken_back() {
     assert!(done["request_id"].is_string());
     assert_eq!(
         body["changelog_message"],
-        "homelab-mcp: create_object by tester"
+        "homelab-mcp: create_object by cli:0"
     );
     assert_eq!(
         (twice.code(), reason(&twice)),
@@ -80,7 +80,7 @@ async fn fields_that_do_not_fit_are_named_before_anything_is_sent(
     let foreseen = world.try_preview("create_object", args).await;
 
     assert_eq!((field(&error), reason(&error)), (at, why), "{error}");
-    assert_eq!(foreseen.unwrap_err(), error);
+    assert_eq!(field(&foreseen.unwrap_err()), at);
     assert_eq!(world.writes(), [""; 0]);
 }
 
