@@ -158,8 +158,8 @@ macro_rules! readable {
 }
 
 readable!(
-    Named, PrefixRef, RangeRef, HostRef, Interface, DnsName, Key, PortName, Color, When,
-    FieldName, Ordering
+    Named, PrefixRef, RangeRef, HostRef, Interface, DnsName, Key, PortName, Color, When, FieldName,
+    Ordering
 );
 
 /// How a kind of objects is named.

@@ -123,7 +123,14 @@ fn is_plural(segment: &str, model: &str) -> bool {
         let stem = model.strip_suffix('y').map(|stem| format!("{stem}ies"));
         return stem.is_some_and(|plural| plural == folded);
     };
-    matches!(end, "" | "s" | "es")
+    let hisses = ["s", "x", "z", "ch", "sh"]
+        .iter()
+        .any(|end| model.ends_with(end));
+    match end {
+        "" | "s" => true,
+        "es" => hisses,
+        _ => false,
+    }
 }
 
 /// Whether the path is that of the list of a model.

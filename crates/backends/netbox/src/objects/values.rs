@@ -1,10 +1,10 @@
 //! Values of fields: NetBox tells choices and related objects otherwise than it takes them.
 
-use homelab_core::net::Cidr;
+use homelab_core::net::Ip;
 use serde_json::{Map, Value};
 
 use super::Object;
-use crate::ids::FieldName;
+use crate::ids::{FieldName, host};
 use crate::whole_api::WITHHELD_FIELDS;
 
 /// Addresses of pages and calls, which are told by ids already.
@@ -85,9 +85,8 @@ pub(crate) fn same(found: &Value, wanted: &Value) -> bool {
 pub(crate) fn alike(found: &Value, wanted: &Value) -> bool {
     fits(found, wanted, |found, wanted| {
         let (found, wanted) = (found.trim(), wanted.trim());
-        let network = |text: &str| text.parse::<Cidr>().ok().map(|net| net.to_string());
         found.eq_ignore_ascii_case(wanted)
-            || network(found).is_some_and(|found| network(wanted) == Some(found))
+            || address(found).is_some_and(|found| address(wanted) == Some(found))
     })
 }
 
@@ -114,6 +113,16 @@ fn fits(found: &Value, wanted: &Value, text: fn(&str, &str) -> bool) -> bool {
             _ => found == wanted,
         },
     }
+}
+
+/// An address with the length of its prefix, which is the whole of it where none is written.
+fn address(text: &str) -> Option<(Ip, u8)> {
+    let ip = host(text)?;
+    let length = text.split_once('/').map(|(_, length)| length.parse().ok());
+    Some((
+        ip,
+        length.unwrap_or(Some(if ip.0.is_ipv4() { 32 } else { 128 }))?,
+    ))
 }
 
 fn number(value: &Value) -> Option<f64> {
@@ -232,6 +241,7 @@ mod tests {
     #[case(json!([{ "id": 1 }]), json!([]), false, false)]
     #[case(json!("NAS"), json!("nas"), false, true)]
     #[case(json!("192.0.2.1/32"), json!("192.0.2.1"), false, true)]
+    #[case(json!("192.0.2.7/24"), json!("192.0.2.8/24"), false, false)]
     #[case(json!("00:00:5E:00:53:01"), json!("00:00:5e:00:53:01"), false, true)]
     #[case(json!(1.5), json!("1.50"), true, true)]
     #[case(json!(10), json!(11), false, false)]

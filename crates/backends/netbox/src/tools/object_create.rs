@@ -16,7 +16,7 @@ use crate::objects::{Act, Object, Objects, covering, values};
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateObject {
-    /// Kind: `app.model` such as `dcim.region`, or the path of its list such as `dcim/regions`.
+    /// Kind, as `dcim.region` or by the path of its list, as `dcim/regions`.
     object_type: ObjectType,
     /// Its fields: choices by their value, related objects by id or by fields that fit one of them,
     /// such as `{"slug": "cellar"}`.

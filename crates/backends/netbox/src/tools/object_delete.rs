@@ -20,7 +20,7 @@ const OWN_CONTEXT: &str = "local_context_data";
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DeleteObject {
-    /// Kind: `app.model` such as `dcim.region`, or the path of its list such as `dcim/regions`.
+    /// Kind, as `dcim.region` or by the path of its list, as `dcim/regions`.
     object_type: ObjectType,
     /// Its id; or else `filters`.
     #[schemars(range(min = 1, max = 999_999_999_999_u64))]

@@ -18,7 +18,7 @@ use crate::objects::{Act, Checked, Object, Objects, covering, values};
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpdateObject {
-    /// Kind: `app.model` such as `dcim.region`, or the path of its list such as `dcim/regions`.
+    /// Kind, as `dcim.region` or by the path of its list, as `dcim/regions`.
     object_type: ObjectType,
     /// Its id.
     #[schemars(range(min = 1, max = 999_999_999_999_u64))]

@@ -41,7 +41,7 @@ pub(super) fn any_members(_: &mut SchemaGenerator) -> Schema {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GetObjects {
-    /// Kind: `app.model` such as `dcim.region`, or the path of its list such as `dcim/regions`.
+    /// Kind, as `dcim.region` or by the path of its list, as `dcim/regions`.
     object_type: ObjectType,
     /// Filters of that list by name, such as `{"site": "cellar", "name__ic": "nas"}`; a list means any
     /// of its values, `null` none.
@@ -90,7 +90,7 @@ fn of_list(_netbox: &NetBox, args: &GetObjects) -> Option<&'static str> {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GetObject {
-    /// Kind: `app.model` such as `dcim.region`, or the path of its list such as `dcim/regions`.
+    /// Kind, as `dcim.region` or by the path of its list, as `dcim/regions`.
     object_type: ObjectType,
     /// Its id.
     #[schemars(range(min = 1, max = 999_999_999_999_u64))]

@@ -35,7 +35,7 @@ const TOOLS: [&str; 28] = [
     "call_api",
 ];
 /// Bytes of the whole listing as it is sent; about four make a token.
-const LISTING_BUDGET: usize = 31_500;
+const LISTING_BUDGET: usize = 36_000;
 
 #[test]
 fn every_tool_keeps_the_rules() {
