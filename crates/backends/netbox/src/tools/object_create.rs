@@ -142,7 +142,7 @@ async fn preview_create(netbox: &NetBox, args: &CreateObject) -> ToolResult<Prev
     let mut impact = Vec::new();
     match twins.count {
         None => {
-            impact.push("it cannot be undone from here: nothing tells it from others".to_owned())
+            impact.push("it cannot be undone from here: nothing tells it from others".to_owned());
         }
         Some(0) => {}
         Some(count) => {
