@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::world::{World, column, field, hint, reason};
 
-fn sites(more: Value) -> Value {
+fn sites(more: &Value) -> Value {
     let mut args = json!({ "object_type": "dcim.site" });
     for (name, value) in more.as_object().expect("arguments") {
         args[name] = value.clone();
@@ -19,11 +19,11 @@ fn sites(more: Value) -> Value {
 async fn a_list_is_short_unless_fields_are_named() {
     let world = World::lab().await;
 
-    let short = world.call("get_objects", sites(json!({}))).await;
+    let short = world.call("get_objects", sites(&json!({}))).await;
     let named = world
         .call(
             "get_objects",
-            sites(json!({ "fields": ["name", "status"], "ordering": "-name" })),
+            sites(&json!({ "fields": ["name", "status"], "ordering": "-name" })),
         )
         .await;
 
@@ -73,7 +73,7 @@ async fn filters_are_those_of_netbox(#[case] filters: Value, #[case] names: &[&s
     let world = World::lab().await;
 
     let found = world
-        .call("get_objects", sites(json!({ "filters": filters })))
+        .call("get_objects", sites(&json!({ "filters": filters })))
         .await;
 
     assert_eq!(column(&found, "items", "name"), names);
@@ -95,7 +95,7 @@ async fn what_netbox_would_leave_out_is_named_and_not_sent(
 ) {
     let world = World::lab().await;
 
-    let error = world.fail("get_objects", sites(more)).await;
+    let error = world.fail("get_objects", sites(&more)).await;
 
     assert_eq!((field(&error), reason(&error)), (at, why), "{error}");
     assert!(hint(&error).contains(text), "{error}");

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::world::{World, field, hint, reason, says};
 
-fn site(data: Value) -> Value {
+fn site(data: &Value) -> Value {
     json!({ "object_type": "dcim.site", "id": 1, "data": data })
 }
 
@@ -100,7 +100,7 @@ async fn what_only_netbox_knows_is_wrong_is_told_in_its_words() {
 #[tokio::test]
 async fn a_change_shows_what_differs_and_is_taken_back() {
     let world = World::lab().await;
-    let args = site(json!({
+    let args = site(&json!({
         "name": "Cellar", "description": "below", "status": "planned", "tenant": 1,
         "tags": [{ "name": "Lab", "slug": "lab" }],
     }));
@@ -139,7 +139,7 @@ async fn a_change_shows_what_differs_and_is_taken_back() {
 #[tokio::test]
 async fn an_object_that_was_changed_since_it_was_shown_is_left_alone() {
     let world = World::lab().await;
-    let args = site(json!({ "status": "planned" }));
+    let args = site(&json!({ "status": "planned" }));
     let mut known = args.clone();
     known["last_updated"] =
         world.netbox.object("dcim/sites", 1).expect("a site")["last_updated"].clone();
@@ -147,7 +147,7 @@ async fn an_object_that_was_changed_since_it_was_shown_is_left_alone() {
     world.preview("update_object", args.clone()).await;
     world.clock.advance_seconds(60);
     world
-        .call("update_object", site(json!({ "description": "mine" })))
+        .call("update_object", site(&json!({ "description": "mine" })))
         .await;
     let shown = world.fail("update_object", args.clone()).await;
     let seen = world.fail("update_object", known).await;
@@ -169,7 +169,7 @@ async fn a_change_in_between_is_refused_by_its_tag() {
     let world = World::lab().await;
 
     world
-        .call("update_object", site(json!({ "description": "x" })))
+        .call("update_object", site(&json!({ "description": "x" })))
         .await;
 
     let requests = world.netbox.log().all();
@@ -189,7 +189,7 @@ async fn before_tags_of_states_changes_are_made_too() {
     let world = World::release(Release::V4_2).await;
 
     let done = world
-        .call("update_object", site(json!({ "description": "x" })))
+        .call("update_object", site(&json!({ "description": "x" })))
         .await;
 
     assert_eq!(done["object"]["description"], "x");
@@ -298,7 +298,7 @@ async fn a_missing_right_is_named_by_the_kind() {
     world.as_user(&["dcim.view_site"]);
 
     let update = world
-        .fail("update_object", site(json!({ "description": "x" })))
+        .fail("update_object", site(&json!({ "description": "x" })))
         .await;
     let list = world
         .fail("get_objects", json!({ "object_type": "dcim.macaddress" }))
@@ -323,7 +323,7 @@ async fn without_the_description_nothing_is_done() {
         .always("/api/schema/", Fault::Status(500));
 
     let error = world
-        .fail("update_object", site(json!({ "description": "x" })))
+        .fail("update_object", site(&json!({ "description": "x" })))
         .await;
 
     assert_eq!(error.code(), Code::UpstreamRejected);
