@@ -1,18 +1,40 @@
 //! What engines tell of the lab, from engines that play the documented API.
 
+use std::time::Duration;
+
 use homelab_backend::Shared;
 use homelab_core::error::Code;
-use homelab_core::facts::{EntityKind, Reference, Relation, Wellness};
+use homelab_core::facts::{Entity, EntityKind, Facts, FactsQuery, Reference, Relation, Wellness};
 use homelab_core::inventory::Status;
-use homelab_harness::{find, question};
 use homelab_lab::Fault;
 use homelab_lab::docker::{ContainerSeed, Docker};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::world::World;
 
 fn at(engine: &Docker) -> Value {
     json!({ "url": format!("tcp://{}", engine.address()), "plain": true })
+}
+
+fn query() -> FactsQuery {
+    FactsQuery {
+        addresses: true,
+        deadline: Instant::now() + Duration::from_secs(20),
+    }
+}
+
+async fn tell(world: &World) -> Facts {
+    let query = query();
+    let facts = world.server.facts(&query).expect("a server that tells");
+    facts.await.expect("facts")
+}
+
+fn find<'a>(facts: &'a Facts, id: &str) -> &'a Entity {
+    let mut entities = facts.entities.iter();
+    entities
+        .find(|entity| entity.id == id)
+        .unwrap_or_else(|| panic!("no {id}: {facts:?}"))
 }
 
 fn seed(name: &str, service: &str, needs: &str) -> ContainerSeed {
@@ -47,7 +69,7 @@ async fn engines_projects_and_containers_are_told_with_ports_health_and_links() 
     )
     .await;
 
-    let facts = world.tell().await;
+    let facts = tell(&world).await;
 
     assert_eq!(facts.gaps, [""; 0]);
     let told = find(&facts, "nas");
@@ -115,14 +137,20 @@ async fn an_engine_that_is_down_is_a_gap_and_all_of_them_an_error() {
     )
     .await;
 
-    let facts = world.tell().await;
+    let facts = tell(&world).await;
 
     assert!(facts.incomplete);
     assert!(facts.gaps[0].contains("vps"), "{:?}", facts.gaps);
     find(&facts, "nas/alone");
 
     one.faults().always("/", Fault::Status(500));
-    let error = world.try_tell(&question()).await.expect_err("no facts");
+    let query = query();
+    let error = world
+        .server
+        .facts(&query)
+        .expect("facts")
+        .await
+        .expect_err("no facts");
     assert_eq!(error.code(), Code::UpstreamRejected);
     assert_eq!(error.envelope().instance.as_deref(), Some("docker"));
 }
