@@ -1,34 +1,14 @@
 //! What the console tells of the lab.
 
-use std::time::Duration;
-
-use homelab_core::facts::{Entity, EntityKind, Facts, FactsQuery, Relation, Wellness};
+use homelab_core::facts::{EntityKind, Relation, Wellness};
 use homelab_core::inventory::Status;
+use homelab_harness::{find, question};
 use homelab_lab::Fault;
 use homelab_lab::unifi::{DeviceKind, DeviceSeed};
 use serde_json::json;
 use tokio::time::Instant;
 
 use crate::world::{AP, NAS, PRINTER, SWITCH, With, World};
-
-fn query() -> FactsQuery {
-    FactsQuery {
-        addresses: true,
-        deadline: Instant::now() + Duration::from_mins(1),
-    }
-}
-
-async fn told(world: &World) -> Facts {
-    let query = query();
-    let facts = world.server.facts(&query).expect("a server that tells");
-    facts.await.expect("facts")
-}
-
-fn find<'a>(facts: &'a Facts, name: &str) -> &'a Entity {
-    let mut all = facts.entities.iter();
-    all.find(|one| one.name == name)
-        .unwrap_or_else(|| panic!("no `{name}` in {facts:?}"))
-}
 
 #[tokio::test]
 async fn devices_clients_and_networks_are_told_by_either_api() {
@@ -40,7 +20,7 @@ async fn devices_clients_and_networks_are_told_by_either_api() {
             ..DeviceSeed::new("00:00:5e:00:53:04", "ap-garage", DeviceKind::AccessPoint)
         });
 
-        let facts = told(&world).await;
+        let facts = world.tell().await;
 
         assert_eq!(
             (facts.gaps.len(), facts.incomplete),
@@ -175,7 +155,7 @@ async fn a_key_alone_tells_what_it_can_and_says_what_lacks() {
         .faults()
         .always("/proxy/network/api/", Fault::Status(401));
 
-    let facts = told(&world).await;
+    let facts = world.tell().await;
 
     assert!(facts.incomplete && !facts.gaps.is_empty(), "{facts:?}");
     let nas = find(&facts, "nas");
@@ -189,8 +169,7 @@ async fn a_console_that_does_not_answer_is_an_error() {
     let world = World::lab().await;
     world.unifi.faults().always("/", Fault::Status(503));
 
-    let query = query();
-    let facts = world.server.facts(&query).expect("a server that tells");
+    let facts = world.try_tell(&question()).await;
 
-    assert!(facts.await.is_err());
+    assert!(facts.is_err());
 }
