@@ -12,6 +12,7 @@
 
 mod answer;
 mod context;
+mod facts;
 
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ use tempfile::TempDir;
 
 pub use answer::{column, eventually, field, hint, reason, says};
 pub use context::{Reports, context, context_with, reporting};
+pub use facts::{Key, find, question, related};
 
 /// The day on which tests take place.
 pub const TODAY: &str = "2026-06-01T00:00:00Z";

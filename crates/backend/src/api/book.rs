@@ -14,17 +14,20 @@ use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::redact::Redactor;
 use homelab_core::tool::Effect;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::sync::Mutex;
 
-use super::model::{Operation, Verb};
+use super::model::{Operation, Place, Verb};
 use super::read;
 
 /// First line of a file.
-const FORMAT: &str = "homelab-api 1";
+const FORMAT: &str = "homelab-api 2";
 /// Largest index that is read, bytes.
 const MOST_INDEX: u64 = 16 * 1024 * 1024;
 /// Largest sum of operations, bytes.
 const MOST_DETAILS: usize = 48 * 1024 * 1024;
+/// Most values of a path that the index has of one operation.
+const MOST_CHOICES: usize = 64;
 /// Files that are kept for one instance: the versions before are of use after a downgrade.
 const KEPT: usize = 3;
 
@@ -42,6 +45,9 @@ pub(crate) struct Row {
     pub(crate) path: String,
     #[serde(rename = "s")]
     pub(crate) summary: String,
+    /// What the variables of its path may be, where that is one of a few.
+    #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) choices: Vec<String>,
     #[serde(rename = "a")]
     at: u64,
     #[serde(rename = "l")]
@@ -55,6 +61,7 @@ impl Row {
             method,
             path: path.to_owned(),
             summary: summary.to_owned(),
+            choices: Vec::new(),
             at: 0,
             length: 0,
         }
@@ -282,6 +289,7 @@ impl Writer {
             method: operation.method,
             path: operation.path.clone(),
             summary: operation.summary.clone(),
+            choices: choices(operation),
             at: at as u64,
             length: u32::try_from(self.bytes.len() - at).unwrap_or(u32::MAX),
         });
@@ -295,6 +303,17 @@ impl Writer {
             .sort_by(|a, b| (&a.path, a.method).cmp(&(&b.path, b.method)));
         Ok((self.rows, self.bytes))
     }
+}
+
+/// The values of an operation's path, as far as the description names them.
+fn choices(operation: &Operation) -> Vec<String> {
+    let of_path = operation
+        .parameters
+        .iter()
+        .filter(|one| one.place == Place::Path);
+    let choices = of_path.filter_map(|one| one.schema.get("enum")?.as_array());
+    let texts = choices.flatten().filter_map(Value::as_str);
+    texts.take(MOST_CHOICES).map(str::to_owned).collect()
 }
 
 #[derive(Serialize, Deserialize)]

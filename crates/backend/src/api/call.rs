@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use homelab_core::call::CallContext;
-use homelab_core::error::{Code, ToolError, ToolResult};
+use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::redact::names_a_secret;
 use homelab_core::secret::Secret;
 use homelab_core::tool::{Change, Effect, Preview, Ran, Target, Tool, ToolSpec};
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::book::{Described, Row};
+use super::driven::{Description, admitted};
 use super::model::{Operation, Verb};
 use super::path::Segment;
 use super::place::With;
@@ -189,19 +190,22 @@ impl<B: WholeApi> Tool<B> for call_api {
 }
 
 /// The path with all values, and the parameters without those that it names.
-fn written<B: WholeApi>(args: &CallApi) -> ToolResult<(Vec<Segment>, Vec<String>)> {
+pub(super) fn written<B: WholeApi>(args: &CallApi) -> ToolResult<(Vec<Segment>, Vec<String>)> {
     let written = path::parse(&args.path, B::RULES.base)?;
     let filled = path::filled(&written, &args.params, B::RULES.slashes)?;
     Ok((written, filled))
 }
 
-fn standing<B: WholeApi>(args: &CallApi) -> ToolResult<Standing> {
+pub(super) fn standing<B: WholeApi>(args: &CallApi) -> ToolResult<Standing> {
     let (written, filled) = written::<B>(args)?;
     let params = without_named(&args.params, &written);
     Ok(B::RULES.judge(args.method, &filled, &params))
 }
 
-fn without_named(params: &Map<String, Value>, written: &[Segment]) -> Map<String, Value> {
+pub(super) fn without_named(
+    params: &Map<String, Value>,
+    written: &[Segment],
+) -> Map<String, Value> {
     let in_path = |name: &String| written.contains(&Segment::Named(name.clone()));
     params
         .iter()
@@ -234,50 +238,19 @@ pub(super) fn effects<'a, B: WholeApi>(
     Ok(backend.book(place)?.effects.get_or_init(of_tools))
 }
 
-/// The operation and the checked call.
+/// The operation and the checked call. What is refused is refused before anything is asked.
 async fn resolved<B: WholeApi>(
     backend: &B,
     place: &B::Place,
     args: &CallApi,
 ) -> ToolResult<(Operation, ApiCall)> {
-    let (written, filled) = written::<B>(args)?;
-    let params = without_named(&args.params, &written);
-    if let Standing::Withheld(advice) = B::RULES.judge(args.method, &filled, &params) {
-        let message = format!("`{} {}` is not to be had this way", args.method, args.path);
-        return Err(ToolError::new(Code::PermissionDenied, message)
-            .reason("operation_withheld")
-            .hint(advice));
-    }
-    let described = described(backend, place).await?;
-    let row = row(&described, args.method, &written, &args.path)?;
-    // What was decided on was told from the path alone: it must be the operation that is called.
-    let cover = B::RULES.cover(args.method, &filled, &params);
-    if cover.is_some_and(|cover| !path::within(cover.path, &row.path)) {
-        let message = format!("`{}` may mean two operations", args.path);
-        return Err(ToolError::invalid("path", message)
-            .reason("operation_unclear")
-            .hint(format!(
-                "write it as `{}` and give its variables in `params`",
-                row.path
-            )));
-    }
-    let operation = described.operation(row).await?;
-    let values = path::values(&operation.path, &filled, B::RULES.slashes)?;
-    let checked = check::check(&operation, &values, &params)?;
-    let call = ApiCall {
-        method: operation.method,
-        operation: operation.path.clone(),
-        segments: filled,
-        path: values,
-        query: checked.query,
-        arguments: checked.arguments,
-        body: checked.body,
-    };
-    Ok((operation, call))
+    admitted::<B>(args)?;
+    let description = Description::<B>::of(backend, place).await?;
+    description.resolve(args).await
 }
 
 /// The operation that is meant: of several that fit, the one with most literal segments.
-fn row<'a>(
+pub(super) fn row<'a>(
     described: &'a Described,
     method: Verb,
     written: &[Segment],
@@ -307,7 +280,7 @@ fn row<'a>(
             .collect();
         return Err(error.hint(format!("`{}` has {}", first.path, methods.join(", "))));
     }
-    let near = search::search(&described.rows, path, Some(method));
+    let near = search::search(described.rows.iter(), path, Some(method));
     let hint = match near.first() {
         Some(row) => format!(
             "did you mean `{} {}`? `search_api` finds others",
@@ -323,12 +296,12 @@ fn row<'a>(
     }))
 }
 
-/// The operation named `METHOD /path`.
+/// The operation named `METHOD /path`, and the path as it was written.
 pub(super) fn named<'a>(
     described: &'a Described,
     text: &str,
     method: Option<Verb>,
-) -> ToolResult<&'a Row> {
+) -> ToolResult<(&'a Row, Vec<Segment>)> {
     let text = text.trim();
     let (verb, path) = match text.split_once(char::is_whitespace) {
         Some((verb, path)) => (Verb::parse(verb), path.trim()),
@@ -340,7 +313,8 @@ pub(super) fn named<'a>(
             .hint("write it before the path, such as `GET /version`"));
     };
     let written = path::parse(path, "")?;
-    row(described, verb, &written, path).map_err(|error| error.field("operation"))
+    let row = row(described, verb, &written, path).map_err(|error| error.field("operation"))?;
+    Ok((row, written))
 }
 
 /// What goes out as a secret must not come back in an error.

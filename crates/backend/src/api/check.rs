@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use homelab_core::error::{ToolError, ToolResult};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, json};
 
-use super::model::{Operation, Parameter, Place};
+use super::model::{OR_LIST, Operation, Parameter, Place};
 use crate::settings::nearest;
 
 /// Names that are listed where none is alike.
 const MOST_NAMED: usize = 20;
+/// How a query says that there is no value.
+const NULL: &str = "null";
 
 /// Parameters as they are to be sent.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -173,6 +175,16 @@ fn fit(schema: &Value, value: &Value, at: &str, lenient: bool) -> Result<Value, 
         at: at.to_owned(),
         what,
     };
+    if lenient && value == NULL && is(schema, "nullable") {
+        return Ok(value.clone());
+    }
+    if is(schema, OR_LIST) && value.is_array() {
+        let mut one = schema.clone();
+        if let Some(one) = one.as_object_mut() {
+            one.shift_remove(OR_LIST);
+        }
+        return list(&json!({ "items": one }), value, at, lenient);
+    }
     let value = match schema.get("type").and_then(Value::as_str) {
         Some("boolean") => {
             truth(value, lenient).ok_or_else(|| bad("must be true or false".into()))?
@@ -200,6 +212,10 @@ fn fit(schema: &Value, value: &Value, at: &str, lenient: bool) -> Result<Value, 
     }
     bounds(schema, &value).map_err(bad)?;
     Ok(value)
+}
+
+fn is(schema: &Value, keyword: &str) -> bool {
+    schema.get(keyword) == Some(&Value::Bool(true))
 }
 
 fn bounds(schema: &Value, value: &Value) -> Result<(), String> {

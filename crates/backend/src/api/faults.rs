@@ -76,6 +76,7 @@ pub fn known<B: WholeApi>() -> Vec<Operation> {
                 path: cover.path.to_owned(),
                 summary: summary(cover),
                 parameters: of_path.chain(others).collect(),
+                answer: Vec::new(),
             }
         })
         .collect()

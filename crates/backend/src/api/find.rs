@@ -167,7 +167,9 @@ fn list<B: WholeApi>(
 ) -> ToolResult<SearchResult> {
     let request = PageRequest::from_args(args.limit, args.cursor.as_deref())?;
     let query = args.query.as_deref().unwrap_or_default();
-    let rows = search::search(&described.rows, query, args.method);
+    let narrowed = narrowed::<B>(described);
+    let rows = described.rows.iter().chain(&narrowed);
+    let rows = search::search(rows, query, args.method);
     let total = rows.len() as u64;
     // Where the page before ended: the order is the same each time.
     let start = match request.after.as_deref() {
@@ -190,8 +192,33 @@ fn list<B: WholeApi>(
     })
 }
 
+/// Operations of which the rules let some values of a variable pass, with each of these: by itself such
+/// an operation is refused.
+fn narrowed<B: WholeApi>(described: &Described) -> Vec<Row> {
+    let covers = B::RULES.covers.iter();
+    let covers = covers.map(|cover| (cover.method, cover.path));
+    let reads = B::RULES.reads.iter().map(|path| (Verb::Get, *path));
+    let mut rows: Vec<Row> = Vec::new();
+    for (method, pattern) in covers.chain(reads) {
+        let of_method = || described.rows.iter().filter(|row| row.method == method);
+        if of_method().any(|row| path::alike(pattern, &row.path)) {
+            continue;
+        }
+        for row in of_method() {
+            if let Some(path) = path::narrowed(pattern, &row.path) {
+                let mut row = row.clone();
+                row.path = path;
+                row.choices.clear();
+                rows.push(row);
+            }
+        }
+    }
+    rows
+}
+
 fn found<B: WholeApi>(backend: &B, place: &B::Place, row: &Row) -> Found {
-    let (effect, tool, _) = standing(backend, place, row);
+    let template: Vec<String> = path::segments(&row.path).map(str::to_owned).collect();
+    let (effect, tool, _) = standing(backend, place, row.method, &template);
     Found {
         method: row.method,
         path: row.path.clone(),
@@ -204,12 +231,11 @@ fn found<B: WholeApi>(backend: &B, place: &B::Place, row: &Row) -> Found {
 type Told = (Option<Effect>, Option<&'static str>, Option<&'static str>);
 
 /// What a call without parameters may do, which tool covers it, and why it is refused.
-fn standing<B: WholeApi>(backend: &B, place: &B::Place, row: &Row) -> Told {
-    let template: Vec<String> = path::segments(&row.path).map(str::to_owned).collect();
+fn standing<B: WholeApi>(backend: &B, place: &B::Place, method: Verb, template: &[String]) -> Told {
     let tool = B::RULES
-        .cover(row.method, &template, &Map::new())
+        .cover(method, template, &Map::new())
         .map(|cover| cover.tool);
-    match B::RULES.judge(row.method, &template, &Map::new()) {
+    match B::RULES.judge(method, template, &Map::new()) {
         Standing::Withheld(advice) => (None, tool, Some(advice)),
         Standing::Open { effect, tool } => {
             let of_tool = tool.and_then(|tool| call::effects(backend, place).ok()?.get(tool));
@@ -226,8 +252,10 @@ async fn one<B: WholeApi>(
     operation: &str,
     args: &SearchApi,
 ) -> ToolResult<SearchResult> {
-    let row = call::named(described, operation, args.method)?;
-    let (effect, tool, withheld) = standing(backend, place, row);
+    let (row, written) = call::named(described, operation, args.method)?;
+    // A value that is written may be what the rules look at.
+    let template: Vec<String> = written.iter().map(ToString::to_string).collect();
+    let (effect, tool, withheld) = standing(backend, place, row.method, &template);
     let operation = described.operation(row).await?;
     let (parameters, note) = shown(&operation, args.query.as_deref());
     let detail = Detail {

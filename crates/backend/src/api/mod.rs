@@ -16,6 +16,10 @@
 //! 5. A test that [`faults()`] is empty, besides `shape::faults`; one call that reads, one that
 //!    changes, one that is withheld.
 //!
+//! # Tools of your own over it
+//! A tool that is driven by the description (objects of any kind, say) holds to the same rules by
+//! [`admitted`], and finds and checks its calls by a [`Description`].
+//!
 //! Readers know the data of Proxmox's API viewer, OpenAPI 3 and Swagger 2.0, as JSON or YAML; a
 //! [`Bundle`] makes one document of several files that refer to each other.
 //!
@@ -28,6 +32,7 @@
 mod book;
 mod call;
 mod check;
+mod driven;
 mod faults;
 mod find;
 mod model;
@@ -52,6 +57,7 @@ use crate::Backend;
 
 pub use book::{Book, CacheDir, Document};
 pub use call::{CallApi, Called, call_api};
+pub use driven::{Admitted, Description, admitted};
 pub use faults::{faults, known};
 pub use find::{Detail, Found, SearchApi, SearchResult, search_api};
 pub use model::{Operation, Parameter, Place, Verb};

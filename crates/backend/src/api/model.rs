@@ -105,8 +105,14 @@ pub struct Operation {
     pub summary: String,
     /// What it takes.
     pub parameters: Vec<Parameter>,
+    /// Names of the members of what it answers, or of each row of that where it is a list; empty where
+    /// the description does not say. Of reads alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answer: Vec<String>,
 }
 
+/// Keyword of our own: in place of what the schema says, a list of such may be given too.
+pub(crate) const OR_LIST: &str = "or_list";
 /// Longest summary that is kept, characters.
 const LONGEST_SUMMARY: usize = 160;
 /// Longest description of a parameter that is kept, characters.

@@ -1,6 +1,7 @@
 //! Paths: what a caller writes, templates, and patterns of rules.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use homelab_core::error::{ToolError, ToolResult};
 use percent_encoding::percent_decode_str;
@@ -16,6 +17,15 @@ pub(crate) enum Segment {
     Text(String),
     /// `{name}`: the value stands among the parameters.
     Named(String),
+}
+
+impl fmt::Display for Segment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => formatter.write_str(text),
+            Self::Named(name) => write!(formatter, "{{{name}}}"),
+        }
+    }
 }
 
 /// Reads a path as a caller writes it: segments may be percent-encoded or named in braces.
@@ -183,6 +193,28 @@ pub(crate) fn within(pattern: &str, operation: &str) -> bool {
     }
 }
 
+/// The template of the operation with those of its variables filled that have a value in the pattern,
+/// where it has such; else the pattern is the operation, or none of it.
+pub(crate) fn narrowed(pattern: &str, operation: &str) -> Option<String> {
+    if pattern.ends_with("/**") || !within(pattern, operation) || alike(pattern, operation) {
+        return None;
+    }
+    let parts = segments(pattern).zip(segments(operation));
+    let mut path = String::new();
+    for (pattern, operation) in parts {
+        let part = match named(pattern) {
+            Some(_) => operation,
+            None => pattern,
+        };
+        path.push('/');
+        path.push_str(part);
+    }
+    if operation.ends_with('/') {
+        path.push('/');
+    }
+    Some(path)
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -260,6 +292,20 @@ mod tests {
         assert!(within("/a/{y}", "/a/{x}"));
         assert!(!within("/a/{x}", "/a/b"));
         assert!(!within("/a", "/a/{x}"));
+    }
+
+    #[rstest]
+    #[case("/a/b/{y}", "/a/{x}/{id}/", Some("/a/b/{id}/"))]
+    #[case("/a/{y}", "/a/{x}", None)]
+    #[case("/a/b", "/a/b", None)]
+    #[case("/a/**", "/a/{x}", None)]
+    #[case("/c/b", "/a/{x}", None)]
+    fn a_pattern_with_a_value_is_an_operation_of_its_own(
+        #[case] pattern: &str,
+        #[case] operation: &str,
+        #[case] path: Option<&str>,
+    ) {
+        assert_eq!(narrowed(pattern, operation).as_deref(), path);
     }
 
     #[test]

@@ -5,13 +5,19 @@ use super::model::Verb;
 use super::path;
 
 /// The rows that fit, the best first. Without a word, all of them in the order of their paths.
-pub(crate) fn search<'a>(rows: &'a [Row], query: &str, method: Option<Verb>) -> Vec<&'a Row> {
+pub(crate) fn search<'a>(
+    rows: impl Iterator<Item = &'a Row>,
+    query: &str,
+    method: Option<Verb>,
+) -> Vec<&'a Row> {
     let of_method = |row: &&Row| method.is_none_or(|method| row.method == method);
-    let rows = rows.iter().filter(of_method);
+    let rows = rows.filter(of_method);
     let mut words = words(query);
     words.dedup();
     if words.is_empty() {
-        return rows.collect();
+        let mut rows: Vec<&Row> = rows.collect();
+        rows.sort_by(|a, b| (&a.path, a.method).cmp(&(&b.path, b.method)));
+        return rows;
     }
     let scored: Vec<(Vec<u32>, &Row)> = rows
         .map(|row| {
@@ -76,6 +82,7 @@ impl Text {
                 None => path.extend(words(segment)),
             }
         }
+        variables.extend(row.choices.iter().flat_map(|choice| words(choice)));
         Self {
             method: row.method.as_str().to_lowercase(),
             path,
@@ -95,6 +102,7 @@ impl Text {
             () if self.method == word => 4,
             () if begins(&self.path) => 4,
             () if whole(&self.variables) => 3,
+            () if begins(&self.variables) => 2,
             () if begins(&self.summary) => 2,
             () => 0,
         }
@@ -123,7 +131,7 @@ mod tests {
 
     fn found(query: &str, method: Option<Verb>) -> Vec<String> {
         let rows = rows();
-        search(&rows, query, method)
+        search(rows.iter(), query, method)
             .into_iter()
             .map(|row| format!("{} {}", row.method, row.path))
             .collect()
@@ -138,6 +146,16 @@ mod tests {
             found("firewalls of a vmid", Some(Verb::Get))[0],
             "GET /nodes/{node}/qemu/{vmid}/firewall/rules"
         );
+    }
+
+    #[test]
+    fn an_operation_is_found_by_what_its_path_may_be() {
+        let mut rows = rows();
+        rows[3].choices = vec!["http_ratelimit".to_owned(), "http_log".to_owned()];
+
+        let found = search(rows.iter(), "rate limits", None);
+
+        assert_eq!(found[0].path, "/nodes/{node}/qemu/{vmid}/firewall/rules");
     }
 
     #[test]

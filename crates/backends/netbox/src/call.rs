@@ -21,7 +21,7 @@ pub(crate) struct Call {
     pub(crate) body: Option<Value>,
     pub(crate) if_match: Option<String>,
     /// Whose kind of object it is about, for the right that it needs.
-    pub(crate) model: &'static str,
+    pub(crate) model: Cow<'static, str>,
 }
 
 impl Call {
@@ -39,7 +39,7 @@ impl Call {
             query: Vec::new(),
             body: None,
             if_match: None,
-            model,
+            model: model.into(),
         }
     }
 
@@ -92,8 +92,9 @@ impl Call {
     }
 
     /// A call of the whole API; its objects are of `model`, where that is known.
-    pub(crate) fn raw(of: &ApiCall, model: &'static str) -> Self {
-        let mut call = Self::new("api_call", of.method.method(), of.template(), model);
+    pub(crate) fn raw(of: &ApiCall, model: impl Into<Cow<'static, str>>) -> Self {
+        let mut call = Self::new("api_call", of.method.method(), of.template(), "");
+        call.model = model.into();
         call.path.clone_from(&of.segments);
         let pairs = of.pairs().into_iter();
         call.query = pairs.map(|(name, value)| (name.into(), value)).collect();

@@ -12,6 +12,7 @@ use crate::api::{Api, By};
 use crate::call::Call;
 use crate::config::Config;
 use crate::kinds::Endpoint;
+use crate::objects::Seen;
 use crate::types::{Brief, Version, slugs};
 
 /// One instance of the server.
@@ -21,6 +22,8 @@ pub(crate) struct NetBox {
     pub(crate) book: Book,
     /// Held by allocations with a key between the look for it and the allocation.
     pub(crate) keyed: Mutex<()>,
+    /// In which state objects were when a change of them was foreseen.
+    pub(crate) seen: Seen,
 }
 
 impl NetBox {
@@ -30,6 +33,7 @@ impl NetBox {
             book: Book::new(instance, env),
             config,
             keyed: Mutex::new(()),
+            seen: Seen::default(),
         })
     }
 

@@ -129,6 +129,23 @@ text_type! {
     }
 }
 
+text_type! {
+    /// A kind of objects: `app.model`, or the path of their list.
+    ObjectType: "a kind of object such as `dcim.site`, or the path of its list such as `dcim/sites`", 120, |text| {
+        Spelled::read(text).is_some()
+    }
+}
+text_type! {
+    /// The name of a field.
+    FieldName: "the name of a field", 64, field_name
+}
+text_type! {
+    /// Fields to sort by.
+    Ordering: "fields to sort by, such as `name` or `-last_updated,name`", 200, |text| {
+        text.split(',').all(|part| field_name(part.strip_prefix('-').unwrap_or(part)))
+    }
+}
+
 /// Types whose text is looked at.
 macro_rules! readable {
     ($($name:ident),*) => { $(
@@ -141,8 +158,46 @@ macro_rules! readable {
 }
 
 readable!(
-    Named, PrefixRef, RangeRef, HostRef, Interface, DnsName, Key, PortName, Color
+    Named, PrefixRef, RangeRef, HostRef, Interface, DnsName, Key, PortName, Color, When, FieldName,
+    Ordering
 );
+
+/// How a kind of objects is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Spelled {
+    /// App and model.
+    Model(String, String),
+    /// The segments of the path of the list, below `/api`.
+    Path(Vec<String>),
+}
+
+impl Spelled {
+    fn read(text: &str) -> Option<Self> {
+        let word = |text: &str| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+            !text.is_empty() && text.bytes().all(plain)
+        };
+        let text = text.to_ascii_lowercase();
+        if let Some((app, model)) = text.split_once('.') {
+            return (word(app) && word(model))
+                .then(|| Self::Model(app.to_owned(), model.to_owned()));
+        }
+        let below = text.strip_prefix("/api/").unwrap_or(&text);
+        let below = below.trim_start_matches('/').trim_end_matches('/');
+        let parts: Vec<String> = below.split('/').map(str::to_owned).collect();
+        let of_plugin = parts.first().is_some_and(|first| first == "plugins");
+        let fits = parts.len() == if of_plugin { 3 } else { 2 };
+        (fits && parts.iter().all(|part| word(part))).then_some(Self::Path(parts))
+    }
+}
+
+impl ObjectType {
+    /// How it is named.
+    pub(crate) fn spelled(&self) -> Spelled {
+        // Others are not made.
+        Spelled::read(&self.0).unwrap_or(Spelled::Path(Vec::new()))
+    }
+}
 
 impl Named {
     /// The id, where it is one.
@@ -191,6 +246,11 @@ fn digits(text: &str) -> bool {
 
 fn plain(text: &str) -> bool {
     !text.chars().any(char::is_control)
+}
+
+fn field_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    !text.is_empty() && text.bytes().all(plain)
 }
 
 /// The beginning of a text that is not what it should be.
@@ -246,6 +306,35 @@ mod tests {
     fn addresses_have_a_length_or_not(#[case] text: &str, #[case] host: bool, #[case] whole: bool) {
         assert_eq!(text.parse::<HostRef>().is_ok(), host);
         assert_eq!(text.parse::<Interface>().is_ok(), whole);
+    }
+
+    #[rstest]
+    #[case("dcim.site", Some(Spelled::Model("dcim".into(), "site".into())))]
+    #[case("DCIM.Site", Some(Spelled::Model("dcim".into(), "site".into())))]
+    #[case("dcim/sites", Some(Spelled::Path(vec!["dcim".into(), "sites".into()])))]
+    #[case("/api/dcim/sites/", Some(Spelled::Path(vec!["dcim".into(), "sites".into()])))]
+    #[case("plugins/dns/zones", Some(Spelled::Path(vec!["plugins".into(), "dns".into(), "zones".into()])))]
+    #[case("sites", None)]
+    #[case("dcim/sites/1", None)]
+    #[case("dcim/../users", None)]
+    #[case("a.b.c", None)]
+    #[case("dcim/si tes", None)]
+    fn a_kind_of_objects_is_a_model_or_a_path(
+        #[case] text: &str,
+        #[case] spelled: Option<Spelled>,
+    ) {
+        let read = text.parse::<ObjectType>().ok();
+
+        assert_eq!(read.map(|of| of.spelled()), spelled);
+    }
+
+    #[rstest]
+    #[case("name", true)]
+    #[case("-last_updated,name", true)]
+    #[case("name,,id", false)]
+    #[case("--name", false)]
+    fn an_order_is_of_names_of_fields(#[case] text: &str, #[case] valid: bool) {
+        assert_eq!(text.parse::<Ordering>().is_ok(), valid);
     }
 
     #[test]

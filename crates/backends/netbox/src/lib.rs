@@ -5,11 +5,14 @@
 //! address. Every change carries a message for NetBox's change log that names the tool and who
 //! called it, and answers with the id under which NetBox logged it.
 //!
+//! What no tool of its own covers is read and changed by `get_objects`, `create_object` and so on,
+//! which are driven by the schema that NetBox makes of itself, and keep the rules of `call_api`.
+//!
 //! Sub-codes (`reason`) of its errors: `ambiguous`, `cable_not_found`, `changed_meanwhile`,
-//! `exhausted`, `has_dependents`, `incomplete`, `key_used_elsewhere`, `not_supported`, `object_exists`,
-//! `object_not_found`, `port_not_found`, `port_occupied`, `privilege_missing`, `token_refused`,
-//! `unexpected_answer`, `value_refused`, `version_unsupported`, and those of the
-//! HTTP client.
+//! `exhausted`, `field_unknown`, `has_dependents`, `incomplete`, `key_used_elsewhere`,
+//! `not_supported`, `nothing_to_change`, `object_exists`, `object_not_found`, `object_type_unknown`,
+//! `port_not_found`, `port_occupied`, `privilege_missing`, `token_refused`, `unexpected_answer`,
+//! `value_refused`, `version_unsupported`, those of `call_api`, and those of the HTTP client.
 #![expect(clippy::unused_async, reason = "tools and hooks are async by contract")]
 
 use homelab_backend::api::{call_api, search_api};
@@ -30,6 +33,7 @@ mod facts;
 mod ids;
 mod kinds;
 mod list;
+mod objects;
 mod ports;
 mod resolve;
 mod tools;
@@ -98,6 +102,11 @@ impl Backend for NetBox {
             tools::journal::list_journal_entries,
             tools::journal_write::add_journal_entry,
             tools::changelog::get_changelog,
+            tools::objects::get_objects,
+            tools::objects::get_object,
+            tools::object_create::create_object,
+            tools::object_update::update_object,
+            tools::object_delete::delete_object,
             search_api,
             call_api,
         ]

@@ -211,7 +211,7 @@ impl NetBox {
             return Ok(Vec::new());
         }
         let mut call = Call::get("get extras/tags", "/extras/tags/");
-        call.model = "extras.tag";
+        call.model = "extras.tag".into();
         for tag in tags {
             call = call.with("slug", tag);
         }

@@ -165,6 +165,9 @@ const CRITICAL: &[&str] = &[
     "/users/**",
 ];
 
+/// Fields of objects that are withheld as their own list is: what is rendered out of config contexts.
+pub(crate) const WITHHELD_FIELDS: &[&str] = &["config_context", "local_context_data"];
+
 impl WholeApi for NetBox {
     type Place = OneServer;
     const SEARCH: &'static str = "netbox:api:read";

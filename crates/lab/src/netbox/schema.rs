@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::model::{Field, Model, Type};
+use super::filter;
+use super::model::{By, Field, Model, Test, Type};
 use super::models;
 use super::state::State;
 
@@ -26,19 +27,26 @@ pub(super) fn document(state: &State) -> Value {
         json!({ "get": operation("core_object_changes_list") }),
     );
     for model in models::all() {
-        let name = model.path.replace(['/', '-'], "_");
-        let mut list = json!({ "get": listing(&format!("{name}_list"), model) });
-        let mut single = json!({ "get": operation(&format!("{name}_retrieve")) });
+        let id = model.path.replace(['/', '-'], "_");
+        let name = model.kind.replace('.', "_");
+        let mut list = json!({ "get": listing(state, &format!("{id}_list"), model) });
+        list["get"]["responses"]["200"] = answer(&format!("Paginated{name}List"));
+        let mut single = json!({ "get": operation(&format!("{id}_retrieve")) });
+        single["get"]["responses"]["200"] = answer(&name);
         if !model.read_only {
-            list["post"] = writing(&format!("{name}_create"), model);
-            single["patch"] = writing(&format!("{name}_partial_update"), model);
-            single["delete"] = operation(&format!("{name}_destroy"));
+            let one = reference(&format!("{name}Request"));
+            // One object, or a list of such.
+            let body = json!({ "oneOf": [one, { "type": "array", "items": one }] });
+            list["post"] = writing(&format!("{id}_create"), &body);
+            let body = reference(&format!("Patched{name}Request"));
+            single["patch"] = writing(&format!("{id}_partial_update"), &body);
+            single["delete"] = operation(&format!("{id}_destroy"));
         }
         paths.insert(format!("/api/{}/", model.path), list);
         paths.insert(format!("/api/{}/{{id}}/", model.path), single);
         for (kind, action) in ACTIONS {
             if *kind == model.kind {
-                let id = format!("{name}_{}", action.replace('-', "_"));
+                let id = format!("{id}_{}", action.replace('-', "_"));
                 let body = json!({
                     "get": operation(&format!("{id}_list")),
                     "post": operation(&format!("{id}_create")),
@@ -46,7 +54,20 @@ pub(super) fn document(state: &State) -> Value {
                 paths.insert(format!("/api/{}/{{id}}/{action}/", model.path), body);
             }
         }
-        schemas.insert(format!("{}Request", model.name), schema(state, model));
+        let (whole, required) = request(state, model);
+        let patched = json!({ "type": "object", "properties": whole });
+        let whole = json!({ "type": "object", "properties": whole, "required": required });
+        schemas.insert(format!("Patched{name}Request"), patched);
+        schemas.insert(format!("{name}Request"), whole);
+        let page = json!({
+            "type": "object",
+            "properties": {
+                "count": { "type": "integer" },
+                "results": { "type": "array", "items": reference(&name) },
+            },
+        });
+        schemas.insert(format!("Paginated{name}List"), page);
+        schemas.insert(name, read(state, model));
     }
     json!({
         "openapi": "3.0.3",
@@ -60,47 +81,105 @@ fn operation(id: &str) -> Value {
     json!({ "operationId": id, "responses": { "200": { "description": "" } } })
 }
 
-/// The few filters that every list has, and those of its fields.
-fn listing(id: &str, model: &Model) -> Value {
+fn reference(schema: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{schema}") })
+}
+
+fn answer(schema: &str) -> Value {
+    json!({ "content": { "application/json": { "schema": reference(schema) } }, "description": "" })
+}
+
+/// What every list takes, and its filters: those of these names that the stand-in has.
+fn listing(state: &State, id: &str, model: &'static Model) -> Value {
     let mut operation = operation(id);
-    let text = ["q", "ordering", "fields", "omit"];
-    let numbers = ["limit", "offset", "id"];
-    let texts = text.into_iter().map(|name| (name, "string"));
-    let numbers = numbers.into_iter().map(|name| (name, "integer"));
-    let fields = model.fields.iter().map(|field| (field.name, "string"));
-    let parameters: Vec<Value> = texts
-        .chain(numbers)
-        .chain([("brief", "boolean")])
-        .chain(fields)
+    let of_list = [
+        ("ordering", "string"),
+        ("fields", "string"),
+        ("omit", "string"),
+        ("brief", "boolean"),
+        ("limit", "integer"),
+        ("offset", "integer"),
+    ];
+    let mut parameters: Vec<Value> = of_list
+        .into_iter()
         .map(|(name, kind)| json!({ "in": "query", "name": name, "schema": { "type": kind } }))
         .collect();
+    let mut names: Vec<String> = ["q", "tag", "tag_id", "id", "id__gte", "id__lte"]
+        .map(str::to_owned)
+        .to_vec();
+    for field in model.fields {
+        match field.kind {
+            Type::Ref(..) => names.extend(match field.by {
+                By::Both => vec![field.name.to_owned(), format!("{}_id", field.name)],
+                By::Id => vec![format!("{}_id", field.name)],
+                By::Nothing => Vec::new(),
+            }),
+            Type::Text(_) | Type::Slug | Type::DnsName => {
+                names.extend(
+                    ["", "__n", "__ic", "__ie", "__isw"].map(|how| format!("{}{how}", field.name)),
+                );
+            }
+            _ => names.push(field.name.to_owned()),
+        }
+    }
+    for filter in model.filters {
+        names.push(filter.name.to_owned());
+        if matches!(filter.test, Test::Through(..)) {
+            names.push(format!("{}_id", filter.name));
+        }
+    }
+    let known =
+        |name: &String| matches!(filter::compile(state, model, name, Vec::new()), Ok(Some(_)));
+    names.sort();
+    names.dedup();
+    parameters.extend(names.into_iter().filter(known).map(|name| {
+        let number = name == "id" || name.ends_with("_id");
+        let kind = if number { "integer" } else { "string" };
+        let one = json!({ "type": kind, "nullable": number });
+        json!({ "in": "query", "name": name, "schema": { "type": "array", "items": one } })
+    }));
     operation["parameters"] = json!(parameters);
     operation
 }
 
-fn writing(id: &str, model: &Model) -> Value {
-    let reference = format!("#/components/schemas/{}Request", model.name);
+fn writing(id: &str, body: &Value) -> Value {
     let mut operation = operation(id);
-    operation["requestBody"] =
-        json!({ "content": { "application/json": { "schema": { "$ref": reference } } } });
+    operation["requestBody"] = json!({ "content": { "application/json": { "schema": body } } });
     operation
 }
 
-fn schema(state: &State, model: &Model) -> Value {
+/// What a client writes: its properties, and those that a new object must have.
+fn request(state: &State, model: &Model) -> (Map<String, Value>, Vec<&'static str>) {
     let fields = model
         .fields
         .iter()
         .filter(|field| state.release >= field.since);
-    let properties: Map<String, Value> = fields
+    let properties = fields
         .map(|field| (field.name.to_owned(), property(field)))
         .collect();
-    let required: Vec<&str> = model
+    let required = model.fields.iter().filter(|field| field.required);
+    (properties, required.map(|field| field.name).collect())
+}
+
+/// What is read: the names alone.
+fn read(state: &State, model: &Model) -> Value {
+    let always = [
+        "id",
+        "url",
+        "display_url",
+        "display",
+        "created",
+        "last_updated",
+    ];
+    let fields = model
         .fields
         .iter()
-        .filter(|field| field.required)
-        .map(|field| field.name)
-        .collect();
-    json!({ "type": "object", "properties": properties, "required": required })
+        .filter(|field| state.release >= field.since)
+        .map(|field| field.name);
+    let computed = model.computed.iter().map(|computed| computed.name);
+    let names = always.into_iter().chain(fields).chain(computed);
+    let properties: Map<String, Value> = names.map(|name| (name.to_owned(), json!({}))).collect();
+    json!({ "type": "object", "properties": properties })
 }
 
 fn property(field: &Field) -> Value {
@@ -121,7 +200,12 @@ fn property(field: &Field) -> Value {
         Type::Flag => json!({ "type": "boolean" }),
         Type::Ref(..) => json!({ "oneOf": [{ "type": "integer" }, { "type": "object" }] }),
         Type::ObjectId => json!({ "type": "integer" }),
-        Type::Refs(_) | Type::Tags | Type::Ranges | Type::Ends => json!({ "type": "array" }),
+        Type::Tags => {
+            let text = json!({ "type": "string" });
+            let properties = json!({ "name": text, "slug": text, "color": text });
+            json!({ "type": "array", "items": { "type": "object", "properties": properties } })
+        }
+        Type::Refs(_) | Type::Ranges | Type::Ends => json!({ "type": "array" }),
         Type::Custom => json!({ "type": "object" }),
         Type::Json => json!({}),
         _ => json!({ "type": "string" }),

@@ -144,6 +144,7 @@ async fn what_tools_know_is_asked_for_each_time() {
             path: path.to_owned(),
             summary: String::new(),
             parameters: Vec::new(),
+            answer: Vec::new(),
         }])
     };
 

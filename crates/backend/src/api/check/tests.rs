@@ -57,9 +57,17 @@ fn operation() -> Operation {
                         "Labels": { "type": "object", "additionalProperties": { "type": "string" } },
                     },
                     "required": ["Image"],
+                    "or_list": true,
                 }),
             ),
+            parameter(
+                "pool",
+                Place::Query,
+                false,
+                json!({ "type": "array", "items": { "type": "integer", "nullable": true } }),
+            ),
         ],
+        answer: Vec::new(),
     }
 }
 
@@ -93,6 +101,31 @@ fn values_become_what_the_operation_takes() {
         checked.body,
         Some(json!({ "Image": "x", "Labels": { "a": "b" } }))
     );
+}
+
+#[test]
+fn one_or_many_of_a_body_are_checked_alike() {
+    let many =
+        |body: Value| checked(PATH, json!({ "newid": 101, "body": body })).map(|done| done.body);
+
+    let body = json!([{ "Image": "x" }, { "Image": "y" }]);
+    assert_eq!(many(body.clone()).unwrap(), Some(body));
+    let error = many(json!([{ "Image": "x" }, {}])).unwrap_err();
+    assert_eq!(
+        error.envelope().field.as_deref(),
+        Some("params.body[1].Image")
+    );
+}
+
+#[test]
+fn a_query_may_say_that_there_is_none_where_there_may_be_none() {
+    let pool = |pool: Value| checked(PATH, json!({ "newid": 101, "pool": pool }));
+
+    let query = pool(json!(["null", "7"])).unwrap().query;
+    assert_eq!(Value::Object(query), json!({ "pool": ["null", 7] }));
+    assert!(pool(json!("nil")).is_err());
+    // Elsewhere it is a text like any other.
+    assert!(checked(PATH, json!({ "newid": "null" })).is_err());
 }
 
 #[rstest]

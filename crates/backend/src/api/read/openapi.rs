@@ -1,14 +1,14 @@
 //! OpenAPI 3 and Swagger 2.0. A document's parts stay text until an operation names them, so that
 //! one of many megabytes needs little more memory than its text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::api::model::{
-    LONGEST_DESCRIPTION, Operation, Parameter, Place, Verb, clipped, one_line,
+    LONGEST_DESCRIPTION, OR_LIST, Operation, Parameter, Place, Verb, clipped, one_line,
 };
 
 /// Deepest schema that is kept; below it, anything goes.
@@ -131,6 +131,8 @@ fn operation(
         }
     }
     parameters.extend(of.get("requestBody").and_then(|body| reader.body(body)));
+    let answers = of.get("responses").filter(|_| method == Verb::Get);
+    let answer = answers.and_then(|answers| reader.answer(answers));
     let text = |name: &str| of.get(name).and_then(Value::as_str).unwrap_or_default();
     let texts = [text("summary"), text("description")];
     let summary = texts.into_iter().find(|text| !text.is_empty());
@@ -144,6 +146,7 @@ fn operation(
         path: path.to_owned(),
         summary,
         parameters,
+        answer: answer.unwrap_or_default(),
     }
 }
 
@@ -186,9 +189,14 @@ impl Reader<'_> {
         let content = raw.get("content")?.as_object()?;
         // What is not JSON (an upload) cannot be sent this way.
         let (_, json) = content.iter().find(|(kind, _)| kind.contains("json"))?;
-        let mut schema = json
-            .get("schema")
-            .map_or_else(Map::new, |schema| self.schema(schema, 0));
+        let mut schema = json.get("schema").map_or_else(Map::new, |schema| {
+            let Some(one) = of_one_or_many(schema) else {
+                return self.schema(schema, 0);
+            };
+            let mut schema = self.schema(one, 0);
+            schema.insert(OR_LIST.into(), true.into());
+            schema
+        });
         describe(&mut schema, raw.get("description"));
         Some(Parameter {
             name: "body".to_owned(),
@@ -196,6 +204,38 @@ impl Reader<'_> {
             required: raw.get("required") == Some(&Value::Bool(true)),
             schema: schema.into(),
         })
+    }
+
+    /// The names of the members of what a success answers, or of its rows.
+    fn answer(&self, answers: &Value) -> Option<Vec<String>> {
+        let answers = answers.as_object()?;
+        let success = answers.iter().find(|(status, _)| status.starts_with('2'));
+        let answer = self.book.resolved(success?.1)?;
+        let schema = match answer.get("content") {
+            Some(content) => {
+                let mut kinds = content.as_object()?.iter();
+                kinds
+                    .find(|(kind, _)| kind.contains("json"))?
+                    .1
+                    .get("schema")?
+            }
+            // Swagger 2.0.
+            None => answer.get("schema")?,
+        };
+        let schema = self.book.resolved(schema)?;
+        // A page of rows has them beside how many there are.
+        let rows = schema.pointer("/properties/results").unwrap_or(&schema);
+        let of = match rows.get("items") {
+            Some(items) => self.book.resolved(items)?,
+            None => schema,
+        };
+        let parts = of.get("allOf").and_then(Value::as_array);
+        let parts = parts.into_iter().flatten();
+        let parts: Vec<Value> = parts.filter_map(|part| self.book.resolved(part)).collect();
+        let members = std::iter::once(&of).chain(&parts);
+        let members = members.filter_map(|part| part.get("properties")?.as_object());
+        let names: BTreeSet<&String> = members.flat_map(Map::keys).collect();
+        Some(names.into_iter().cloned().collect())
     }
 
     /// The keywords that a caller needs, with references written out.
@@ -229,6 +269,7 @@ impl Reader<'_> {
             "maxLength",
             "pattern",
             "default",
+            "nullable",
         ] {
             if let Some(value) = raw.get(keyword) {
                 schema.insert(keyword.into(), value.clone());
@@ -285,6 +326,15 @@ impl Reader<'_> {
         let rest = raw.get("additionalProperties");
         object.is_open |= rest.is_some_and(|rest| *rest != Value::Bool(false));
     }
+}
+
+/// The form of one object, where a body may be one or a list of such.
+fn of_one_or_many(schema: &Value) -> Option<&Value> {
+    let [one, many] = schema.get("oneOf")?.as_array()?.as_slice() else {
+        return None;
+    };
+    let is_list = many.get("type").is_some_and(|kind| kind == "array");
+    (is_list && many.get("items") == Some(one)).then_some(one)
 }
 
 #[derive(Default)]

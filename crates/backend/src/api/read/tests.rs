@@ -170,6 +170,58 @@ fn an_openapi_document_may_be_yaml() {
     );
 }
 
+const ROWS: &str = r##"{
+  "openapi": "3.0.3",
+  "paths": { "/sites/": {
+    "get": {
+      "parameters": [{ "name": "group_id", "in": "query",
+        "schema": { "type": "array", "items": { "type": "integer", "nullable": true } } }],
+      "responses": { "200": { "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Page" } } } },
+                     "403": { "description": "no" } }
+    },
+    "post": {
+      "requestBody": { "content": { "application/json": { "schema": { "oneOf": [
+        { "$ref": "#/components/schemas/New" },
+        { "type": "array", "items": { "$ref": "#/components/schemas/New" } }
+      ] } } } },
+      "responses": { "201": { "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Site" } } } } }
+    }
+  } },
+  "components": { "schemas": {
+    "Page": { "type": "object", "properties": { "count": { "type": "integer" },
+      "results": { "type": "array", "items": { "$ref": "#/components/schemas/Site" } } } },
+    "Site": { "allOf": [{ "$ref": "#/components/schemas/New" },
+      { "type": "object", "properties": { "id": { "type": "integer", "readOnly": true } } }] },
+    "New": { "type": "object", "required": ["name"], "properties": { "name": { "type": "string" } } }
+  } }
+}"##;
+
+#[test]
+fn of_a_read_the_members_of_its_rows_are_kept() {
+    let operations = all(ROWS);
+
+    assert_eq!(operations[0].answer, ["id", "name"]);
+    assert_eq!(operations[1].answer, [""; 0]);
+    let of_group = schema(&operations[0], "group_id");
+    assert_eq!(
+        of_group["items"],
+        json!({ "type": "integer", "nullable": true })
+    );
+}
+
+#[test]
+fn a_body_that_is_one_or_many_is_told_as_one() {
+    let operations = all(ROWS);
+
+    let body = schema(&operations[1], "body");
+
+    assert_eq!(
+        body,
+        &json!({ "type": "object", "properties": { "name": { "type": "string" } },
+                 "required": ["name"], "or_list": true })
+    );
+}
+
 #[rstest]
 #[case("", "it is no description")]
 #[case("a: [", "it is neither JSON nor YAML")]

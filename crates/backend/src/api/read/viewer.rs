@@ -104,6 +104,7 @@ fn operation(method: Verb, path: &str, info: Info) -> Operation {
         path: path.to_owned(),
         summary: one_line(&info.description),
         parameters: parameters.collect(),
+        answer: Vec::new(),
     }
 }
 

@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::batch_plan::{BatchDnsRecords, kind_of};
+use super::batch_plan::BatchDnsRecords;
+use super::record_change::kind_of;
 use super::record_changes::as_it_was;
 use super::record_deletion::again;
 use crate::client::Cloudflare;
@@ -104,24 +105,14 @@ async fn preview_batch(cloudflare: &Cloudflare, args: &BatchDnsRecords) -> ToolR
             to: None,
         });
     }
-    for (patch, patched) in args.patches.iter().zip(&plan.patches) {
-        let record = &patched.record;
-        let mut own = patch.said().changes(patched.kind, Some(record));
-        if let Some(name) = patched.body.get("name").and_then(Value::as_str) {
-            own.push(Change {
-                field: "name".to_owned(),
-                from: Some(record.name.clone()),
-                to: Some(name.to_owned()),
-            });
-        }
+    for (patch, changed) in args.patches.iter().zip(&plan.patches) {
+        let record = &changed.record;
+        let (own, more) = patch.foreseen(changed, &plan.zone);
         changes.extend(own.into_iter().map(|change| Change {
             field: format!("{} {}: {}", record.name, record.kind, change.field),
             ..change
         }));
-        if record.proxied == Some(true) && patch.proxied == Some(false) {
-            let address = record.content.as_deref().unwrap_or_default();
-            impact.push(format!("`{address}` becomes visible to everybody"));
-        }
+        impact.extend(more);
     }
     for (post, body) in args.posts.iter().zip(&plan.posts) {
         let name = body.get("name").and_then(Value::as_str).unwrap_or_default();
@@ -149,7 +140,7 @@ async fn preview_batch(cloudflare: &Cloudflare, args: &BatchDnsRecords) -> ToolR
 
 async fn batch_targets(cloudflare: &Cloudflare, args: &BatchDnsRecords) -> ToolResult<Vec<Target>> {
     let plan = args.plan(cloudflare).await?;
-    let there = plan.patches.iter().map(|patched| &patched.record);
+    let there = plan.patches.iter().map(|changed| &changed.record);
     let there = plan.deletes.iter().chain(there).map(Record::target);
     let new = args.posts.iter().map(|post| {
         let name = post.name.within(&plan.zone.name);
@@ -187,7 +178,7 @@ async fn undo_batch(
     };
     let patches = plan.patches.iter();
     let patches: Vec<Value> = patches
-        .map(|patched| bare(as_it_was(&plan.zone, &patched.record)))
+        .map(|changed| bare(as_it_was(&plan.zone, &changed.record)))
         .collect();
     let deletes: Vec<Value> = plan
         .posts

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::record::{RecordType, Said, Which, same_content};
+use super::record_change::{Changed, Patch};
 use crate::client::Cloudflare;
 use crate::ids::{RecordId, RecordName, ZoneArg};
 use crate::types::{Record, Zone};
@@ -30,43 +31,6 @@ pub(crate) struct Meant {
     /// Its content, beside `name`.
     #[schemars(length(max = 4096))]
     content: Option<String>,
-}
-
-/// What a record is to have.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Patch {
-    /// The record's id.
-    record_id: Option<RecordId>,
-    /// Its name, instead of `record_id`; refused if several fit.
-    name: Option<RecordName>,
-    /// Its type, beside `name`.
-    #[serde(rename = "type")]
-    kind: Option<RecordType>,
-    /// The content that it has now, beside `name`.
-    #[schemars(length(max = 4096))]
-    current_content: Option<String>,
-    /// Give it this name.
-    rename_to: Option<RecordName>,
-    /// As in `update_dns_record`.
-    #[schemars(length(max = 4096))]
-    content: Option<String>,
-    /// Fields of types without `content`.
-    #[schemars(extend("maxProperties" = 20))]
-    data: Option<Map<String, Value>>,
-    /// Seconds; 1 is automatic.
-    #[schemars(range(min = 1, max = 86400))]
-    ttl: Option<u32>,
-    /// Lead traffic through Cloudflare.
-    pub(super) proxied: Option<bool>,
-    /// For MX and URI.
-    priority: Option<u16>,
-    /// A note.
-    #[schemars(length(max = 500))]
-    comment: Option<String>,
-    /// As `name:value`.
-    #[schemars(length(max = 20), inner(length(max = 132)))]
-    tags: Option<Vec<String>>,
 }
 
 /// A new record.
@@ -99,27 +63,20 @@ pub(crate) struct Post {
     pub(super) tags: Option<Vec<String>>,
 }
 
-macro_rules! said {
-    ($kind:ident) => {
-        impl $kind {
-            /// What it says of the record.
-            pub(super) fn said(&self) -> Said<'_> {
-                Said {
-                    content: self.content.as_deref(),
-                    data: self.data.as_ref(),
-                    ttl: self.ttl,
-                    proxied: self.proxied,
-                    priority: self.priority,
-                    comment: self.comment.as_deref(),
-                    tags: self.tags.as_deref(),
-                }
-            }
+impl Post {
+    /// What it says of the record.
+    pub(super) fn said(&self) -> Said<'_> {
+        Said {
+            content: self.content.as_deref(),
+            data: self.data.as_ref(),
+            ttl: self.ttl,
+            proxied: self.proxied,
+            priority: self.priority,
+            comment: self.comment.as_deref(),
+            tags: self.tags.as_deref(),
         }
-    };
+    }
 }
-
-said!(Patch);
-said!(Post);
 
 /// The changes, at most 200 in all.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -138,18 +95,11 @@ pub(crate) struct BatchDnsRecords {
     pub(super) posts: Vec<Post>,
 }
 
-/// A change of a record that is there.
-pub(super) struct Patched {
-    pub(super) record: Record,
-    pub(super) kind: RecordType,
-    pub(super) body: Map<String, Value>,
-}
-
 /// The changes with the records that they are about.
 pub(super) struct Plan {
     pub(super) zone: Zone,
     pub(super) deletes: Vec<Record>,
-    pub(super) patches: Vec<Patched>,
+    pub(super) patches: Vec<Changed>,
     /// Bodies of new records.
     pub(super) posts: Vec<Map<String, Value>>,
 }
@@ -194,9 +144,11 @@ impl BatchDnsRecords {
         let mut patches = Vec::new();
         for (index, patch) in self.patches.iter().enumerate() {
             let at = format!("patches[{index}]");
-            let patched = patch.applied(&there, &zone, &at)?;
-            once(&patched.record, &at)?;
-            patches.push(patched);
+            let record = pick(&there, &zone, patch.which(), &at)?.clone();
+            let changed = patch.of(record, &zone);
+            let changed = changed.map_err(|error| below(&at, &error))?;
+            once(&changed.record, &at)?;
+            patches.push(changed);
         }
         Ok(Plan {
             zone,
@@ -219,37 +171,6 @@ impl BatchDnsRecords {
         });
         bodies.collect()
     }
-}
-
-impl Patch {
-    fn applied(&self, there: &[Record], zone: &Zone, at: &str) -> ToolResult<Patched> {
-        let which = Which {
-            id: self.record_id.as_ref(),
-            name: self.name.as_ref(),
-            kind: self.kind,
-            content: self.current_content.as_deref(),
-        };
-        let record = pick(there, zone, which, at)?.clone();
-        let kind = kind_of(&record).ok_or_else(|| {
-            let message = format!("records of type {} cannot be changed here", record.kind);
-            ToolError::invalid(at, message).hint("change it in the dashboard")
-        })?;
-        let said = self.said();
-        said.check(kind).map_err(|error| below(at, &error))?;
-        let mut body = said.body(kind);
-        if let Some(name) = &self.rename_to {
-            body.insert("name".to_owned(), json!(name.within(&zone.name)));
-        }
-        if body.is_empty() {
-            let message = format!("nothing of `{}` is to be changed", record.described());
-            return Err(ToolError::invalid(at, message));
-        }
-        Ok(Patched { record, kind, body })
-    }
-}
-
-pub(super) fn kind_of(record: &Record) -> Option<RecordType> {
-    serde_json::from_value(json!(record.kind)).ok()
 }
 
 /// The error with its field below this place.
@@ -311,9 +232,9 @@ fn pick<'a>(
 
 impl Plan {
     pub(super) fn body(&self) -> Value {
-        let patches = self.patches.iter().map(|patched| {
-            let mut body = patched.body.clone();
-            body.insert("id".to_owned(), json!(patched.record.id));
+        let patches = self.patches.iter().map(|changed| {
+            let mut body = changed.body.clone();
+            body.insert("id".to_owned(), json!(changed.record.id));
             body
         });
         json!({

@@ -5,6 +5,7 @@ pub(crate) mod batch;
 pub(crate) mod batch_plan;
 pub(crate) mod cache;
 pub(crate) mod record;
+pub(crate) mod record_change;
 pub(crate) mod record_changes;
 pub(crate) mod record_creation;
 pub(crate) mod record_deletion;

@@ -1,110 +1,21 @@
 //! Changes of DNS records.
 
-use homelab_core::error::{ToolError, ToolResult};
-use homelab_core::tool::{Change, Inverse, Mismatch, Preview, Target, tool};
-use schemars::JsonSchema;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use homelab_core::error::ToolResult;
+use homelab_core::tool::{Inverse, Mismatch, Preview, Target, tool};
+use serde_json::json;
 
-use super::record::{RecordChanged, RecordItem, RecordType, Said, Which};
+use super::record::{RecordChanged, RecordItem};
+use super::record_change::{Changed, UpdateDnsRecord, kind_of};
 use super::record_creation::reread;
 use crate::client::Cloudflare;
-use crate::ids::{RecordId, RecordName, ZoneArg};
 use crate::types::{Record, Zone};
 
-/// Which record, and what of it changes.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct UpdateDnsRecord {
-    /// Zone: its name or id, or a host in it; default the configured one.
-    zone: Option<ZoneArg>,
-    /// The record's id, of `list_dns_records`.
-    record_id: Option<RecordId>,
-    /// The record's name, instead of `record_id`; refused if several fit.
-    name: Option<RecordName>,
-    /// The record's type, beside `name`.
-    #[serde(rename = "type")]
-    kind: Option<RecordType>,
-    /// The content that it has now, beside `name`, to tell it from others.
-    #[schemars(length(max = 4096))]
-    current_content: Option<String>,
-    /// Give it this name.
-    rename_to: Option<RecordName>,
-    /// Address, host or text, for A, AAAA, CNAME, MX, NS, PTR and TXT.
-    #[schemars(length(max = 4096))]
-    content: Option<String>,
-    /// Fields of the other types, all of them.
-    #[schemars(extend("maxProperties" = 20))]
-    data: Option<Map<String, Value>>,
-    /// Seconds that others keep it, 30 to 86400; 1 is automatic.
-    #[schemars(range(min = 1, max = 86400))]
-    ttl: Option<u32>,
-    /// Lead traffic through Cloudflare, which hides the address; A, AAAA and CNAME only.
-    proxied: Option<bool>,
-    /// For MX and URI.
-    priority: Option<u16>,
-    /// A note that takes the place of the one there; empty for none.
-    #[schemars(length(max = 500))]
-    comment: Option<String>,
-    /// Tags that take the place of those there; paid plans only.
-    #[schemars(length(max = 20), inner(length(max = 132)))]
-    tags: Option<Vec<String>>,
-}
-
-impl UpdateDnsRecord {
-    fn said(&self) -> Said<'_> {
-        Said {
-            content: self.content.as_deref(),
-            data: self.data.as_ref(),
-            ttl: self.ttl,
-            proxied: self.proxied,
-            priority: self.priority,
-            comment: self.comment.as_deref(),
-            tags: self.tags.as_deref(),
-        }
-    }
-
-    /// The record, its type, and what the call would send about it.
-    async fn resolved(&self, cloudflare: &Cloudflare) -> ToolResult<Resolved> {
-        let zone = cloudflare.zone(self.zone.as_ref()).await?;
-        let which = Which {
-            id: self.record_id.as_ref(),
-            name: self.name.as_ref(),
-            kind: self.kind,
-            content: self.current_content.as_deref(),
-        };
-        let record = cloudflare.the_record(&zone, which).await?;
-        let kind: RecordType = serde_json::from_value(json!(record.kind)).map_err(|_| {
-            ToolError::invalid(
-                "record_id",
-                format!("records of type {} cannot be changed here", record.kind),
-            )
-            .hint("change it in the dashboard")
-        })?;
-        let said = self.said();
-        said.check(kind)?;
-        let mut body = said.body(kind);
-        if let Some(name) = &self.rename_to {
-            body.insert("name".to_owned(), json!(name.within(&zone.name)));
-        }
-        if body.is_empty() {
-            return Err(ToolError::invalid("content", "nothing is to be changed")
-                .hint("give what changes: `content`, `data`, `ttl`, `proxied`, `priority`, `comment`, `tags` or `rename_to`"));
-        }
-        Ok(Resolved {
-            zone,
-            record,
-            kind,
-            body,
-        })
-    }
-}
-
-struct Resolved {
-    zone: Zone,
-    record: Record,
-    kind: RecordType,
-    body: Map<String, Value>,
+/// The zone, and its record with what is to be sent about it.
+async fn resolved(cloudflare: &Cloudflare, args: &UpdateDnsRecord) -> ToolResult<(Zone, Changed)> {
+    let zone = cloudflare.zone(args.zone.as_ref()).await?;
+    let record = cloudflare.the_record(&zone, args.which()).await?;
+    let changed = args.of(record, &zone)?;
+    Ok((zone, changed))
 }
 
 /// Change a DNS record that is there: content, TTL, whether it is proxied, comment, tags or name; what is
@@ -126,10 +37,10 @@ pub(crate) async fn update_dns_record(
     cloudflare: &Cloudflare,
     args: UpdateDnsRecord,
 ) -> ToolResult<RecordChanged> {
-    let Resolved {
-        zone, record, body, ..
-    } = args.resolved(cloudflare).await?;
-    let (record, remarks) = cloudflare.patch_record(&zone.id, &record.id, body).await?;
+    let (zone, changed) = resolved(cloudflare, &args).await?;
+    let (record, remarks) = cloudflare
+        .patch_record(&zone.id, &changed.record.id, changed.body)
+        .await?;
     Ok(RecordChanged {
         zone: zone.name,
         record: RecordItem::from(&record),
@@ -139,23 +50,10 @@ pub(crate) async fn update_dns_record(
 }
 
 async fn preview_update(cloudflare: &Cloudflare, args: &UpdateDnsRecord) -> ToolResult<Preview> {
-    let resolved = args.resolved(cloudflare).await?;
-    let record = &resolved.record;
-    let mut changes = args.said().changes(resolved.kind, Some(record));
-    if let Some(name) = &args.rename_to {
-        changes.push(Change {
-            field: "name".to_owned(),
-            from: Some(record.name.clone()),
-            to: Some(name.within(&resolved.zone.name)),
-        });
-    }
-    let mut impact = Vec::new();
-    if record.proxied == Some(true) && args.proxied == Some(false) {
-        let address = record.content.as_deref().unwrap_or_default();
-        impact.push(format!("`{address}` becomes visible to everybody"));
-    }
+    let (zone, changed) = resolved(cloudflare, args).await?;
+    let (changes, impact) = args.foreseen(&changed, &zone);
     Ok(Preview {
-        summary: format!("change the record `{}`", record.described()),
+        summary: format!("change the record `{}`", changed.record.described()),
         changes,
         impact,
     })
@@ -165,16 +63,16 @@ async fn update_targets(
     cloudflare: &Cloudflare,
     args: &UpdateDnsRecord,
 ) -> ToolResult<Vec<Target>> {
-    let resolved = args.resolved(cloudflare).await?;
-    Ok(vec![resolved.zone.target(), resolved.record.target()])
+    let (zone, changed) = resolved(cloudflare, args).await?;
+    Ok(vec![zone.target(), changed.record.target()])
 }
 
 async fn undo_update(
     cloudflare: &Cloudflare,
     args: &UpdateDnsRecord,
 ) -> ToolResult<Option<Inverse>> {
-    let resolved = args.resolved(cloudflare).await?;
-    Ok(Some(as_it_was(&resolved.zone, &resolved.record)))
+    let (zone, changed) = resolved(cloudflare, args).await?;
+    Ok(Some(as_it_was(&zone, &changed.record)))
 }
 
 /// The call that makes a record what it is now.
@@ -216,7 +114,7 @@ async fn check_update(
     done: &RecordChanged,
 ) -> ToolResult<Vec<Mismatch>> {
     let found = reread(cloudflare, done).await?;
-    let Ok(kind) = serde_json::from_value::<RecordType>(json!(found.kind)) else {
+    let Some(kind) = kind_of(&found) else {
         return Ok(Vec::new());
     };
     let mut mismatches = args.said().mismatches(kind, &found);

@@ -1,36 +1,14 @@
 //! What Cloudflare tells of the lab.
 
-use std::time::Duration;
-
-use homelab_core::error::{Code, ToolResult};
-use homelab_core::facts::{
-    Entity, EntityKind, Facts, FactsQuery, Link, Reference, Relation, Wellness,
-};
+use homelab_core::error::Code;
+use homelab_core::facts::{Entity, EntityKind, Link, Reference, Relation, Wellness};
 use homelab_core::inventory::Status;
+use homelab_harness::{find, question};
 use homelab_lab::Fault;
 use homelab_lab::cloudflare::{Permission, RecordSeed, TokenSeed};
 use serde_json::json;
-use tokio::time::Instant;
 
 use crate::world::World;
-
-async fn told(world: &World) -> ToolResult<Facts> {
-    let query = FactsQuery {
-        addresses: true,
-        deadline: Instant::now() + Duration::from_secs(20),
-    };
-    world
-        .server
-        .facts(&query)
-        .expect("a server that tells")
-        .await
-}
-
-fn find<'a>(facts: &'a Facts, kind: EntityKind, name: &str) -> &'a Entity {
-    let mut entities = facts.entities.iter();
-    let found = entities.find(|one| one.kind == kind && one.name == name);
-    found.unwrap_or_else(|| panic!("no {} `{name}`", kind.as_str()))
-}
 
 fn link(relation: Relation, to: Reference) -> Link {
     Link { relation, to }
@@ -51,9 +29,9 @@ async fn records_are_told_with_what_they_lead_to() {
     let proxied = RecordSeed::new("A", "shop.lab.example", "192.0.2.81").proxied();
     world.api.add_record(&world.zone, &proxied);
 
-    let facts = told(&world).await.unwrap();
+    let facts = world.tell().await;
 
-    let record = |name: &str| find(&facts, EntityKind::DnsRecord, name);
+    let record = |name: &str| find(&facts, (EntityKind::DnsRecord, name));
     assert_eq!((facts.entities.len(), facts.incomplete), (5, false));
     assert_eq!(record("www.lab.example").id, web);
     assert_eq!(
@@ -96,9 +74,9 @@ async fn host_names_of_a_tunnel_lead_from_their_record_to_their_service() {
     world.record("CNAME", "here.lab.example", &target);
     world.record("CNAME", "old.lab.example", &target);
 
-    let facts = told(&world).await.unwrap();
+    let facts = world.tell().await;
 
-    let service = find(&facts, EntityKind::Service, "home");
+    let service = find(&facts, (EntityKind::Service, "home"));
     assert_eq!(
         (service.status, service.health),
         (Status::Online, Some(Wellness::Ok))
@@ -112,7 +90,7 @@ async fn host_names_of_a_tunnel_lead_from_their_record_to_their_service() {
         .filter(|one| one.kind == EntityKind::Route)
         .collect();
     assert_eq!(routes.len(), 3);
-    let git = find(&facts, EntityKind::Route, "git.lab.example");
+    let git = find(&facts, (EntityKind::Route, "git.lab.example"));
     let to_git = Reference::address("192.0.2.85".parse().unwrap()).with_port(Some(3000));
     assert_eq!(
         git.links,
@@ -123,10 +101,10 @@ async fn host_names_of_a_tunnel_lead_from_their_record_to_their_service() {
         .find(|one| one.attributes.contains_key("path"));
     let to_api = Reference::name(None, "git").with_port(Some(3001));
     assert_eq!(api.unwrap().links[1], link(Relation::PointsTo, to_api));
-    let here = find(&facts, EntityKind::Route, "here.lab.example");
+    let here = find(&facts, (EntityKind::Route, "here.lab.example"));
     assert_eq!(here.links, [on_tunnel]);
     assert_eq!(here.attributes["service"], "http://localhost:8080");
-    let record = |name: &str| find(&facts, EntityKind::DnsRecord, name);
+    let record = |name: &str| find(&facts, (EntityKind::DnsRecord, name));
     let to_here = Reference::id(EntityKind::Route, &here.id);
     assert_eq!(
         record("here.lab.example").links,
@@ -148,9 +126,9 @@ async fn a_tunnel_that_is_down_or_set_elsewhere_is_told_as_that() {
     let gone = world.api.add_tunnel("gone");
     world.api.delete_tunnel(&gone);
 
-    let facts = told(&world).await.unwrap();
+    let facts = world.tell().await;
 
-    let workshop = find(&facts, EntityKind::Service, "workshop");
+    let workshop = find(&facts, (EntityKind::Service, "workshop"));
     assert_eq!(
         (workshop.status, workshop.health),
         (Status::Offline, Some(Wellness::Failed))
@@ -169,7 +147,7 @@ async fn what_the_token_may_not_see_is_missing_and_the_rest_is_told() {
     world.api.add_token(small);
     world.reopen(&json!({ "token": "small" }));
 
-    let facts = told(&world).await.unwrap();
+    let facts = world.tell().await;
 
     assert_eq!(facts.entities.len(), 1);
     assert!(facts.incomplete);
@@ -183,7 +161,7 @@ async fn a_zone_that_does_not_answer_makes_nothing_vanish() {
     let path = format!("/client/v4/zones/{}/dns_records", world.zone);
     world.api.faults().always(path, Fault::Status(404));
 
-    let facts = told(&world).await.unwrap();
+    let facts = world.tell().await;
 
     assert!(facts.incomplete);
     assert!(facts.gaps[0].contains("`lab.example`"), "{:?}", facts.gaps);
@@ -194,7 +172,7 @@ async fn a_server_that_does_not_answer_is_an_error() {
     let world = World::lab().await;
     world.api.faults().always("/client/v4", Fault::Status(500));
 
-    let error = told(&world).await.unwrap_err();
+    let error = world.try_tell(&question()).await.unwrap_err();
 
     assert_eq!(error.code(), Code::UpstreamRejected);
 }

@@ -57,6 +57,41 @@ async fn operations_are_found_and_shown_with_what_they_take() {
 }
 
 #[tokio::test]
+async fn phases_of_rulesets_are_found_by_their_names_with_what_may_be_done() {
+    let world = World::described().await;
+    let phase = |name: &str| format!("/zones/{{zone_id}}/rulesets/phases/{name}/entrypoint");
+
+    let args = json!({ "query": "rate limit phase", "method": "GET" });
+    let found = world.call("search_api", args).await;
+    let shown = async |name: &str| {
+        let operation = format!("GET {}", phase(name));
+        let args = json!({ "operation": operation });
+        world.call("search_api", args).await["operation"].clone()
+    };
+    let custom = shown("http_request_firewall_custom").await;
+    let limits = shown("http_ratelimit").await;
+    let any = shown("{ruleset_phase}").await;
+
+    assert_eq!(found["items"][0]["path"], phase("http_ratelimit"));
+    assert_eq!(found["items"][0]["effect"], "read");
+    assert_eq!(
+        (&custom["tool"], &custom["effect"]),
+        (&json!("list_firewall_rules"), &json!("read"))
+    );
+    assert_eq!(limits["effect"], "read");
+    assert!(any["withheld"].is_string(), "{any}");
+    // As it was found, it is called.
+    let read = about(
+        &world,
+        "GET",
+        "/rulesets/phases/http_ratelimit/entrypoint",
+        &json!({}),
+    );
+    let none = world.fail("call_api", read).await;
+    assert_eq!(none.code(), Code::NotFound);
+}
+
+#[tokio::test]
 async fn the_description_is_read_once_a_week_and_without_the_token() {
     let world = World::described().await;
     let read = || {

@@ -1,31 +1,13 @@
 //! What NetBox tells of the lab.
 
-use std::time::Duration;
-
 use homelab_core::error::Code;
-use homelab_core::facts::{Entity, EntityKind, Facts, FactsQuery, Relation};
+use homelab_core::facts::{EntityKind, FactsQuery, Relation};
 use homelab_core::inventory::Status;
-use homelab_core::server::Server;
+use homelab_harness::{find, question};
 use homelab_lab::Fault;
 use serde_json::json;
-use tokio::time::Instant;
 
 use crate::world::World;
-
-async fn told(server: &dyn Server, addresses: bool) -> Facts {
-    let query = FactsQuery {
-        addresses,
-        deadline: Instant::now() + Duration::from_mins(1),
-    };
-    let facts = server.facts(&query).expect("a server that tells").await;
-    facts.expect("facts")
-}
-
-fn find<'a>(facts: &'a Facts, name: &str) -> &'a Entity {
-    let mut all = facts.entities.iter();
-    all.find(|one| one.name == name)
-        .unwrap_or_else(|| panic!("no `{name}` in {facts:?}"))
-}
 
 /// `n1` with an address, an interface's MAC address and a cable to `sw1`; `web` on `n4`.
 async fn furnished() -> World {
@@ -67,7 +49,7 @@ async fn furnished() -> World {
 async fn devices_machines_addresses_and_prefixes_are_told_as_what_ought_to_be() {
     let world = furnished().await;
 
-    let facts = told(&*world.server, true).await;
+    let facts = world.tell().await;
 
     assert_eq!(
         (facts.gaps.len(), facts.incomplete),
@@ -108,7 +90,11 @@ async fn devices_machines_addresses_and_prefixes_are_told_as_what_ought_to_be() 
 async fn interfaces_are_read_only_where_addresses_are_wanted() {
     let world = furnished().await;
 
-    let facts = told(&*world.server, false).await;
+    let query = FactsQuery {
+        addresses: false,
+        ..question()
+    };
+    let facts = world.try_tell(&query).await.expect("facts");
 
     assert!(find(&facts, "n1").macs.is_empty());
     let lines = world.netbox.log().lines();
@@ -123,7 +109,7 @@ async fn a_token_that_may_see_a_part_tells_the_part() {
     let mut world = furnished().await;
     world.as_user(&["dcim.view_device"]);
 
-    let facts = told(&*world.server, true).await;
+    let facts = world.tell().await;
 
     assert!(facts.incomplete);
     assert!(
@@ -145,17 +131,8 @@ async fn a_token_that_may_see_a_part_tells_the_part() {
 async fn a_server_that_fails_is_an_error() {
     let world = furnished().await;
     world.netbox.faults().always("/api/", Fault::Status(500));
-    let query = FactsQuery {
-        addresses: true,
-        deadline: Instant::now() + Duration::from_mins(1),
-    };
 
-    let error = world
-        .server
-        .facts(&query)
-        .expect("a server that tells")
-        .await
-        .unwrap_err();
+    let error = world.try_tell(&question()).await.expect_err("no facts");
 
     assert_eq!(error.code(), Code::UpstreamRejected);
 }

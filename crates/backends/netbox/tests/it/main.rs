@@ -10,6 +10,8 @@ mod devices;
 mod facts;
 mod faults;
 mod journal;
+mod objects;
+mod objects_changed;
 mod prefixes;
 mod search;
 mod shape;

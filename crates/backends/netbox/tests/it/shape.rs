@@ -4,7 +4,7 @@ use homelab_backend::shape::{faults, listing};
 use homelab_backend_netbox::kind;
 
 /// The canonical tools and the extras, in listing order.
-const TOOLS: [&str; 23] = [
+const TOOLS: [&str; 28] = [
     "allocate_ip",
     "list_devices",
     "create_vlan",
@@ -26,11 +26,16 @@ const TOOLS: [&str; 23] = [
     "list_journal_entries",
     "add_journal_entry",
     "get_changelog",
+    "get_objects",
+    "get_object",
+    "create_object",
+    "update_object",
+    "delete_object",
     "search_api",
     "call_api",
 ];
 /// Bytes of the whole listing as it is sent; about four make a token.
-const LISTING_BUDGET: usize = 31_500;
+const LISTING_BUDGET: usize = 36_000;
 
 #[test]
 fn every_tool_keeps_the_rules() {

@@ -1,8 +1,10 @@
 //! A server that plays NetBox with a small lab in it, and the server under test.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use homelab_backend_netbox::kind;
+use homelab_core::clock::ManualClock;
 use homelab_core::tool::Inverse;
 use homelab_harness::{Bench, today};
 use homelab_lab::netbox::{NetBox, Release, TOKEN, TOKEN_V1};
@@ -12,6 +14,7 @@ pub(crate) use homelab_harness::{field, hint, reason, says};
 
 pub(crate) struct World {
     pub(crate) netbox: NetBox,
+    pub(crate) clock: Arc<ManualClock>,
     bench: Bench,
     /// Some requests are outside the contract on purpose.
     pub(crate) lenient: bool,
@@ -40,6 +43,7 @@ impl World {
         Self {
             bench: Bench::open(kind(), settings, clock.clone()).await,
             netbox,
+            clock,
             lenient: false,
         }
     }

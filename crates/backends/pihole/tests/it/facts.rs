@@ -1,27 +1,12 @@
 //! What the Pi-holes tell of the lab, and the leases that they show.
 
-use std::time::Duration;
-
-use homelab_core::facts::{Entity, EntityKind, Facts, FactsQuery, Relation, Wellness};
+use homelab_core::facts::{Entity, EntityKind, Facts, Relation, Wellness};
 use homelab_core::inventory::Status;
+use homelab_harness::question;
 use homelab_lab::Fault;
 use serde_json::json;
-use tokio::time::Instant;
 
 use crate::world::World;
-
-fn query() -> FactsQuery {
-    FactsQuery {
-        addresses: true,
-        deadline: Instant::now() + Duration::from_mins(1),
-    }
-}
-
-async fn told(world: &World) -> Facts {
-    let query = query();
-    let facts = world.server.facts(&query).expect("a server that tells");
-    facts.await.expect("facts")
-}
 
 fn of<'a>(facts: &'a Facts, kind: EntityKind, name: &str) -> Vec<&'a Entity> {
     let all = facts.entities.iter();
@@ -65,7 +50,7 @@ async fn pair() -> World {
 async fn names_leases_and_the_resolvers_themselves_are_told() {
     let world = pair().await;
 
-    let facts = told(&world).await;
+    let facts = world.tell().await;
 
     assert_eq!(
         (facts.gaps.len(), facts.incomplete),
@@ -103,7 +88,7 @@ async fn one_of_several_that_does_not_answer_is_told_to_be_ill() {
     world.lenient = true;
     world.second().faults().always("/api/", Fault::Status(500));
 
-    let facts = told(&world).await;
+    let facts = world.tell().await;
 
     assert!(facts.incomplete);
     let second = of(&facts, EntityKind::Service, "pihole-2")[0];
@@ -111,9 +96,7 @@ async fn one_of_several_that_does_not_answer_is_told_to_be_ill() {
     assert_eq!(of(&facts, EntityKind::DnsRecord, "web.lab").len(), 1);
 
     world.pihole.faults().always("/api/", Fault::Status(500));
-    let query = query();
-    let all = world.server.facts(&query).expect("a server that tells");
-    assert!(all.await.is_err());
+    assert!(world.try_tell(&question()).await.is_err());
 }
 
 #[tokio::test]

@@ -1,43 +1,14 @@
 //! What Portainer tells of the lab.
 
-use std::time::Duration;
-
 use homelab_core::error::Code;
-use homelab_core::facts::{Entity, EntityKind, Facts, FactsQuery, Reference, Relation, Wellness};
+use homelab_core::facts::{EntityKind, Reference, Relation, Wellness};
 use homelab_core::inventory::Status;
+use homelab_harness::{find, question, related};
 use homelab_lab::Fault;
 use homelab_lab::docker::{ContainerSeed, Docker};
 use serde_json::json;
-use tokio::time::Instant;
 
 use crate::world::World;
-
-fn query() -> FactsQuery {
-    FactsQuery {
-        addresses: true,
-        deadline: Instant::now() + Duration::from_secs(20),
-    }
-}
-
-async fn tell(world: &World) -> Facts {
-    let query = query();
-    let facts = world.server.facts(&query).expect("a server that tells");
-    facts.await.expect("facts")
-}
-
-fn find(facts: &Facts, kind: EntityKind, id: &str) -> Entity {
-    let mut entities = facts.entities.iter();
-    entities
-        .find(|entity| entity.kind == kind && entity.id == id)
-        .unwrap_or_else(|| panic!("no {id}: {facts:?}"))
-        .clone()
-}
-
-fn to(entity: &Entity, relation: Relation) -> Vec<Reference> {
-    let links = entity.links.iter();
-    let of = links.filter(|link| link.relation == relation);
-    of.map(|link| link.to.clone()).collect()
-}
 
 #[tokio::test]
 async fn environments_stacks_and_containers_are_told_with_ports_health_and_links() {
@@ -64,23 +35,22 @@ async fn environments_stacks_and_containers_are_told_with_ports_health_and_links
     });
     world.blog().await;
 
-    let facts = tell(&world).await;
+    let facts = world.tell().await;
 
     assert_eq!((&facts.gaps, facts.incomplete), (&Vec::new(), false));
-    let told = find(&facts, EntityKind::Engine, &vps.to_string());
+    let told = find(&facts, (EntityKind::Engine, &*vps.to_string()));
     assert_eq!(
         (told.status, &told.aliases[..]),
         (Status::Online, &["vps".to_owned()][..])
     );
     // Called as its machine is, so that it is known again.
     assert_eq!(
-        to(&told, Relation::RunsOn),
+        related(told, Relation::RunsOn),
         [Reference::name(None, told.name.clone())]
     );
     let web = find(
         &facts,
-        EntityKind::Container,
-        &format!("{vps}/documents-web-1"),
+        (EntityKind::Container, &*format!("{vps}/documents-web-1")),
     );
     assert_eq!(
         (web.status, web.health),
@@ -88,27 +58,30 @@ async fn environments_stacks_and_containers_are_told_with_ports_health_and_links
     );
     assert_eq!((web.ports[0].port, web.ports[0].inside), (8000, Some(80)));
     assert_eq!(
-        to(&web, Relation::RunsOn),
+        related(web, Relation::RunsOn),
         [Reference::id(EntityKind::Engine, vps.to_string())]
     );
     let stack = format!("{vps}/documents");
     assert_eq!(
-        to(&web, Relation::PartOf),
+        related(web, Relation::PartOf),
         [Reference::id(EntityKind::Stack, &stack)]
     );
     assert_eq!(
-        to(&web, Relation::DependsOn),
+        related(web, Relation::DependsOn),
         [Reference::id(
             EntityKind::Container,
             format!("{vps}/documents-db-1")
         )]
     );
     assert_eq!((web.addresses.len(), web.inner_addresses.len()), (0, 1));
-    let stack = find(&facts, EntityKind::Stack, &stack);
+    let stack = find(&facts, (EntityKind::Stack, &*stack));
     assert_eq!(stack.state.as_deref(), Some("1 of 2 running"));
     assert_eq!(stack.health, Some(Wellness::Degraded));
     assert_eq!(stack.attributes.get("stack_id"), None);
-    let blog = find(&facts, EntityKind::Stack, &format!("{}/blog", world.local));
+    let blog = find(
+        &facts,
+        (EntityKind::Stack, &*format!("{}/blog", world.local)),
+    );
     assert_eq!(blog.state.as_deref(), Some("2 of 2 running"));
     assert!(blog.attributes.contains_key("stack_id"));
     let of_blog = facts.entities.iter().filter(|one| one.name == "blog");
@@ -123,24 +96,20 @@ async fn an_environment_that_is_down_is_a_gap_and_portainer_itself_an_error() {
     world.blog().await;
     world.portainer.set_up(world.nas, false);
 
-    let facts = tell(&world).await;
+    let facts = world.tell().await;
 
     assert!(facts.incomplete);
     assert_eq!(facts.gaps, ["environment `nas`: it is down"]);
     find(
         &facts,
-        EntityKind::Container,
-        &format!("{}/blog-web-1", world.local),
+        (
+            EntityKind::Container,
+            &*format!("{}/blog-web-1", world.local),
+        ),
     );
 
     world.portainer.faults().always("/", Fault::Status(503));
-    let query = query();
-    let error = world
-        .server
-        .facts(&query)
-        .expect("facts")
-        .await
-        .expect_err("no facts");
+    let error = world.try_tell(&question()).await.expect_err("no facts");
     assert_eq!(error.code(), Code::UpstreamRejected, "{error:?}");
 }
 
@@ -151,12 +120,12 @@ async fn an_engine_that_fails_behind_portainer_hides_no_other() {
     let path = format!("/api/endpoints/{}/docker/info", world.nas);
     world.portainer.faults().always(&path, Fault::Status(500));
 
-    let facts = tell(&world).await;
+    let facts = world.tell().await;
 
     assert!(facts.incomplete);
     assert!(
         facts.gaps[0].starts_with("environment `nas`: "),
         "{facts:?}"
     );
-    find(&facts, EntityKind::Engine, &world.local.to_string());
+    find(&facts, (EntityKind::Engine, &*world.local.to_string()));
 }

@@ -1,30 +1,15 @@
 //! What the cluster tells of the lab.
 
-use std::time::Duration;
-
 use homelab_core::error::Code;
-use homelab_core::facts::{Entity, EntityKind, Facts, FactsQuery, Reference, Relation};
+use homelab_core::facts::{EntityKind, FactsQuery, Reference, Relation};
 use homelab_core::inventory::Status;
+use homelab_harness::{find, question};
 use homelab_lab::Fault;
 use homelab_lab::proxmox::GuestSeed;
 use serde_json::json;
 use tokio::time::Instant;
 
 use crate::world::World;
-
-async fn tell(world: &World, addresses: bool) -> Facts {
-    let query = FactsQuery {
-        addresses,
-        deadline: Instant::now() + Duration::from_secs(20),
-    };
-    let facts = world.server.facts(&query).expect("a server that tells");
-    facts.await.expect("facts")
-}
-
-fn find<'a>(facts: &'a Facts, id: &str) -> &'a Entity {
-    let mut entities = facts.entities.iter();
-    entities.find(|entity| entity.id == id).expect("the thing")
-}
 
 #[tokio::test]
 async fn nodes_and_guests_are_told_with_their_interfaces_and_addresses() {
@@ -43,7 +28,7 @@ async fn nodes_and_guests_are_told_with_their_interfaces_and_addresses() {
             })),
     );
 
-    let facts = tell(&world, true).await;
+    let facts = world.tell().await;
 
     assert_eq!(facts.gaps, [""; 0]);
     assert!(!facts.incomplete);
@@ -69,7 +54,11 @@ async fn nodes_and_guests_are_told_with_their_interfaces_and_addresses() {
 async fn addresses_that_are_not_wanted_cost_no_request_for_each_guest() {
     let world = World::lab().await;
 
-    let facts = tell(&world, false).await;
+    let query = FactsQuery {
+        addresses: false,
+        ..question()
+    };
+    let facts = world.try_tell(&query).await.expect("facts");
 
     assert_eq!(facts.entities.len(), 5);
     let asked = world.cluster.log().lines();
@@ -87,7 +76,7 @@ async fn a_guest_whose_agent_is_silent_is_told_without_addresses_and_named_as_a_
         .add_guest(GuestSeed::machine(102, "api", "pve1").at("192.0.2.30/24"));
     world.cluster.set_agent(102, false);
 
-    let facts = tell(&world, true).await;
+    let facts = world.tell().await;
 
     assert_eq!(find(&facts, "qemu/102").addresses, []);
     assert!(
@@ -106,12 +95,7 @@ async fn past_the_deadline_what_is_there_is_told() {
         deadline: Instant::now(),
     };
 
-    let facts = world
-        .server
-        .facts(&query)
-        .expect("facts")
-        .await
-        .expect("facts");
+    let facts = world.try_tell(&query).await.expect("facts");
 
     assert_eq!(facts.entities.len(), 5);
     assert_eq!(facts.gaps, ["addresses of 3 guests were not read in time"]);
@@ -124,17 +108,8 @@ async fn a_cluster_that_does_not_answer_is_an_error() {
         .cluster
         .faults()
         .always("/api2/json/cluster/resources", Fault::Status(500));
-    let query = FactsQuery {
-        addresses: true,
-        deadline: Instant::now() + Duration::from_secs(20),
-    };
 
-    let error = world
-        .server
-        .facts(&query)
-        .expect("facts")
-        .await
-        .expect_err("no facts");
+    let error = world.try_tell(&question()).await.expect_err("no facts");
 
     assert_eq!(error.code(), Code::UpstreamRejected);
     assert_eq!(error.envelope().instance.as_deref(), Some("pve"));

@@ -95,7 +95,7 @@ impl ServiceItem {
 
 impl Tailscale {
     /// `GET /tailnet/{tailnet}/services`.
-    async fn services(&self) -> ToolResult<Vec<Service>> {
+    pub(crate) async fn services(&self) -> ToolResult<Vec<Service>> {
         let call = Call::get("services", "/tailnet/{}/services", &[&self.tailnet])
             .scope("services:read")
             .vendor_only();

@@ -1,73 +1,45 @@
 //! What Traefik tells of the lab.
 
-use std::time::Duration;
-
 use homelab_core::error::Code;
-use homelab_core::facts::{Entity, EntityKind, Facts, FactsQuery, Reference, Relation, Wellness};
+use homelab_core::facts::{Entity, EntityKind, Reference, Relation, Wellness};
 use homelab_core::inventory::Status;
+use homelab_harness::{find, question, related};
 use homelab_lab::Fault;
 use homelab_lab::traefik::Protocol;
 use serde_json::json;
-use tokio::time::Instant;
 
 use crate::world::World;
-
-fn query() -> FactsQuery {
-    FactsQuery {
-        addresses: true,
-        deadline: Instant::now() + Duration::from_secs(20),
-    }
-}
-
-async fn tell(world: &World) -> Facts {
-    let query = query();
-    let facts = world.server.facts(&query).expect("a server that tells");
-    facts.await.expect("facts")
-}
-
-fn find<'a>(facts: &'a Facts, kind: EntityKind, id: &str) -> &'a Entity {
-    let mut entities = facts.entities.iter();
-    entities
-        .find(|entity| entity.kind == kind && entity.id == id)
-        .unwrap_or_else(|| panic!("no {id}: {facts:?}"))
-}
-
-fn to(entity: &Entity, relation: Relation) -> Vec<Reference> {
-    let links = entity.links.iter();
-    let of = links.filter(|link| link.relation == relation);
-    of.map(|link| link.to.clone()).collect()
-}
 
 #[tokio::test]
 async fn host_names_lead_through_services_to_servers() {
     let world = World::lab().await;
     world.traefik.set_server("http://192.0.2.41:2368", false);
 
-    let facts = tell(&world).await;
+    let facts = world.tell().await;
 
     assert_eq!((&facts.gaps, facts.incomplete), (&Vec::new(), false));
-    let route = find(&facts, EntityKind::Route, "http/blog@docker");
+    let route = find(&facts, (EntityKind::Route, "http/blog@docker"));
     assert_eq!(route.aliases, ["blog.lab.example"]);
     assert_eq!(route.status, Status::Online);
     assert_eq!(
-        to(route, Relation::RunsOn),
+        related(route, Relation::RunsOn),
         [Reference::id(EntityKind::Service, "proxy")]
     );
     assert_eq!(
-        to(route, Relation::PointsTo),
+        related(route, Relation::PointsTo),
         [Reference::id(EntityKind::Service, "http/blog@docker")]
     );
-    let service = find(&facts, EntityKind::Service, "http/blog@docker");
+    let service = find(&facts, (EntityKind::Service, "http/blog@docker"));
     let at = |text: &str| Reference::address(text.parse().expect("an address"));
     assert_eq!(
-        to(service, Relation::PointsTo),
+        related(service, Relation::PointsTo),
         [
             at("192.0.2.40").with_port(Some(2368)),
             at("192.0.2.41").with_port(Some(2368))
         ]
     );
     assert_eq!(service.health, Some(Wellness::Degraded));
-    let proxy = find(&facts, EntityKind::Service, "proxy");
+    let proxy = find(&facts, (EntityKind::Service, "proxy"));
     assert_eq!(proxy.name, "traefik");
     let ports: Vec<u16> = proxy.ports.iter().map(|port| port.port).collect();
     assert!(ports.contains(&443), "{ports:?}");
@@ -101,24 +73,24 @@ async fn services_of_services_names_and_other_protocols_are_told() {
         .traefik
         .add_service(Protocol::Tcp, "db@docker", servers);
 
-    let facts = tell(&world).await;
+    let facts = world.tell().await;
 
     let id = |id: &str| Reference::id(EntityKind::Service, id);
-    let both = find(&facts, EntityKind::Service, "http/both@docker");
+    let both = find(&facts, (EntityKind::Service, "http/both@docker"));
     assert_eq!(
-        to(both, Relation::PointsTo),
+        related(both, Relation::PointsTo),
         [id("http/blog@docker"), id("http/other@file")]
     );
-    let named = find(&facts, EntityKind::Service, "http/other@file");
+    let named = find(&facts, (EntityKind::Service, "http/other@file"));
     assert_eq!(
-        to(named, Relation::PointsTo),
+        related(named, Relation::PointsTo),
         [Reference::name(None, "nas.lab.example").with_port(Some(80))]
     );
     assert!(
         !named.attributes["servers"].contains("tell-nobody"),
         "{named:?}"
     );
-    let broken = find(&facts, EntityKind::Route, "http/x@docker");
+    let broken = find(&facts, (EntityKind::Route, "http/x@docker"));
     assert_eq!(
         (broken.status, broken.health),
         (Status::Offline, Some(Wellness::Failed))
@@ -129,9 +101,9 @@ async fn services_of_services_names_and_other_protocols_are_told() {
             .as_deref()
             .is_some_and(|state| state.contains("does not exist"))
     );
-    let db = find(&facts, EntityKind::Route, "tcp/db@docker");
+    let db = find(&facts, (EntityKind::Route, "tcp/db@docker"));
     assert_eq!(db.aliases, [""; 0]);
-    assert_eq!(to(db, Relation::PointsTo), [id("tcp/db@docker")]);
+    assert_eq!(related(db, Relation::PointsTo), [id("tcp/db@docker")]);
 }
 
 #[tokio::test]
@@ -142,22 +114,16 @@ async fn what_cannot_be_read_is_a_gap_and_without_routers_there_is_nothing() {
         .faults()
         .always("/api/udp/", Fault::Status(500));
 
-    let facts = tell(&world).await;
+    let facts = world.tell().await;
 
     assert!(facts.incomplete);
     assert!(facts.gaps[0].starts_with("udp: "), "{:?}", facts.gaps);
-    find(&facts, EntityKind::Route, "http/blog@docker");
+    find(&facts, (EntityKind::Route, "http/blog@docker"));
 
     world
         .traefik
         .faults()
         .always("/api/http/", Fault::Status(401));
-    let query = query();
-    let error = world
-        .server
-        .facts(&query)
-        .expect("facts")
-        .await
-        .expect_err("no facts");
+    let error = world.try_tell(&question()).await.expect_err("no facts");
     assert_eq!(error.code(), Code::UpstreamUnauthorized);
 }
