@@ -37,17 +37,13 @@ impl<'a> Part<'a> {
     }
 
     fn head(&self) -> String {
-        let mut head = format!(
-            "Content-Disposition: form-data; name=\"{}\"",
-            escaped(self.name)
-        );
-        if let Some((name, media_type)) = self.file {
+        let name = escaped(self.name);
+        let file = self.file.map(|(name, media_type)| {
             let name = escaped(name);
-            head.push_str(&format!(
-                "; filename=\"{name}\"\r\nContent-Type: {media_type}"
-            ));
-        }
-        head
+            format!("; filename=\"{name}\"\r\nContent-Type: {media_type}")
+        });
+        let file = file.unwrap_or_default();
+        format!("Content-Disposition: form-data; name=\"{name}\"{file}")
     }
 }
 

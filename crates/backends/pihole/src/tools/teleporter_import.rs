@@ -221,12 +221,12 @@ fn may_have_been_taken(error: &ToolError) -> bool {
 
 /// The error with the archive that takes everything back.
 fn with_way_back(error: ToolError, before: &str) -> ToolError {
-    let mut hint = error.envelope().hint.clone().unwrap_or_default();
-    let joint = if hint.is_empty() { "" } else { "; " };
-    hint += joint;
-    hint +=
-        &format!("the state before is the archive `{before}`: import that if something was taken");
-    error.hint(hint)
+    let way =
+        format!("the state before is the archive `{before}`: import that if something was taken");
+    match error.envelope().hint.clone() {
+        Some(hint) => error.hint(format!("{hint}; {way}")),
+        None => error.hint(way),
+    }
 }
 
 /// Its settings are those of then, with passwords that are not ours.
@@ -280,13 +280,17 @@ async fn resolves(host: &Host) -> ToolResult<bool> {
 }
 
 async fn holdings(host: &Host) -> ToolResult<Holdings> {
-    let (rules, lists, groups, clients, dns) = tokio::try_join!(
-        host.rules(),
-        host.lists(),
-        host.groups(),
-        host.clients(),
-        host.dns(),
-    )?;
+    let reading = async {
+        tokio::try_join!(
+            host.rules(),
+            host.lists(),
+            host.groups(),
+            host.clients(),
+            host.dns(),
+        )
+    };
+    // Five requests at once are large, and would be part of the call's own state.
+    let (rules, lists, groups, clients, dns) = Box::pin(reading).await?;
     Ok(Holdings {
         rules: rules.len(),
         lists: lists.len(),

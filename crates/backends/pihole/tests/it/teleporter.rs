@@ -90,7 +90,8 @@ async fn an_archive_is_kept_encrypted_and_told_without_its_content() {
     let archive = &made["hosts"][0]["result"]["archive"];
     assert_eq!(archive["host"], "pihole");
     assert_eq!(archive["note"], "before the move");
-    assert!(archive["name"].as_str().unwrap().ends_with(".zip"));
+    let name = archive["name"].as_str().unwrap();
+    assert!(name.starts_with("pi-hole_pi.hole_teleporter_"), "{name}");
     let files = &made["hosts"][0]["result"]["files"];
     assert_eq!(files[0]["name"], "etc/pihole/pihole.toml");
     assert_eq!(list["archives"].as_array().unwrap().len(), 1);
@@ -143,7 +144,7 @@ async fn what_is_no_archive_is_not_kept() {
         );
         world.pihole.faults().clear();
     }
-    assert_eq!(archives(&world).await, [json!(0); 0]);
+    assert!(archives(&world).await.is_empty());
 }
 
 #[tokio::test]
@@ -456,7 +457,7 @@ async fn only_archives_of_this_instance_are_there(#[case] server: &str, #[case] 
             "{tool}"
         );
     }
-    assert_eq!(archives(&world).await, [json!(0); 0]);
+    assert!(archives(&world).await.is_empty());
     let kept = world.env.stores.archives.list(None).await.unwrap();
     assert_eq!(kept.len(), usize::from(stored));
     assert_eq!(world.pihole.log().lines(), [""; 0]);
@@ -479,7 +480,7 @@ async fn an_archive_is_removed_after_a_look_at_it() {
     assert!(plan.summary.contains("2026-06-01"), "{plan:?}");
     assert_eq!(targets[0].id, id);
     assert_eq!(gone["deleted"]["id"], json!(id));
-    assert_eq!(archives(&world).await, [json!(0); 0]);
+    assert!(archives(&world).await.is_empty());
 }
 
 #[tokio::test]
