@@ -19,7 +19,7 @@ use homelab_upstream::{Client, ClientConfig};
 pub struct Env {
     /// Our database.
     pub stores: Stores,
-    /// Keys of the stored credentials.
+    /// Keys of the stored credentials and archives.
     pub keyring: Arc<Keyring>,
     /// The time.
     pub clock: Arc<dyn Clock>,

@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 
 mod adaptor;
 pub mod api;
+mod archives;
 pub mod engine;
 mod env;
 mod kind;
@@ -29,6 +30,7 @@ pub mod page;
 pub mod settings;
 pub mod shape;
 
+pub use archives::NewArchive;
 pub use env::{Env, Shared};
 pub use kind::Kind;
 pub use learnt::Learnt;

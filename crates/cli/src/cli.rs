@@ -65,6 +65,9 @@ pub(crate) enum Command {
     /// Store, list and remove passwords and other secrets of the lab.
     #[command(subcommand)]
     Credentials(commands::credentials::Command),
+    /// List archives that servers gave out of themselves, write one to a file, remove one.
+    #[command(subcommand)]
+    Archives(commands::archives::Command),
     /// List the hosts behind SSH, and trust their keys.
     #[command(subcommand)]
     Ssh(commands::ssh::Command),

@@ -252,6 +252,21 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
+/// Writes a file (0600) unless there is one of this name; one that could not be completed is removed.
+pub(crate) fn write_private_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // That it could not be removed adds nothing to the error at hand.
+        fs::remove_file(path).unwrap_or_default();
+    }
+    written
+}
+
 fn staged_beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
@@ -298,6 +313,20 @@ mod tests {
         assert_eq!(mode(data.path()), 0o700);
         assert_eq!(mode(&data.file(MASTER_KEY)), 0o600);
         assert_eq!(data.read_private(MASTER_KEY).unwrap().unwrap(), "k");
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_not_written_to() {
+        let (_temporary, data) = dir();
+        let path = data.file("archive.zip");
+
+        write_private_new(&path, b"one").unwrap();
+        let error = write_private_new(&path, b"two").unwrap_err();
+
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::clock::Entropy;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretBytes};
 
 /// Several keys: the first encrypts, all decrypt.
 pub struct Keyring {
@@ -70,21 +70,35 @@ impl Keyring {
         self.keys[0].encrypt(secret.expose().as_bytes())
     }
 
+    /// Encrypts what need not be text with the first key.
+    pub fn encrypt_bytes(&self, secret: &SecretBytes) -> String {
+        self.keys[0].encrypt(secret.expose())
+    }
+
     /// Decrypts with whichever key fits.
     pub fn decrypt(&self, token: &str) -> Result<Secret, KeyError> {
-        let bytes = self
-            .keys
-            .iter()
-            .find_map(|key| key.decrypt(token).ok())
-            .ok_or(KeyError::Undecryptable(self.keys.len()))?;
-        String::from_utf8(bytes)
+        let bytes = self.decrypt_bytes(token)?;
+        std::str::from_utf8(bytes.expose())
             .map(Secret::new)
             .map_err(|_| KeyError::NotText)
     }
 
-    /// Whether the first key already encrypts this token.
-    pub fn is_current(&self, token: &str) -> bool {
-        self.keys[0].decrypt(token).is_ok()
+    /// Decrypts what need not be text with whichever key fits.
+    pub fn decrypt_bytes(&self, token: &str) -> Result<SecretBytes, KeyError> {
+        self.keys
+            .iter()
+            .find_map(|key| key.decrypt(token).ok())
+            .map(SecretBytes::new)
+            .ok_or(KeyError::Undecryptable(self.keys.len()))
+    }
+
+    /// The token as the first key writes it; `None` where that is the one that wrote it.
+    pub fn renew(&self, token: &str) -> Result<Option<String>, KeyError> {
+        if self.keys[0].decrypt(token).is_ok() {
+            return Ok(None);
+        }
+        let secret = self.decrypt_bytes(token)?;
+        Ok(Some(self.encrypt_bytes(&secret)))
     }
 }
 
@@ -113,9 +127,25 @@ mod tests {
             Keyring::parse(&Secret::new(format!("{},{}", new.expose(), old.expose()))).unwrap();
 
         assert_eq!(after.decrypt(&token).unwrap().expose(), "s3cret");
-        assert!(!after.is_current(&token));
-        assert!(after.is_current(&after.encrypt(&Secret::new("x"))));
         assert_ne!(after.fingerprint(), before.fingerprint());
+    }
+
+    #[test]
+    fn a_token_is_renewed_once_and_the_old_key_needed_no_more() {
+        let entropy = SeededEntropy::new(8);
+        let (old, new) = (Keyring::generate(&entropy), Keyring::generate(&entropy));
+        let both = Keyring::parse(&Secret::new(format!("{} {}", new.expose(), old.expose())));
+        let (both, old) = (both.unwrap(), Keyring::parse(&old).unwrap());
+        let new = Keyring::parse(&new).unwrap();
+        let bytes = SecretBytes::new(vec![0xff, 0, 0x80]);
+        let token = old.encrypt_bytes(&bytes);
+
+        let renewed = both.renew(&token).unwrap().unwrap();
+
+        assert_eq!(new.decrypt_bytes(&renewed).unwrap(), bytes);
+        assert_eq!(both.renew(&renewed), Ok(None));
+        assert_eq!(new.renew(&token), Err(KeyError::Undecryptable(1)));
+        assert_eq!(new.decrypt(&renewed), Err(KeyError::NotText));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
+use zeroize::Zeroizing;
 
 use crate::error::ToolResult;
 
@@ -61,6 +62,28 @@ impl JsonSchema for Secret {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "writeOnly": true })
+    }
+}
+
+/// Secret bytes that need not be text: zeroed on drop, printed as `[redacted]`, not serialisable.
+#[derive(PartialEq, Eq)]
+pub struct SecretBytes(Zeroizing<Vec<u8>>);
+
+impl SecretBytes {
+    /// Takes over secret bytes.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The bytes themselves; every use is a place to look at in review.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretBytes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("[redacted]")
     }
 }
 
@@ -137,6 +160,8 @@ mod tests {
         let secret = Secret::new("hunter2");
 
         assert_eq!(format!("{secret:?}"), "[redacted]");
+        let bytes = SecretBytes::new(secret.expose().into());
+        assert_eq!(format!("{bytes:?}"), "[redacted]");
         assert!(!format!("{:?}", SecretRef::Plain(secret)).contains("hunter2"));
     }
 

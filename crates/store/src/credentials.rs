@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use homelab_core::clock::Micros;
 use homelab_core::page::{Page, PageRequest};
-use homelab_core::store::{Credential, Credentials, StoreError, StoreResult};
+use homelab_core::store::{Credential, Credentials, Rewrite, StoreError, StoreResult};
 
 use crate::db::{Arg, Batch, Conn, Lock, Values};
 use crate::row::Row;
@@ -187,10 +187,7 @@ impl Credentials for CredentialStore {
         Ok(removed > 0)
     }
 
-    async fn rewrite(
-        &self,
-        rewrite: &(dyn for<'a> Fn(&'a str) -> Result<Option<String>, String> + Send + Sync),
-    ) -> StoreResult<u64> {
+    async fn rewrite(&self, rewrite: &Rewrite<'_>) -> StoreResult<u64> {
         let mut tx = self.0.db.write(Lock::Credentials).await?;
         let mut conn = tx.conn();
         let tokens = conn

@@ -10,6 +10,7 @@ use homelab_core::secret::Secret;
 use homelab_core::store::{Signals, StoreResult, Stores};
 
 use crate::approvals::ApprovalStore;
+use crate::archives::ArchiveStore;
 use crate::audit::{AuditKeys, AuditStore, AuditTrail};
 use crate::backup;
 use crate::budgets::BudgetStore;
@@ -104,6 +105,7 @@ impl Database {
             inventory: Arc::new(InventoryStore(shared())),
             sightings: Arc::new(SightingStore(shared())),
             credentials: Arc::new(CredentialStore(shared())),
+            archives: Arc::new(ArchiveStore(shared())),
             keys: Arc::new(KeyStore(shared())),
             settings: Arc::new(SettingStore(shared())),
             audit: Arc::new(AuditStore(shared())),

@@ -67,6 +67,8 @@ pub(crate) enum Lock {
     Ccpm,
     /// What agents learned.
     Memories,
+    /// Archives that servers gave out.
+    Archives,
     /// None: the transaction's statements are enough for themselves.
     Nothing,
 }

@@ -26,6 +26,7 @@
 //! 3. A trait in `homelab_core::store`, its implementation here, a story in `tests/it/`.
 
 mod approvals;
+mod archives;
 mod audit;
 pub mod audit_writer;
 mod backup;

@@ -30,6 +30,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!(4, "0004_ccpm"),
     migration!(5, "0005_sightings"),
     migration!(6, "0006_memories"),
+    migration!(7, "0007_archives"),
 ];
 
 /// Schema version that a set of migrations leads to.
@@ -106,6 +107,7 @@ pub(crate) mod tests {
         migration!(4, "0004_ccpm"),
         migration!(5, "0005_sightings"),
         migration!(6, "0006_memories"),
+        migration!(7, "0007_archives"),
         Migration {
             version: 9,
             sqlite: "ALTER TABLE settings ADD COLUMN owner TEXT",

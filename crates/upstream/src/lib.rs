@@ -35,6 +35,7 @@
 mod client;
 mod config;
 mod error;
+mod multipart;
 mod observe;
 mod redirect;
 mod request;
@@ -51,6 +52,7 @@ pub use url::Url;
 pub use client::Client;
 pub use config::{ClientConfig, TlsConfig};
 pub use error::{Fault, UpstreamError};
+pub use multipart::Part;
 pub use request::{Overflow, Request};
 pub use response::Response;
 pub use stream::Stream;

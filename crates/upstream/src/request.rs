@@ -13,6 +13,7 @@ use serde::Serialize;
 use url::Url;
 
 use crate::error::Fault;
+use crate::multipart::{self, Part};
 
 /// All but the unreserved characters of RFC 3986.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -241,6 +242,16 @@ impl Request {
             .extend_pairs(pairs)
             .finish();
         self.body("application/x-www-form-urlencoded", body)
+    }
+
+    /// Sends the parts as an HTML form with files does.
+    #[must_use]
+    pub fn multipart(self, parts: &[Part<'_>]) -> Self {
+        let (boundary, body) = multipart::body(parts);
+        let content_type = format!("multipart/form-data; boundary={boundary}");
+        let mut request = self.header(CONTENT_TYPE, &content_type);
+        request.body = Some(body);
+        request
     }
 
     /// Sends these bytes.

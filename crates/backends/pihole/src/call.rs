@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Display};
+use std::sync::Arc;
+use std::time::Duration;
 
 use homelab_backend::api::ApiCall;
-use homelab_upstream::{Method, Overflow, Request, header};
+use homelab_core::secret::SecretBytes;
+use homelab_upstream::{Method, Overflow, Part, Request, header};
 use serde_json::Value;
 
 /// Most bytes of an answer: rules and lists cannot be asked for in pages.
@@ -20,6 +23,17 @@ pub(crate) struct Call {
     path: Vec<String>,
     query: Vec<(Cow<'static, str>, String)>,
     body: Option<Value>,
+    upload: Option<Arc<Upload>>,
+    max_body: usize,
+    timeout: Option<Duration>,
+}
+
+/// An archive on its way to Pi-hole.
+pub(crate) struct Upload {
+    pub(crate) name: String,
+    pub(crate) content: SecretBytes,
+    /// Which parts of it are to be taken; all without.
+    pub(crate) parts: Option<Value>,
 }
 
 impl Call {
@@ -36,6 +50,9 @@ impl Call {
             path: path.iter().map(ToString::to_string).collect(),
             query: Vec::new(),
             body: None,
+            upload: None,
+            max_body: MAX_BODY,
+            timeout: None,
         }
     }
 
@@ -85,6 +102,23 @@ impl Call {
         self
     }
 
+    /// Sends an archive as a browser does.
+    pub(crate) fn upload(mut self, upload: Arc<Upload>) -> Self {
+        self.upload = Some(upload);
+        self
+    }
+
+    pub(crate) fn max_body(mut self, bytes: usize) -> Self {
+        self.max_body = bytes;
+        self
+    }
+
+    /// Overrides the configured limit of a request.
+    pub(crate) fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
     pub(crate) fn query(mut self, name: &'static str, value: impl Display) -> Self {
         self.query.push((name.into(), value.to_string()));
         self
@@ -101,11 +135,17 @@ impl Call {
     pub(crate) fn request(&self) -> Request {
         let path: Vec<&dyn Display> = self.path.iter().map(|part| part as &dyn Display).collect();
         let mut request = Request::new(self.operation, self.method.clone(), self.template, &path)
-            .max_body(MAX_BODY, Overflow::Fail)
+            .max_body(self.max_body, Overflow::Fail)
             // Credentials must not follow a redirect: it is reported instead.
             .redirects(0);
         for (name, value) in &self.query {
             request = request.query(name, value);
+        }
+        if let Some(limit) = self.timeout {
+            request = request.timeout(limit);
+        }
+        if let Some(upload) = &self.upload {
+            return upload.put_into(request);
         }
         match &self.body {
             Some(body) => request.json(body),
@@ -115,6 +155,17 @@ impl Call {
             }
             None => request,
         }
+    }
+}
+
+impl Upload {
+    fn put_into(&self, request: Request) -> Request {
+        let content = self.content.expose();
+        let parts = self.parts.as_ref().map(Value::to_string);
+        let mut form: Vec<Part<'_>> = Vec::new();
+        form.extend(parts.as_deref().map(|text| Part::text("import", text)));
+        form.push(Part::file("file", &self.name, "application/zip", content));
+        request.multipart(&form)
     }
 }
 

@@ -112,6 +112,12 @@ pub(crate) fn failures<T>(done: &OnHosts<T>) -> Vec<Mismatch> {
     failed.collect()
 }
 
+/// Pi-holes themselves, for rules about protected objects.
+pub(crate) fn targets_of(hosts: &[&Host]) -> Vec<Target> {
+    let names = hosts.iter().map(|host| host.name.as_str());
+    names.map(|name| target("pihole", name)).collect()
+}
+
 /// Something on Pi-holes, for rules about protected objects.
 pub(crate) fn target(kind: &str, id: &str) -> Target {
     Target {

@@ -10,12 +10,13 @@ use homelab_upstream::{
     Client, ClientConfig, Overflow, Response, StatusCode, Stream, TlsConfig, Url, header,
 };
 use serde::de::DeserializeOwned;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, sleep};
 
 use crate::call::Call;
 use crate::explain::Who;
 use crate::session::{Proof, Session};
+use crate::teleporter::WaysBack;
 use crate::types::Blocking;
 
 /// How long a restart may take.
@@ -46,8 +47,11 @@ pub(crate) struct Host {
     session: Session,
     restart_wait: Duration,
     gravity_idle: Duration,
-    /// Held while its lists are updated: it would start a second update beside the first.
-    pub(crate) updating: Mutex<()>,
+    /// Held while its lists are updated or an archive is imported: it would start a second one beside
+    /// the first.
+    updating: Mutex<()>,
+    /// Ids under which the state before the import of an archive will be kept, by that archive.
+    pub(crate) ways_back: WaysBack,
 }
 
 impl Host {
@@ -81,6 +85,7 @@ impl Host {
             restart_wait: place.restart_wait,
             gravity_idle: place.gravity_idle,
             updating: Mutex::new(()),
+            ways_back: WaysBack::default(),
         })
     }
 
@@ -93,24 +98,24 @@ impl Host {
 
     /// The body of a successful answer.
     pub(crate) async fn json<T: DeserializeOwned>(&self, call: &Call) -> ToolResult<T> {
+        self.answer(call).await?.json().map_err(ToolError::from)
+    }
+
+    /// A successful answer.
+    pub(crate) async fn answer(&self, call: &Call) -> ToolResult<Response> {
         let response = self.send(call).await?;
-        let response = self.who.accepted(response, call, &self.env.redactor)?;
-        response.json().map_err(ToolError::from)
+        self.who.accepted(response, call, &self.env.redactor)
     }
 
     /// Status and body of a successful answer.
     pub(crate) async fn raw(&self, call: &Call) -> ToolResult<(u16, Vec<u8>)> {
-        let response = self.send(call).await?;
-        let response = self.who.accepted(response, call, &self.env.redactor)?;
+        let response = self.answer(call).await?;
         Ok((response.status.as_u16(), response.body.to_vec()))
     }
 
     /// Sends a call whose answer has nothing of interest.
     pub(crate) async fn done(&self, call: &Call) -> ToolResult<()> {
-        let response = self.send(call).await?;
-        self.who
-            .accepted(response, call, &self.env.redactor)
-            .map(drop)
+        self.answer(call).await.map(drop)
     }
 
     /// Sends a deletion; false where there was nothing to delete.
@@ -146,6 +151,16 @@ impl Host {
             }
             renewed = true;
         }
+    }
+
+    /// Keeps others from updating its lists and importing archives as long as the guard lives.
+    pub(crate) fn updating(&self) -> ToolResult<MutexGuard<'_, ()>> {
+        self.updating.try_lock().map_err(|_| {
+            let message = format!("the lists of `{}` are being updated already", self.name);
+            ToolError::new(Code::Conflict, message)
+                .reason("gravity_running")
+                .hint("wait for the other call to end")
+        })
     }
 
     /// Starts an update of the lists, whose text is read as it comes. It has a connection of its

@@ -6,12 +6,16 @@
 //! few sessions, so there is one for each, which all calls share, and which is given back at the end.
 //! Pi-hole answers 200 and 201 to much that it did not do: whatever changes something is read back.
 //!
-//! Sub-codes (`reason`) of its errors: `default_group`, `gravity_failed`, `gravity_running`,
-//! `group_not_found`, `list_not_found`, `login_refused`, `name_taken`, `no_free_session`,
-//! `no_replicas`, `not_applied`, `not_supported`, `not_tried`, `password_missing`,
-//! `refused_by_server`, `resolver_down`, `rolled_back`, `rule_not_found`, `second_factor`,
+//! What a Pi-hole gives out of itself as a whole, its archives, holds the hashes of its passwords: they
+//! are kept in our own store, encrypted, and no answer has their content.
+//!
+//! Sub-codes (`reason`) of its errors: `archive_not_found`, `archive_refused`, `default_group`,
+//! `gravity_failed`, `gravity_running`, `group_not_found`, `import_unknown`, `list_not_found`,
+//! `login_refused`, `name_taken`, `no_free_session`, `no_replicas`, `not_an_archive`, `not_applied`,
+//! `not_supported`, `not_tried`, `password_missing`, `password_replaced`, `refused_by_server`, `resolver_down`, `rolled_back`, `rule_not_found`, `second_factor`,
 //! `server_error`, `setting_forbids`, `setting_forced`, `still_restarting`, `too_wide`,
-//! `unsupported_version`, and those of the HTTP client.
+//! `unsupported_version`, those of stored archives (`archive_damaged`, `archive_undecryptable`), and those
+//! of the HTTP client.
 #![expect(clippy::unused_async, reason = "tools and hooks are async by contract")]
 
 use futures_util::future::join_all;
@@ -23,6 +27,7 @@ use homelab_core::server::Health;
 use homelab_core::tool::ToolDef;
 use homelab_core::tools;
 
+mod archive;
 mod call;
 mod client;
 mod config;
@@ -33,6 +38,7 @@ mod facts;
 mod host;
 mod records;
 mod session;
+mod teleporter;
 mod times;
 mod tools;
 mod types;
@@ -110,6 +116,10 @@ impl Backend for Pihole {
             tools::drift::get_pihole_drift,
             tools::sync::sync_pihole_replicas,
             tools::messages::get_diagnosis_messages,
+            tools::teleporter::export_teleporter,
+            tools::teleporter::list_teleporter_archives,
+            tools::teleporter_import::import_teleporter,
+            tools::teleporter::delete_teleporter_archive,
             search_api,
             call_api,
         ]

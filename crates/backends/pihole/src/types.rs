@@ -351,6 +351,14 @@ pub(crate) struct DnsConfig {
     pub(crate) cname_records: Vec<String>,
 }
 
+/// `POST /teleporter`, which has `files` where its documentation has `processed`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct TeleporterTaken {
+    #[serde(alias = "processed")]
+    pub(crate) files: Vec<String>,
+}
+
 /// `GET /config/dhcp`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]

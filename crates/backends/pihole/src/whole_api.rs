@@ -87,6 +87,8 @@ const COVERS: &[Cover] = &[
     on("list_dhcp_leases", Verb::Get, "/dhcp/leases"),
     on("get_diagnosis_messages", Verb::Get, "/info/messages"),
     on("get_diagnosis_messages", Verb::Get, "/info/messages/count"),
+    on("export_teleporter", Verb::Get, "/teleporter"),
+    on("import_teleporter", Verb::Post, "/teleporter"),
 ];
 
 /// Reads of which none answers a password, a session or a file. The settings are listed one by one:
@@ -113,7 +115,7 @@ const READS: &[&str] = &[
 ];
 
 const NO_LOGIN: &str = "sessions and passwords are the owner's business: Settings, Web interface / API, on Pi-hole's own page";
-const NO_ARCHIVE: &str = "an archive holds the hashes of passwords; make one under Settings, Teleporter, on Pi-hole's own page";
+const NO_ARCHIVE: &str = "an archive holds the hashes of passwords: `export_teleporter` keeps one encrypted here, and `import_teleporter` gives it back";
 const NO_MOVE: &str = "it may turn a rule into its opposite; remove it with `remove_domain_rule` and add it with `whitelist_domain` or `blacklist_domain`";
 const NO_ELEMENT: &str = "use `add_local_dns`, `remove_local_dns` or `set_upstream_dns`, or `PATCH /config` with the whole list";
 const NO_GROUP: &str = "use `delete_group`, which keeps the group of everybody";

@@ -1,6 +1,7 @@
 //! The commands, one file each: its options, and what it does.
 
 pub(crate) mod approvals;
+pub(crate) mod archives;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod client_config;
@@ -39,6 +40,7 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<Exit> {
         Command::Inventory(command) => inventory::run(command, session).await,
         Command::Memory(command) => memory::run(command, session).await,
         Command::Credentials(command) => credentials::run(command, session).await,
+        Command::Archives(command) => archives::run(command, session).await,
         Command::Keys(command) => keys::run(command, session).await,
         Command::Approvals(command) => approvals::run(command, session).await,
         Command::Ssh(command) => ssh::run(command, session).await,

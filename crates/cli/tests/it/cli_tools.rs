@@ -270,6 +270,7 @@ fn every_command_has_help_and_every_shell_its_completions() {
         "tools",
         "inventory",
         "credentials",
+        "archives",
         "ssh",
         "keys",
         "audit",

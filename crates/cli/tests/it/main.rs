@@ -5,6 +5,7 @@ mod ccpm_openapi;
 mod ccpm_rest;
 mod ccpm_story;
 mod ccpm_support;
+mod cli_archives;
 mod cli_audit;
 mod cli_audit_signed;
 mod cli_config;

@@ -5,6 +5,7 @@
 //! case, addresses in numeric order where stated) and paged by keyset.
 
 mod approvals;
+mod archives;
 mod ccpm;
 mod keys;
 mod memories;
@@ -32,6 +33,7 @@ pub use approvals::{
     ApprovalFilter, Approvals, Asked, Budgets, Signals, Step, TaintMark, Taints, Take, Topic,
     UsedUp, taint_scope,
 };
+pub use archives::{Archive, Archives, Keep, Kept};
 pub use ccpm::{
     Activity, AgentQuery, AgentRows, AnswerRows, Ccpm, CcpmRows, ContextTotals, InboxQuery,
     KeptAnswer, MessageQuery, MessageRows, Numbered, ReportRows, SessionQuery, SessionRows,
@@ -357,11 +359,11 @@ pub trait Credentials: Send + Sync {
     async fn delete(&self, id: &str) -> StoreResult<bool>;
     /// Replaces every token by what `rewrite` makes of it, in one transaction; returns how many
     /// changed. An error of `rewrite` leaves everything as it was.
-    async fn rewrite(
-        &self,
-        rewrite: &(dyn for<'a> Fn(&'a str) -> Result<Option<String>, String> + Send + Sync),
-    ) -> StoreResult<u64>;
+    async fn rewrite(&self, rewrite: &Rewrite<'_>) -> StoreResult<u64>;
 }
+
+/// What becomes of a Fernet token when all are encrypted again; `None` leaves it as it is.
+pub type Rewrite<'r> = dyn for<'t> Fn(&'t str) -> Result<Option<String>, String> + Send + Sync + 'r;
 
 /// Which audit rows to show, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -427,6 +429,8 @@ pub struct Stores {
     pub sightings: Arc<dyn Sightings>,
     /// Credentials.
     pub credentials: Arc<dyn Credentials>,
+    /// Archives that servers gave out.
+    pub archives: Arc<dyn Archives>,
     /// API keys.
     pub keys: Arc<dyn Keys>,
     /// Shared values.

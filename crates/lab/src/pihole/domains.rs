@@ -31,6 +31,29 @@ impl Rule {
         })
     }
 
+    /// The rule again, as far as a row of an archive tells it.
+    pub(super) fn of_row(row: &Value) -> Self {
+        let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        let number = |name: &str| row[name].as_i64().unwrap_or_default();
+        let groups = row["groups"].as_array().map(Vec::as_slice);
+        Self {
+            id: row["id"].as_u64().unwrap_or_default(),
+            domain: text("domain"),
+            unicode: text("unicode"),
+            allow: row["type"] == "allow",
+            regex: row["kind"] == "regex",
+            comment: row["comment"].as_str().map(str::to_owned),
+            groups: groups
+                .unwrap_or_default()
+                .iter()
+                .filter_map(Value::as_i64)
+                .collect(),
+            enabled: row["enabled"] == true,
+            added: number("date_added"),
+            modified: number("date_modified"),
+        }
+    }
+
     pub(super) fn type_name(&self) -> &'static str {
         if self.allow { "allow" } else { "deny" }
     }

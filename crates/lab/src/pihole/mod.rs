@@ -27,6 +27,7 @@
 //! # Faults
 //! [`Pihole::faults`] has those of every upstream; paths begin with `/api`. In FTL's own dialect:
 //! [`Pihole::refuse_next`], [`Pihole::rate_limit_logins`], [`Pihole::set_resolver_down`],
+//! [`Pihole::set_fatal_upstream`],
 //! [`Pihole::force_by_environment`], `allow_destructive` and `app_sudo` by [`Pihole::set_config`].
 //! [`Pihole::drop_next`] breaks connections without an answer; so does each restart, once
 //! ([`Pihole::set_restart_drops`]): whatever changes a setting such as `dns.upstreams` or
@@ -283,6 +284,11 @@ impl Pihole {
     /// Whether its resolver is down.
     pub fn set_resolver_down(&self, down: bool) {
         self.state.lock().resolver_down = down;
+    }
+
+    /// Has its resolver not start, from the next restart on, while this is one of its upstream servers.
+    pub fn set_fatal_upstream(&self, server: &str) {
+        self.state.lock().fatal_upstream = Some(server.to_owned());
     }
 
     /// Whether it blocks, and for how many seconds that stays so.

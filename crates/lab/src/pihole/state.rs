@@ -29,6 +29,8 @@ pub(super) struct State {
     /// End of the timer, and what holds then.
     pub(super) timer: Option<(f64, bool)>,
     pub(super) resolver_down: bool,
+    /// An upstream server with which the resolver does not start.
+    pub(super) fatal_upstream: Option<String>,
     pub(super) domains: Vec<Rule>,
     pub(super) groups: Vec<Group>,
     pub(super) lists: Vec<List>,
@@ -159,6 +161,7 @@ impl State {
             settings: Settings::new(),
             timer: None,
             resolver_down: false,
+            fatal_upstream: None,
             domains: Vec::new(),
             groups: vec![Group {
                 id: 0,
@@ -234,6 +237,10 @@ impl State {
         self.timer = None;
         self.started = self.now();
         self.drops = self.restart_drops;
+        if let Some(fatal) = &self.fatal_upstream {
+            let upstreams = self.settings.get("dns.upstreams").and_then(Value::as_array);
+            self.resolver_down = upstreams.is_some_and(|all| all.iter().any(|one| one == fatal));
+        }
     }
 
     /// Domains that are blocked, over all lists in force.

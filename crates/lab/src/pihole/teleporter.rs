@@ -11,6 +11,8 @@ use super::state::{Rule, State};
 
 /// What the one file in our archives is called; the product's has the database of the lists, too.
 const FILE: &str = "etc/pihole/pihole.toml";
+/// What the answer to an import calls the rules, which the product keeps in its database.
+const DOMAINS: &str = "etc/pihole/gravity.db->domainlist";
 
 const INVALID: &str = "The uploaded file does not appear to be a valid Pi-hole Teleporter archive";
 
@@ -21,6 +23,7 @@ pub(super) fn export(state: &mut State, _: &Call) -> Answer {
         "upstreams": state.settings.get("dns.upstreams"),
         "hosts": state.settings.get("dns.hosts"),
         "cnameRecords": state.settings.get("dns.cnameRecords"),
+        "password": state.secrets.password,
         "domains": rules,
     });
     let archive = archive(FILE, content.to_string().as_bytes());
@@ -36,8 +39,8 @@ pub(super) fn export(state: &mut State, _: &Call) -> Answer {
     reply_of(Reply::Raw(Box::new(answer)))
 }
 
-/// `POST /teleporter`: what is there is replaced, and it restarts. The answer names the `files`, for
-/// which the documentation has `processed`.
+/// `POST /teleporter`: what is there is replaced, all of it or the parts that `import` chooses, and it
+/// restarts. The answer names the `files`, for which the documentation has `processed`.
 pub(super) fn import(state: &mut State, call: &Call) -> Answer {
     let app = call.who.is_ok_and(|who| who.app);
     if app && !state.settings.flag("webserver.api.app_sudo") {
@@ -56,23 +59,39 @@ pub(super) fn import(state: &mut State, call: &Call) -> Answer {
     let invalid = || Failure::bad("Invalid file").hint(INVALID);
     let content = content_of(file).ok_or_else(invalid)?;
     let content: Value = serde_json::from_slice(content).map_err(|_| invalid())?;
-    for name in ["upstreams", "hosts", "cnameRecords"] {
-        state
-            .settings
-            .set(&format!("dns.{name}"), content[name].clone());
-    }
-    let rows = content["domains"].as_array();
-    let kept = |domain: &str, kind: &str, of: &str| {
-        rows.is_some_and(|rows| {
-            rows.iter()
-                .any(|row| row["domain"] == domain && row["type"] == kind && row["kind"] == of)
-        })
+    let chosen = match part(boundary.trim_matches('"'), "import", &call.raw) {
+        None => None,
+        Some(text) => Some(serde_json::from_slice::<Value>(text).map_err(|_| form())?),
     };
-    state
-        .domains
-        .retain(|rule| kept(&rule.domain, rule.type_name(), rule.kind_name()));
+    let takes = |of: &str| {
+        let chosen = chosen.as_ref().map(|chosen| chosen.pointer(of));
+        chosen.is_none_or(|flag| flag == Some(&Value::Bool(true)))
+    };
+    let mut files = Vec::new();
+    if takes("/config") {
+        files.push(FILE);
+        take_settings(state, &content);
+    }
+    if takes("/gravity/domainlist") {
+        files.push(DOMAINS);
+        let rows = content["domains"].as_array().cloned().unwrap_or_default();
+        state.domains = rows.iter().map(Rule::of_row).collect();
+    }
     state.restarting = true;
-    json_of(json!({ "files": [FILE] }))
+    json_of(json!({ "files": files }))
+}
+
+/// Settings, with the password: another one than before ends all sessions.
+fn take_settings(state: &mut State, content: &Value) {
+    for name in ["upstreams", "hosts", "cnameRecords"] {
+        let value = content[name].clone();
+        state.settings.set(&format!("dns.{name}"), value);
+    }
+    let password = content["password"].as_str().map(str::to_owned);
+    if state.secrets.password != password {
+        state.secrets.password = password;
+        state.end_sessions();
+    }
 }
 
 /// The content of a part of a form.

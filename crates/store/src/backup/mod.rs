@@ -21,7 +21,7 @@ use crate::db::Values;
 use crate::table::{Stored, Table};
 
 /// Every table with data, in an order in which rows come after those they refer to.
-const TABLES: [&Table; 34] = [
+const TABLES: [&Table; 35] = [
     Host::TABLE,
     Network::TABLE,
     Device::TABLE,
@@ -32,6 +32,7 @@ const TABLES: [&Table; 34] = [
     FirewallRule::TABLE,
     crate::sightings::TABLE,
     crate::credentials::TABLE,
+    crate::archives::TABLE,
     crate::keys::TABLE,
     crate::settings::TABLE,
     crate::audit::TABLE,

@@ -19,6 +19,8 @@ use crate::table::Table;
 
 /// Rows of one `INSERT`.
 const ROWS: usize = 1_000;
+/// Bytes of one `INSERT`, unless a single row has more: PostgreSQL takes 256 MB of JSON at once.
+const BYTES: usize = 8 * 1024 * 1024;
 
 /// Whether a restore may replace what the target holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +108,7 @@ async fn load(shared: &Shared, mut lines: Lines, overwrite: Overwrite) -> StoreR
         Lock::Checkpoints,
         Lock::Ccpm,
         Lock::Memories,
+        Lock::Archives,
     ] {
         tx.lock(lock).await?;
     }
@@ -114,6 +117,7 @@ async fn load(shared: &Shared, mut lines: Lines, overwrite: Overwrite) -> StoreR
     let mut restored = Restored::default();
     let mut rows: Vec<Values> = Vec::with_capacity(ROWS);
     let mut filling = TABLES[0];
+    let mut bytes = 0;
     let expected = loop {
         let line = lines.next()?;
         let table = match &line {
@@ -121,16 +125,19 @@ async fn load(shared: &Shared, mut lines: Lines, overwrite: Overwrite) -> StoreR
             _ => None,
         };
         let other = table.is_none_or(|table| table.name != filling.name);
-        if (other || rows.len() == ROWS) && !rows.is_empty() {
+        let full = rows.len() == ROWS || bytes + lines.length > BYTES;
+        if (other || full) && !rows.is_empty() {
             conn.run(filling.insert, &[Arg::Rows(&Batch::of(&rows)?)])
                 .await
                 .map_err(|error| lines.misfit(error))?;
             *restored.rows.entry(filling.name.to_owned()).or_default() += rows.len() as u64;
             rows.clear();
+            bytes = 0;
         }
         match (line, table) {
             (Some(Line::Row { row, .. }), Some(table)) => {
                 filling = table;
+                bytes += lines.length;
                 rows.push(row);
             }
             (Some(Line::End { end }), _) => break end.rows,
@@ -170,6 +177,8 @@ struct Lines {
     name: String,
     reader: BufReader<File>,
     at: u64,
+    /// Bytes of the line that was read last.
+    length: usize,
 }
 
 impl Lines {
@@ -179,6 +188,7 @@ impl Lines {
             name: path.display().to_string(),
             reader: BufReader::new(file),
             at: 0,
+            length: 0,
         })
     }
 
@@ -187,10 +197,13 @@ impl Lines {
         self.at += 1;
         match self.reader.read_line(&mut line) {
             Ok(0) => Ok(None),
-            Ok(_) => serde_json::from_str(&line)
-                .map(Some)
-                // The parser's text may quote the row.
-                .map_err(|_| self.refuse("it has a line that is not of a backup")),
+            Ok(length) => {
+                self.length = length;
+                serde_json::from_str(&line)
+                    .map(Some)
+                    // The parser's text may quote the row.
+                    .map_err(|_| self.refuse("it has a line that is not of a backup"))
+            }
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 Err(self.refuse("it is not a backup: not text"))
             }

@@ -8,13 +8,14 @@ use homelab_core::approval::State;
 use homelab_core::clock::{ManualClock, OsEntropy};
 use homelab_core::page::PageRequest;
 use homelab_core::store::{
-    ApprovalFilter, AuditFilter, Credential, DeviceFilter, Observed, StoreError, StoreResult,
+    ApprovalFilter, AuditFilter, Credential, DeviceFilter, Keep, Observed, StoreError, StoreResult,
     Stores, Take,
 };
 use homelab_store::{Overwrite, Restored, restore};
 use rstest::rstest;
 
 use crate::approvals::{ask, begin, held, vote};
+use crate::archives;
 use crate::audit_log::{entry, key, write};
 use crate::ccpm;
 use crate::lab::{Engine, Lab, Place, START};
@@ -44,6 +45,13 @@ async fn fill(stores: &Stores) {
         updated_at: START,
     };
     stores.credentials.put(credential).await.unwrap();
+    let archive = archives::archive("dns", "pi-1", "a.zip");
+    let all = Keep {
+        newest: 1,
+        besides: None,
+    };
+    let stored = stores.archives.insert(archive, "token", all).await;
+    stored.unwrap();
     let api_key = homelab_core::store::ApiKey {
         id: "k1".into(),
         name: "laptop".into(),
@@ -80,8 +88,10 @@ async fn fill(stores: &Stores) {
 /// Everything that the stores can show.
 async fn contents(stores: &Stores) -> String {
     let page = PageRequest::first(200);
+    let archives = stores.archives.list(None).await.unwrap();
+    let contents = stores.archives.content(&archives[0].id).await.unwrap();
     format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
         stores.inventory.export().await.unwrap(),
         stores
             .inventory
@@ -89,6 +99,8 @@ async fn contents(stores: &Stores) -> String {
             .await
             .unwrap(),
         stores.credentials.list(&page).await.unwrap(),
+        archives,
+        contents,
         stores.keys.list().await.unwrap(),
         stores.settings.get("kill_switch").await.unwrap(),
         stores
@@ -108,7 +120,11 @@ async fn contents(stores: &Stores) -> String {
     )
 }
 
-async fn restored(from: &Path, to: &Place, overwrite: Overwrite) -> StoreResult<Restored> {
+pub(crate) async fn restored(
+    from: &Path,
+    to: &Place,
+    overwrite: Overwrite,
+) -> StoreResult<Restored> {
     let clock = Arc::new(ManualClock::at(START));
     restore(from, &to.target, overwrite, clock, Arc::new(OsEntropy)).await
 }
@@ -138,7 +154,7 @@ async fn a_backup_of_either_engine_is_restored_into_either(
 
     assert_eq!(report.rows["devices"], 2);
     assert_eq!(report.rows["audit_log"], 5);
-    assert_eq!(report.rows.len(), 27, "{report:?}");
+    assert_eq!(report.rows.len(), 28, "{report:?}");
     let copy = place.open(Arc::clone(&lab.clock)).await.unwrap();
     assert_eq!(contents(&copy.stores()).await, contents(&lab.stores).await);
     assert_eq!(copy.verify_audit(key()).await.unwrap(), (5, vec![]));
@@ -210,7 +226,7 @@ async fn what_is_no_whole_backup_of_ours_is_refused_and_nothing_restored() {
         ("not of a backup", text.replacen("{\"table\"", "garbage", 1)),
         (
             "newer version",
-            text.replacen("\"schema\":6", "\"schema\":99", 1),
+            text.replacen("\"schema\":7", "\"schema\":99", 1),
         ),
         (
             "newer version",

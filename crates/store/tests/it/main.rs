@@ -4,6 +4,7 @@
 mod allocation;
 mod approval_lists;
 mod approvals;
+mod archives;
 mod audit_log;
 mod audit_trail;
 mod audit_writer;

@@ -106,7 +106,7 @@ async fn processes_that_start_together_make_one_database(
     }
     let mut raw = place.raw().await;
     let versions = raw.texts("SELECT CAST(version AS TEXT) FROM schema_migrations ORDER BY 1");
-    assert_eq!(versions.await, ["1", "2", "3", "4", "5", "6"]);
+    assert_eq!(versions.await, ["1", "2", "3", "4", "5", "6", "7"]);
 }
 
 #[rstest]
@@ -142,7 +142,7 @@ async fn the_engine_says_what_it_is(#[values(Engine::Sqlite, Engine::Postgres)] 
 
     assert_eq!(lab.database.engine(), name);
     assert!(description.starts_with(title), "{description}");
-    assert!(description.ends_with(", schema 6"), "{description}");
+    assert!(description.ends_with(", schema 7"), "{description}");
     assert!(format!("{:?}", lab.database).contains(name));
 }
 

@@ -1,5 +1,5 @@
 use homelab_core::secret::Secret;
-use homelab_upstream::{Client, ClientConfig, Method, Request, Url, header};
+use homelab_upstream::{Client, ClientConfig, Method, Part, Request, Url, header};
 use serde_json::{Value, json};
 
 use crate::support::{Reply, Server, client, envelope, settings};
@@ -44,6 +44,9 @@ async fn bodies_carry_their_type() {
     let form = Request::put("update", "/form", &[]).form(&[("a b", "c&d")]);
     client.send(json).await.unwrap().checked().unwrap();
     client.send(form).await.unwrap().checked().unwrap();
+    let zip = Part::file("file", "a.zip", "application/zip", &[0xff, 0]);
+    let files = Request::post("import", "/files", &[]).multipart(&[zip]);
+    client.send(files).await.unwrap().checked().unwrap();
     let delete = Request::delete("remove", "/x", &[]);
     client.send(delete).await.unwrap().checked().unwrap();
 
@@ -51,8 +54,13 @@ async fn bodies_carry_their_type() {
     assert_eq!(seen[0].header("content-type"), Some("application/json"));
     assert_eq!(seen[0].body, br#"{"a":1}"#);
     assert_eq!(seen[1].body, b"a+b=c%26d");
+    let kind = seen[2].header("content-type").unwrap();
+    let boundary = kind.strip_prefix("multipart/form-data; boundary=").unwrap();
+    let start = format!("--{boundary}\r\n");
+    assert!(seen[2].body.starts_with(start.as_bytes()));
+    assert!(seen[2].body.windows(2).any(|two| two == [0xff, 0]));
     let methods: Vec<_> = seen.iter().map(|seen| seen.method.as_str()).collect();
-    assert_eq!(methods, ["POST", "PUT", "DELETE"]);
+    assert_eq!(methods, ["POST", "PUT", "POST", "DELETE"]);
 }
 
 #[tokio::test]

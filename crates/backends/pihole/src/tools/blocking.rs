@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::client::Pihole;
-use crate::each::{OnHosts, all_took, on_each, target};
+use crate::each::{OnHosts, all_took, on_each, targets_of};
 use crate::host::Host;
 use crate::times::whole;
 use crate::types::Blocking;
@@ -207,10 +207,7 @@ async fn preview_disable(pihole: &Pihole, args: &DisableBlocking) -> ToolResult<
 
 fn targets(pihole: &Pihole, host: Option<&str>) -> ToolResult<Vec<Target>> {
     let hosts = pihole.chosen(host)?;
-    Ok(hosts
-        .iter()
-        .map(|host| target("pihole", &host.name))
-        .collect())
+    Ok(targets_of(&hosts))
 }
 
 async fn enable_targets(pihole: &Pihole, args: &EnableBlocking) -> ToolResult<Vec<Target>> {

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::client::Pihole;
-use crate::each::{OnHosts, all_took, on_each, target};
+use crate::each::{OnHosts, all_took, on_each, targets_of};
 use crate::host::Host;
 use crate::times::time;
 use crate::types::ListRow;
@@ -83,12 +83,7 @@ pub(crate) async fn update_pihole_gravity(
 }
 
 async fn update(host: &Host, report: &(impl Fn(&str, &str) + Sync)) -> ToolResult<GravityUpdated> {
-    let Ok(_updating) = host.updating.try_lock() else {
-        let message = format!("the lists of `{}` are being updated already", host.name);
-        return Err(ToolError::new(Code::Conflict, message)
-            .reason("gravity_running")
-            .hint("wait for the other call to end"));
-    };
+    let _updating = host.updating()?;
     let before = host.summary().await?.gravity;
     let mut stream = host.gravity().await?;
     let mut lines = Lines::default();
@@ -215,10 +210,7 @@ async fn preview_update(pihole: &Pihole, args: &UpdateGravity) -> ToolResult<Pre
 
 async fn update_targets(pihole: &Pihole, args: &UpdateGravity) -> ToolResult<Vec<Target>> {
     let hosts = pihole.chosen(args.host.as_deref())?;
-    Ok(hosts
-        .iter()
-        .map(|host| target("pihole", &host.name))
-        .collect())
+    Ok(targets_of(&hosts))
 }
 
 #[cfg(test)]

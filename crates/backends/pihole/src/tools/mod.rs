@@ -16,5 +16,7 @@ pub(crate) mod rule_removal;
 pub(crate) mod rules;
 pub(crate) mod summary;
 pub(crate) mod sync;
+pub(crate) mod teleporter;
+pub(crate) mod teleporter_import;
 pub(crate) mod top;
 pub(crate) mod upstreams;

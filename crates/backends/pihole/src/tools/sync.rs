@@ -11,7 +11,7 @@ use super::lists::{put_call as put_list, remove_call as remove_list};
 use super::rule_changes::put_call as put_rule;
 use crate::call::Call;
 use crate::client::{Pihole, not_taken};
-use crate::each::{OnHosts, failures, on_each, target};
+use crate::each::{OnHosts, failures, on_each, targets_of};
 use crate::host::Host;
 use crate::records::{ALIASES, HOSTS, Step};
 use crate::types::Processed;
@@ -283,10 +283,7 @@ async fn preview_sync(pihole: &Pihole, args: &SyncReplicas) -> ToolResult<Previe
 
 async fn sync_targets(pihole: &Pihole, args: &SyncReplicas) -> ToolResult<Vec<Target>> {
     let (_, replicas) = pihole.replicas(args.host.as_deref())?;
-    Ok(replicas
-        .iter()
-        .map(|host| target("pihole", &host.name))
-        .collect())
+    Ok(targets_of(&replicas))
 }
 
 /// Looks again: nothing but what is left on purpose may differ.

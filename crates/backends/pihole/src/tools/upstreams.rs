@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::call::Call;
 use crate::client::Pihole;
-use crate::each::{OnHosts, failures, gathered, target};
+use crate::each::{OnHosts, failures, gathered, targets_of};
 use crate::host::Host;
 use crate::times::{percent, rounded};
 use crate::types::Upstreams;
@@ -242,10 +242,7 @@ async fn preview_set(pihole: &Pihole, args: &SetUpstreams) -> ToolResult<Preview
 
 async fn set_targets(pihole: &Pihole, args: &SetUpstreams) -> ToolResult<Vec<Target>> {
     let hosts = pihole.chosen(args.host.as_deref())?;
-    Ok(hosts
-        .iter()
-        .map(|host| target("pihole", &host.name))
-        .collect())
+    Ok(targets_of(&hosts))
 }
 
 async fn undo_set(pihole: &Pihole, args: &SetUpstreams) -> ToolResult<Option<Inverse>> {

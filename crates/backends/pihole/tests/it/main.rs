@@ -13,6 +13,7 @@ mod rules;
 mod sessions;
 mod shape;
 mod stats;
+mod teleporter;
 mod upstreams;
 mod versions;
 mod whole_api;

@@ -90,6 +90,26 @@ async fn a_setting_of_the_environment_cannot_be_changed() {
 }
 
 #[tokio::test]
+async fn a_resolver_that_does_not_start_gets_the_old_ones_back() {
+    let world = World::lab().await;
+    world
+        .pihole
+        .set_config("dns.upstreams", json!(["192.0.2.1"]));
+    world.pihole.set_fatal_upstream("192.0.2.2");
+
+    let error = world
+        .fail("set_upstream_dns", json!({ "servers": ["192.0.2.2"] }))
+        .await;
+
+    assert_eq!(reason(&error), "rolled_back");
+    assert!(hint(&error).contains("`enabled`"));
+    assert_eq!(
+        world.pihole.config("dns.upstreams"),
+        Some(json!(["192.0.2.1"]))
+    );
+}
+
+#[tokio::test]
 async fn a_change_has_a_plan_and_a_way_back() {
     let world = World::lab().await;
     world

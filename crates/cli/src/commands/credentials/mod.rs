@@ -20,7 +20,7 @@ pub(crate) enum Command {
     Set(set::Args),
     /// List credentials without their passwords.
     List,
-    /// Encrypt all stored passwords with a new key.
+    /// Encrypt all stored passwords and archives with a new key.
     RotateKey(rotate::Args),
     /// Remove a credential.
     Delete(delete::Args),

@@ -20,8 +20,8 @@ use crate::session::Session;
 /// Options of `credentials rotate-key`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-With the key in the data directory: makes a new one, encrypts every password with it, and keeps the
-old one so that running servers go on; restart them, then run it again with --prune.
+With the key in the data directory: makes a new one, encrypts every password and archive with it, and
+keeps the old one so that running servers go on; restart them, then run it again with --prune.
 With the key in the configuration (HOMELAB_DB_KEY, secrets.master_key): put the new key before the
 old one, separated by a comma, and run this; then restart the servers and remove the old one.")]
 pub(crate) struct Args {
@@ -57,7 +57,10 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit> {
             }
         };
         let ring = key_files::ring(&keys)?;
-        let changed = encrypt_again(services, &ring).await?;
+        let renew = |token: &str| ring.renew(token).map_err(|error| error.to_string());
+        // Each all or nothing; where only the first was done, all keys are still there.
+        let passwords = services.stores.credentials.rewrite(&renew).await?;
+        let archives = services.stores.archives.rewrite(&renew).await?;
         services.stores.settings.set(MASTER_KEY_FINGERPRINT, ring.fingerprint()).await?;
         let from_file = master.source() == Source::File;
         if from_file && args.prune {
@@ -69,14 +72,21 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit> {
                 target_type: "key",
                 target_id: ring.fingerprint(),
                 by: None,
-                details: Some(format!("{changed} passwords encrypted again")),
+                details: Some(format!("{passwords} passwords and {archives} archives encrypted again")),
             })
             .await?;
         if session.output.is_json() {
             let fingerprint = ring.fingerprint();
-            session.output.json(&json!({ "fingerprint": fingerprint, "encrypted_again": changed }))?;
+            session.output.json(&json!({
+                "fingerprint": fingerprint,
+                "encrypted_again": passwords,
+                "archives_encrypted_again": archives,
+            }))?;
         } else {
-            session.output.line(format!("encrypted {changed} passwords with key {}", ring.fingerprint()))?;
+            session.output.line(format!(
+                "encrypted {passwords} passwords and {archives} archives with key {}",
+                ring.fingerprint()
+            ))?;
             if from_file && !args.prune {
                 session.output.note("restart running servers, then run `credentials rotate-key --prune` to forget the old key")?;
             }
@@ -84,20 +94,6 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit> {
         Ok(Exit::Ok)
     })
     .await
-}
-
-/// Encrypts what is not encrypted with the first key, all or nothing.
-async fn encrypt_again(services: &Services, ring: &Keyring) -> Result<u64> {
-    let rewrite = |token: &str| {
-        if ring.is_current(token) {
-            return Ok(None);
-        }
-        match ring.decrypt(token) {
-            Ok(secret) => Ok(Some(ring.encrypt(&secret))),
-            Err(error) => Err(error.to_string()),
-        }
-    };
-    Ok(services.stores.credentials.rewrite(&rewrite).await?)
 }
 
 fn write_keys(services: &Services, keys: &[Secret]) -> Result<()> {

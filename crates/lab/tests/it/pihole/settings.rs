@@ -229,14 +229,20 @@ async fn an_archive_brings_back_what_was_there() {
     let lab = fresh().await;
     lab.server.set_restart_drops(0);
     lab.server.add_rule("deny/exact", "a.example");
+    lab.server.set_config("dns.upstreams", json!(["192.0.2.1"]));
     let sid = [("X-FTL-SID", lab.sid.as_str())];
     let head = request("GET", "/api/teleporter", &sid, "");
     let answer = raw(&lab.server, &head, b"").await;
     let start = answer.windows(4).position(|four| four == b"PK\x03\x04");
     let archive = &answer[start.unwrap()..];
     lab.server.add_rule("deny/exact", "later.example");
-    let import = async |archive: &[u8]| {
-        let mut form = b"--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n".to_vec();
+    lab.delete("/domains/deny/exact/a.example").await;
+    lab.server.set_config("dns.upstreams", json!(["192.0.2.2"]));
+    let import = async |archive: &[u8], parts: &str| {
+        let mut form =
+            format!("--x\r\nContent-Disposition: form-data; name=\"import\"\r\n\r\n{parts}\r\n")
+                .into_bytes();
+        form.extend(b"--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n");
         form.extend(archive);
         form.extend(b"\r\n--x--\r\n");
         let head = format!(
@@ -247,16 +253,25 @@ async fn an_archive_brings_back_what_was_there() {
         Answer::read(&raw(&lab.server, &head, &form).await)
     };
 
-    let broken = import(&archive[1..]).await;
-    let kept = lab.server.rules().len();
-    let well = import(archive).await;
+    let rules = r#"{"config":false,"gravity":{"domainlist":true}}"#;
+    let broken = import(&archive[1..], rules).await;
+    let kept = lab.server.rules();
+    let some = import(archive, rules).await;
+    let upstreams = lab.server.config("dns.upstreams");
+    let well = import(archive, r#"{"config":true}"#).await;
 
     let head = String::from_utf8_lossy(&answer).into_owned();
     assert!(head.contains("content-disposition: attachment; filename="));
-    assert_eq!((broken.status, kept), (400, 2));
-    assert_eq!(well.json()["files"], json!(["etc/pihole/pihole.toml"]));
+    assert_eq!(broken.status, 400);
+    assert_eq!(kept, ["deny/exact later.example"]);
+    let domains = "etc/pihole/gravity.db->domainlist";
+    assert_eq!(some.json()["files"], json!([domains]));
     assert_eq!(lab.server.rules(), ["deny/exact a.example"]);
-    assert_eq!(lab.server.restarts(), 1);
+    assert_eq!(upstreams, Some(json!(["192.0.2.2"])));
+    assert_eq!(well.json()["files"], json!(["etc/pihole/pihole.toml"]));
+    let upstreams = lab.server.config("dns.upstreams");
+    assert_eq!(upstreams, Some(json!(["192.0.2.1"])));
+    assert_eq!(lab.server.restarts(), 2);
     lab.end();
 }
 
