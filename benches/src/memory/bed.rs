@@ -7,13 +7,14 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use homelab_core::clock::{Clock as _, ManualClock, Micros, OsEntropy, SeededEntropy};
 use homelab_core::id::uuid_v7;
-use homelab_core::memory::{Embedder, Event, NewMemory, Note, Scope, Vector};
+use homelab_core::memory::{Embedder, Event, NewMemory, Note, Purpose, Scope, Vector};
 use homelab_core::secret::Secret;
 use homelab_memory::embed::StaticEmbedder;
 use homelab_memory::embed::minilm::{MiniLm, Weights as Layers};
 use homelab_memory::text::{exact_tokens, hash};
 use homelab_memory::{Caller, MemoryService, NewEntry, Outcome, Parts, Settings, Weights};
 use homelab_store::{Database, Target};
+use serde_json::json;
 use tempfile::TempDir;
 
 use super::set::{NOW, Set, Told};
@@ -33,6 +34,14 @@ impl Where {
         match self {
             Self::Sqlite => "SQLite",
             Self::Postgres(_) => "PostgreSQL",
+        }
+    }
+
+    /// Whether `--only` names it.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        match self {
+            Self::Sqlite => name == "sqlite",
+            Self::Postgres(_) => name == "postgres",
         }
     }
 }
@@ -62,7 +71,8 @@ pub(crate) struct Bed {
     pub(crate) embedder: Arc<dyn Embedder>,
     clock: Arc<ManualClock>,
     database: Database,
-    folder: TempDir,
+    /// Holds the file of SQLite until the end.
+    _folder: TempDir,
 }
 
 impl Bed {
@@ -93,7 +103,7 @@ impl Bed {
             embedder: model.embedder()?,
             clock,
             database,
-            folder,
+            _folder: folder,
         };
         bed.service = bed.with(Weights::default());
         Ok(bed)
@@ -165,21 +175,37 @@ impl Bed {
             .collect())
     }
 
-    /// What the database takes, bytes: its files, or what the server says.
-    pub(crate) fn bytes(&self) -> anyhow::Result<u64> {
-        let mut bytes = 0;
-        for entry in std::fs::read_dir(self.folder.path())? {
-            bytes += entry?.metadata()?.len();
-        }
-        Ok(bytes)
+    /// What the database takes, bytes.
+    pub(crate) async fn bytes(&self) -> anyhow::Result<u64> {
+        Ok(self.database.bytes().await?)
     }
 
-    /// Puts many into the store at once, past what is checked and looked for when one is told.
+    /// Engine and version.
+    pub(crate) async fn describe(&self) -> anyhow::Result<String> {
+        Ok(self.database.describe().await?)
+    }
+
+    /// Has pgvector's index used from so many numbers on.
+    pub(crate) fn index_from(&self, numbers: u32) {
+        self.database.index_vectors_from(numbers);
+    }
+
+    /// Waits until no index is being made.
+    pub(crate) async fn settled(&self) {
+        self.database.settled().await;
+    }
+
+    /// Puts many into the store at once, past what is checked and looked for when one is told. Each names its place
+    /// among them as its shelf.
     pub(crate) async fn pour(&self, owner: &str, texts: &[(&str, String)]) -> anyhow::Result<()> {
         let now = self.clock.now();
+        let words: Vec<&str> = texts.iter().map(|(_, text)| text.as_str()).collect();
+        let vectors = self.embedder.embed(&words, Purpose::Document).await?;
         let new: Vec<NewMemory> = texts
             .iter()
-            .map(|(category, text)| NewMemory {
+            .zip(vectors)
+            .zip(0..)
+            .map(|(((category, text), values), shelf)| NewMemory {
                 id: uuid_v7(&*self.clock, &OsEntropy),
                 scope: Scope {
                     owner: owner.to_owned(),
@@ -191,7 +217,7 @@ impl Bed {
                 exact: exact_tokens(text),
                 hash: hash(text),
                 category: (*category).to_owned(),
-                metadata: serde_json::Map::new(),
+                metadata: [("shelf".to_owned(), json!(shelf))].into_iter().collect(),
                 source: None,
                 importance: 0.5,
                 about: Vec::new(),
@@ -200,8 +226,8 @@ impl Bed {
                 expires_at: None,
                 supersedes: None,
                 vector: Some(Vector {
-                    model: StaticEmbedder::MODEL.to_owned(),
-                    values: StaticEmbedder.vector(text),
+                    model: self.embedder.model().to_owned(),
+                    values,
                 }),
             })
             .collect();
