@@ -63,8 +63,8 @@ fn many() -> Vec<NewMemory> {
         new.vector = None;
     });
     // Of more than one statement's worth.
-    for number in 0..1_200 {
-        tell(&format!("crowd {}", number % 1_150), plain);
+    for number in 0..520 {
+        tell(&format!("crowd {}", number % 505), plain);
     }
     news
 }
@@ -80,7 +80,8 @@ async fn state(memories: &dyn Memories) -> (Vec<Memory>, Vec<Vec<HistoryEntry>>,
             after: None,
         };
         let list = memories.list(&query, Order::Oldest, &page).await.unwrap();
-        for one in &list.items {
+        // The crowd's are alike.
+        for one in list.items.iter().take(30) {
             let page = PageRequest::first(10);
             let history = memories.history(&visible, &one.id, &page).await.unwrap();
             histories.push(history.unwrap().items);
@@ -93,7 +94,7 @@ async fn state(memories: &dyn Memories) -> (Vec<Memory>, Vec<Vec<HistoryEntry>>,
             },
             TextQuery {
                 words: Vec::new(),
-                exact: vec!["crowd-1149.lan".into(), "new-one.lan".into()],
+                exact: vec!["crowd-504.lan".into(), "new-one.lan".into()],
             },
         ] {
             let hits = memories.by_text(&query, &text, 50).await.unwrap();
