@@ -355,13 +355,14 @@ async fn with_words(
     session.conn().all_built(ENTITY, &sql, hit).await
 }
 
-/// FTS5 ranks by BM25; the smaller the better.
+/// FTS5 ranks by BM25; the smaller the better. It is asked once, by a join that keeps its order: left to choose, SQLite
+/// takes the owner's revisions one by one and asks for each, which at 100,000 takes minutes.
 fn push_fts5(sql: &mut Built, plan: &Plan, held: &str, join: &str) {
     let quoted: Vec<String> = plan.words.iter().map(|(word, _)| quoted(word)).collect();
     sql.push(&format!(
         "SELECT r.id AS id, r.version AS version, r.number AS number, \
          -bm25(memory_text) AS rank, {held} AS exact \
-         FROM memory_text JOIN memory_revisions r ON r.number = memory_text.rowid{join} \
+         FROM memory_text CROSS JOIN memory_revisions r ON r.number = memory_text.rowid{join} \
          WHERE memory_text MATCH "
     ))
     .text(&quoted.join(" OR "));

@@ -45,14 +45,14 @@ fn many() -> Vec<NewMemory> {
     tell("of another", &|new| new.scope.owner = "n8n".into());
     tell("new one", &|new| new.scope.owner = "n8n".into());
     tell("passing", &|new| {
-        new.expires_at = Some(START.plus_seconds(10))
+        new.expires_at = Some(START.plus_seconds(10));
     });
     tell("passing", &|new| {
-        new.expires_at = Some(START.plus_seconds(9_000))
+        new.expires_at = Some(START.plus_seconds(9_000));
     });
     tell("passing", plain);
     tell("in the place of new two", &|new| {
-        new.supersedes = Some(id(102))
+        new.supersedes = Some(id(102));
     });
     tell("new two", plain);
     tell("in nobody's place", &|new| new.supersedes = Some(id(77)));
