@@ -24,6 +24,7 @@ pub mod engine;
 mod env;
 mod kind;
 mod learnt;
+pub mod names;
 pub mod page;
 pub mod settings;
 pub mod shape;

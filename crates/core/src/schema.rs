@@ -5,9 +5,62 @@
 //! and `format` dropped, "or null" dropped (an absent member says the same), documented unit
 //! variants folded into one `enum`.
 
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, LazyLock};
+
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
+
+type Members = Arc<Map<String, Value>>;
+type Make = Box<dyn FnOnce() -> Members + Send>;
+
+/// A JSON Schema that is made when it is first read; cheap to clone, and made once for all clones.
+///
+/// Few of several hundred tools are ever called, and their schemas would be most of what an idle server holds.
+#[derive(Clone)]
+pub struct Schema(Arc<LazyLock<Members, Make>>);
+
+impl Schema {
+    /// The schema that the function makes.
+    pub fn lazy(make: impl FnOnce() -> Map<String, Value> + Send + 'static) -> Self {
+        Self(Arc::new(LazyLock::new(Box::new(|| Arc::new(make())))))
+    }
+
+    /// Its members, by reference count.
+    pub fn members(&self) -> Arc<Map<String, Value>> {
+        Arc::clone(&**self.0)
+    }
+}
+
+impl From<Map<String, Value>> for Schema {
+    fn from(members: Map<String, Value>) -> Self {
+        Self::lazy(|| members)
+    }
+}
+
+impl Deref for Schema {
+    type Target = Map<String, Value>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Serialize for Schema {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (**self).serialize(serializer)
+    }
+}
+
+impl fmt::Debug for Schema {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let members = LazyLock::get(&self.0);
+        formatter.debug_tuple("Schema").field(&members).finish()
+    }
+}
 
 /// The schema of a tool's arguments.
 pub fn input<T: JsonSchema>() -> Map<String, Value> {
@@ -157,6 +210,8 @@ fn fold_constants(members: &mut Map<String, Value>) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use serde::Deserialize;
 
     use super::*;
@@ -183,6 +238,21 @@ mod tests {
         /// Down.
         Offline,
         Unknown,
+    }
+
+    #[test]
+    fn a_schema_is_made_when_it_is_first_read_and_once_for_all_clones() {
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let schema = Schema::lazy(|| {
+            MADE.fetch_add(1, Ordering::Relaxed);
+            input::<Args>()
+        });
+        let clone = schema.clone();
+        assert_eq!(format!("{clone:?}"), "Schema(None)");
+        assert_eq!(MADE.load(Ordering::Relaxed), 0);
+        assert_eq!(clone["type"], "object");
+        assert!(Arc::ptr_eq(&schema.members(), &clone.members()));
+        assert_eq!(MADE.load(Ordering::Relaxed), 1);
     }
 
     #[test]

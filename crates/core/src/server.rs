@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::BoxFuture;
 use crate::call::CallContext;
 use crate::error::ToolResult;
 use crate::facts::{Facts, FactsQuery};
+use crate::schema::Schema;
 use crate::tool::{Effect, Inverse, Preview, Ran, Target, ToolInfo, ToolSpec};
 
 /// One instance of a kind of server, with its types erased.
@@ -166,7 +167,7 @@ pub struct ListedTool {
     /// Specification and the schemas as the backend states them.
     pub info: ToolInfo,
     /// Input schema with what the pipeline adds at this endpoint (`instance`, `format`).
-    pub input_schema: Arc<Map<String, Value>>,
+    pub input_schema: Schema,
 }
 
 /// Longest aggregated name; clients add prefixes of their own to it.

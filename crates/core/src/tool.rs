@@ -10,13 +10,12 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
-use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 pub use homelab_macros::tool;
 
@@ -24,7 +23,7 @@ use crate::BoxFuture;
 use crate::call::CallContext;
 use crate::error::{ToolError, ToolResult};
 use crate::json::{self, Misfit};
-use crate::schema;
+use crate::schema::{self, Schema};
 
 /// What a call does to the world, in rising order of danger.
 #[derive(
@@ -209,9 +208,9 @@ pub struct ToolInfo {
     /// The specification.
     pub spec: ToolSpec,
     /// JSON Schema (2020-12) of the arguments; always `type: object`.
-    pub input_schema: Arc<Map<String, Value>>,
+    pub input_schema: Schema,
     /// JSON Schema of the structured result; always `type: object`.
-    pub output_schema: Arc<Map<String, Value>>,
+    pub output_schema: Schema,
 }
 
 /// No arguments.
@@ -373,8 +372,8 @@ impl<B: Sync + 'static> ToolDef<B> {
         Self {
             info: ToolInfo {
                 spec: T::SPEC,
-                input_schema: Arc::new(schema::input::<T::Args>()),
-                output_schema: Arc::new(schema::output::<T::Output>()),
+                input_schema: Schema::lazy(schema::input::<T::Args>),
+                output_schema: Schema::lazy(schema::output::<T::Output>),
             },
             run: |backend, args, ctx| {
                 Box::pin(async move {

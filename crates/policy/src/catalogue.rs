@@ -1,10 +1,10 @@
 //! The tools and servers that rules are checked against.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
+use homelab_core::schema::Schema;
 use homelab_core::server::{Registry, aggregated_name};
 use homelab_core::tool::{ToolInfo, ToolSpec};
-use serde_json::{Map, Value};
 
 use crate::condition::Object;
 
@@ -14,7 +14,7 @@ pub(crate) struct Known {
     pub(crate) kind: String,
     pub(crate) spec: ToolSpec,
     pub(crate) aggregated: String,
-    input_schema: Arc<Map<String, Value>>,
+    input_schema: Schema,
     arguments: OnceLock<Object>,
 }
 
@@ -57,7 +57,7 @@ impl Catalogue {
             kind: kind.to_owned(),
             spec: info.spec,
             aggregated: aggregated_name(kind, &info.spec),
-            input_schema: Arc::clone(&info.input_schema),
+            input_schema: info.input_schema.clone(),
             arguments: OnceLock::new(),
         }));
     }

@@ -4,6 +4,7 @@
 
 use std::net::IpAddr;
 
+use homelab_backend::names;
 use homelab_core::error::{ToolError, ToolResult};
 
 /// Longest expression.
@@ -83,12 +84,12 @@ fn compiled(parts: &Parts<'_>) -> ToolResult<String> {
     }
     if !parts.hosts.is_empty() {
         for (index, host) in parts.hosts.iter().enumerate() {
-            if crate::ids::host(host).is_none_or(|host| host.contains('*')) {
+            if names::host(host).is_none_or(|host| host.contains('*')) {
                 let text = format!("`{host}` is not the name of a host");
                 return Err(ToolError::invalid(format!("hosts[{index}]"), text));
             }
         }
-        let hosts = set(parts.hosts.iter().filter_map(|host| crate::ids::host(host)));
+        let hosts = set(parts.hosts.iter().filter_map(|host| names::host(host)));
         terms.push(format!("http.host in {hosts}"));
     }
     if !parts.paths.is_empty() {

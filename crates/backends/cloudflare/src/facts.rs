@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 
 use futures_util::future::{join, join_all};
+use homelab_backend::names::host;
 use homelab_core::error::ToolResult;
 use homelab_core::facts::{Entity, EntityKind, Facts, FactsQuery, Reference, Relation, Wellness};
 use homelab_core::inventory::Status;
@@ -14,7 +15,7 @@ use homelab_upstream::Url;
 use tokio::time::{Instant, timeout_at};
 
 use crate::client::Cloudflare;
-use crate::ids::{AccountId, host};
+use crate::ids::AccountId;
 use crate::tools::tunnels::ingress_of;
 use crate::types::{Record, Tunnel, TunnelConfig, Zone};
 

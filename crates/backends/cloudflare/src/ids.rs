@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use homelab_upstream::Url;
+use homelab_backend::names::host;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -168,22 +168,6 @@ impl RecordName {
 fn hex_32(text: &str) -> Option<String> {
     let fits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     fits.then(|| text.to_ascii_lowercase())
-}
-
-/// A name of hosts in lower case and Punycode, without a dot at its end.
-pub(crate) fn host(text: &str) -> Option<String> {
-    let bare = text.strip_suffix('.').unwrap_or(text);
-    let name = if bare.is_ascii() {
-        bare.to_ascii_lowercase()
-    } else {
-        let url = Url::parse(&format!("http://{bare}/")).ok()?;
-        url.host_str()?.to_owned()
-    };
-    let label = |label: &str| {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        label == "*" || !label.is_empty() && label.len() <= 63 && label.bytes().all(fits)
-    };
-    (name.len() <= 253 && name.split('.').all(label)).then_some(name)
 }
 
 /// What somebody wrote, short enough for an error.

@@ -4,15 +4,28 @@ use std::time::Duration;
 
 use homelab_backend::Env;
 use homelab_core::error::{Code, ToolError, ToolResult};
+use homelab_core::secret::Secret;
+use homelab_proxmox_api::{Auth, Door, Granted, Proof, Style};
 use homelab_upstream::{Bytes, Client, ClientConfig, Overflow, Request, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
-use crate::auth::{Auth, Proof};
 use crate::call::Call;
-use crate::config::{Config, Login};
+use crate::config::Config;
 use crate::explain::Who;
 use crate::types::Answer;
 use crate::upid::Upid;
+
+/// Most bytes of an answer: the list of a store's snapshots cannot be asked for in pages.
+const MAX_BODY: usize = 32 * 1024 * 1024;
+
+/// How the server wants its requests signed. A colon stands before a token's secret, where Proxmox VE
+/// wants an equals sign; release 4 has a cookie of another name, and reads this one too.
+const STYLE: Style = Style {
+    token: "PBSAPIToken",
+    joint: ':',
+    cookie: "PBSAuthCookie",
+    encoded: true,
+};
 
 pub(crate) struct Api {
     pub(crate) env: Env,
@@ -32,10 +45,7 @@ impl Api {
             tls: config.tls.clone(),
             ..ClientConfig::new(instance)
         })?;
-        let (name, is_token) = match &login {
-            Login::Token { id, .. } => (id.clone(), true),
-            Login::Password { user, .. } => (user.clone(), false),
-        };
+        let (name, is_token) = login.name();
         Ok(Self {
             env: env.clone(),
             who: Who {
@@ -46,7 +56,7 @@ impl Api {
             },
             client,
             url,
-            auth: Auth::new(login),
+            auth: Auth::new(STYLE, login),
         })
     }
 
@@ -139,12 +149,59 @@ impl Api {
 
     /// Sends it once, signed; whatever the status.
     pub(crate) async fn ask(&self, call: &Call, proof: &Proof) -> ToolResult<Response> {
-        let request = proof.sign(call.request(), &call.method);
+        let request = call.request().max_body(MAX_BODY, Overflow::Fail);
+        let request = proof.sign(request, &call.method);
         self.client.send(request).await.map_err(ToolError::from)
     }
 
     /// The answer if it is a success.
     pub(crate) fn accepted(&self, response: Response, call: &Call) -> ToolResult<Response> {
         self.who.accepted(response, call, &self.env.redactor)
+    }
+}
+
+impl Door for Api {
+    fn env(&self) -> &Env {
+        &self.env
+    }
+
+    fn section(&self) -> &str {
+        &self.who.section
+    }
+
+    async fn ticket(&self, user: &str, password: &Secret) -> ToolResult<Granted> {
+        let call = ticket_call(user, password);
+        let response = self.ask(&call, &Proof::None).await?;
+        let response = self.accepted(response, &call)?;
+        let granted: Answer<Granted> = response.json().map_err(ToolError::from)?;
+        Ok(granted.data)
+    }
+
+    fn not_accepted(&self, detail: &str) -> ToolError {
+        self.who.not_accepted(detail)
+    }
+}
+
+/// `POST /access/ticket`. Without `http-only`, which only release 4 knows, the answer holds the
+/// ticket in every release.
+fn ticket_call(user: &str, password: &Secret) -> Call {
+    Call::post("login", "/access/ticket", &[])
+        .with("username", user)
+        .secret("password", password)
+        .idempotent()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_asks_for_nothing_that_an_older_release_refuses() {
+        let call = ticket_call("root@pam", &Secret::new("x"));
+
+        assert_eq!(
+            call.line(),
+            "POST /access/ticket?username=root@pam&password=x"
+        );
     }
 }

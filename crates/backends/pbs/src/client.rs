@@ -7,7 +7,7 @@ use homelab_core::error::ToolResult;
 use serde::de::DeserializeOwned;
 
 use crate::api::Api;
-use crate::call::Call;
+use crate::call::{Call, Naming as _};
 use crate::config::Config;
 use crate::ids::{Backup, Datastore, Group, Namespace, RemoteName};
 use crate::types::{

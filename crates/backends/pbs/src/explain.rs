@@ -165,7 +165,7 @@ fn needed(call: &Call) -> (String, &'static str) {
             let part = |name| call.text(name).unwrap_or_default();
             let path = format!("/remote/{}/{}", part("remote"), part("remote-store"));
             // Removing what vanished needs more than adding.
-            let role = if call.parameters.contains_key("remove-vanished") {
+            let role = if call.parameters.has("remove-vanished") {
                 "RemoteDatastorePowerUser"
             } else {
                 "RemoteSyncPushOperator"
@@ -225,6 +225,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::call::Naming as _;
     use crate::ids::{Datastore, Namespace};
 
     #[rstest]

@@ -4,17 +4,26 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use homelab_backend::Env;
 use homelab_core::error::{Code, ToolError, ToolResult};
+use homelab_core::secret::Secret;
+use homelab_proxmox_api::{Auth, Door, Granted, Proof, Style};
 use homelab_upstream::{
     Bytes, Client, ClientConfig, Fault, Overflow, Request, Response, StatusCode, UpstreamError, Url,
 };
 use serde::de::DeserializeOwned;
 
-use crate::auth::{Auth, Proof};
 use crate::call::Call;
-use crate::config::{Config, Login, section};
+use crate::config::{Config, section};
 use crate::explain::Who;
 use crate::ids::Upid;
 use crate::types::Answer;
+
+/// How Proxmox VE wants its requests signed.
+const STYLE: Style = Style {
+    token: "PVEAPIToken",
+    joint: '=',
+    cookie: "PVEAuthCookie",
+    encoded: false,
+};
 
 /// One cluster. Every node answers for all of them, so the one that answered last is asked first.
 pub(crate) struct Api {
@@ -47,10 +56,7 @@ impl Api {
                 })
             })
             .collect::<ToolResult<Vec<_>>>()?;
-        let (name, is_token) = match &login {
-            Login::Token { id, .. } => (id.clone(), true),
-            Login::Password { user, .. } => (user.clone(), false),
-        };
+        let (name, is_token) = login.name();
         Ok(Self {
             env: env.clone(),
             who: Who {
@@ -62,7 +68,7 @@ impl Api {
             hosts,
             urls,
             preferred: AtomicUsize::new(0),
-            auth: Auth::new(login),
+            auth: Auth::new(STYLE, login),
         })
     }
 
@@ -202,6 +208,38 @@ impl Api {
             error
         })
     }
+}
+
+impl Door for Api {
+    fn env(&self) -> &Env {
+        &self.env
+    }
+
+    fn section(&self) -> &str {
+        &self.who.section
+    }
+
+    async fn ticket(&self, user: &str, password: &Secret) -> ToolResult<Granted> {
+        let call = ticket_call(user, password);
+        let response = self.ask(&call, &Proof::None).await?;
+        let response = self.who.accepted(response, &call)?;
+        let granted: Answer<Granted> = response
+            .json()
+            .map_err(|error| self.who.unanswered(error))?;
+        Ok(granted.data)
+    }
+
+    fn not_accepted(&self, detail: &str) -> ToolError {
+        self.who.not_accepted(detail)
+    }
+}
+
+/// `POST /access/ticket`.
+fn ticket_call(user: &str, password: &Secret) -> Call {
+    Call::post("login", "/access/ticket", &[])
+        .with("username", user)
+        .secret("password", password)
+        .idempotent()
 }
 
 /// Statuses of a page that is not there, or not for everybody.

@@ -2,6 +2,8 @@
 
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::secret::SecretRef;
+use homelab_proxmox_api::address::base_url;
+use homelab_proxmox_api::credentials::{Advice, Credentials, Login, is_plain, within};
 use homelab_upstream::{TlsConfig, Url};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -10,8 +12,17 @@ use crate::ids::{Bridge, StorageId};
 
 /// Port of the API unless a host says otherwise.
 const PORT: u16 = 8006;
-/// Where the API lives on every node.
-const API: &str = "/api2/json";
+/// What Proxmox VE says of its credentials.
+const ADVICE: Advice = Advice {
+    token_page: "Datacenter, Permissions, API Tokens",
+    user: "ops@pve",
+    make_token: "pveum user token add ops@pve homelab --privsep 1",
+    is_word: |text| {
+        text.len() >= 2
+            && text.starts_with(|first: char| first.is_ascii_alphabetic())
+            && is_plain(text)
+    },
+};
 
 /// One cluster (or a single node): how to reach it and as whom.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -84,13 +95,6 @@ impl Default for Config {
     }
 }
 
-/// Which credentials a section gives.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Login {
-    Token { id: String, secret: SecretRef },
-    Password { user: String, password: SecretRef },
-}
-
 impl Config {
     /// The base addresses of the API, one per host.
     ///
@@ -121,66 +125,20 @@ impl Config {
     /// # Errors
     /// The setting that is missing, contradicts another or is not of its form.
     pub(crate) fn login(&self) -> ToolResult<Login> {
-        let user = self.username.as_deref().map(str::trim);
-        let token_id = match (&self.token_id, &self.token_name, user) {
-            (Some(id), _, _) => Some(id.trim().to_owned()),
-            (None, Some(name), Some(user)) => Some(format!("{user}!{}", name.trim())),
-            (None, Some(_), None) => {
-                return Err(ToolError::invalid(
-                    "username",
-                    "`token_name` needs the user it belongs to",
-                ));
-            }
-            (None, None, _) => None,
-        };
-        match (token_id, &self.token_secret, user, &self.password) {
-            (Some(_), _, _, Some(_)) => {
-                Err(ToolError::invalid("password", "both a token and a password are set")
-                    .hint("remove one of them; the token is preferred"))
-            }
-            (Some(id), Some(secret), _, None) if is_token_id(&id) => Ok(Login::Token {
-                id,
-                secret: secret.clone(),
-            }),
-            (Some(id), Some(_), _, None) => {
-                let message = format!("`{id}` is not `USER@REALM!TOKENID`");
-                Err(ToolError::invalid("token_id", message)
-                    .hint("it is shown under Datacenter, Permissions, API Tokens"))
-            }
-            (Some(_), None, _, None) => {
-                Err(ToolError::invalid("token_secret", "the token's secret is missing"))
-            }
-            (None, Some(_), _, _) => {
-                Err(ToolError::invalid("token_id", "the token's id is missing"))
-            }
-            (None, None, Some(user), Some(password)) if is_user(user) => Ok(Login::Password {
-                user: user.to_owned(),
-                password: password.clone(),
-            }),
-            (None, None, Some(user), Some(_)) => {
-                let message = format!("`{user}` is not `NAME@REALM`");
-                Err(ToolError::invalid("username", message)
-                    .hint("name the realm, such as `root@pam` or `ops@pve`"))
-            }
-            (None, None, Some(_), None) => {
-                Err(ToolError::invalid("password", "the user's password is missing"))
-            }
-            (None, None, None, _) => Err(ToolError::invalid("token_id", "no credentials are configured")
-                .hint("make an API token (`pveum user token add ops@pve homelab --privsep 1`) and set `token_id` and `token_secret`")),
+        Credentials {
+            token_id: self.token_id.as_deref(),
+            token_name: self.token_name.as_deref(),
+            token_secret: self.token_secret.as_ref(),
+            username: self.username.as_deref(),
+            password: self.password.as_ref(),
         }
+        .login(ADVICE)
     }
 
     /// Refuses settings that make no sense.
     pub(crate) fn check(&self) -> ToolResult<()> {
         self.base_urls()?;
         self.login()?;
-        let within = |key: &str, value: u64, least: u64, most: u64| {
-            if (least..=most).contains(&value) {
-                return Ok(());
-            }
-            let message = format!("the setting `{key}` is `{value}`, not {least} to {most}");
-            Err(ToolError::invalid(key, message))
-        };
         within("port", self.port.into(), 1, 65535)?;
         within("timeout_s", self.timeout_s, 5, 120)?;
         within("connect_timeout_s", self.connect_timeout_s, 1, 30)?;
@@ -194,100 +152,12 @@ pub(crate) fn section(instance: &str) -> String {
     format!("servers.{instance}")
 }
 
-fn base_url(host: &str, port: u16) -> Result<Url, String> {
-    let bare_ipv6 = host.matches(':').count() > 1 && !host.contains(['[', '/']);
-    let text = if bare_ipv6 {
-        format!("https://[{host}]")
-    } else if host.contains("://") {
-        host.to_owned()
-    } else {
-        format!("https://{host}")
-    };
-    let mut url = Url::parse(&text).map_err(|_| "this is not an address".to_owned())?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("`{}` is neither http nor https", url.scheme()));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("the address holds a user or password".to_owned());
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("the address has a `?` or `#` part".to_owned());
-    }
-    // An address that names its port, be it 443, says so behind the host.
-    let authority = text
-        .split_once("://")
-        .map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
-    let has_port = authority
-        .rsplit_once(':')
-        .is_some_and(|(_, end)| !end.is_empty() && end.bytes().all(|digit| digit.is_ascii_digit()))
-        && !authority.ends_with(']');
-    if !has_port {
-        url.set_port(Some(port))
-            .map_err(|()| "this is not an address".to_owned())?;
-    }
-    let path = url.path().trim_end_matches('/').to_owned();
-    if path.ends_with(API) {
-        url.set_path(&path);
-    } else {
-        url.set_path(&format!("{path}{API}"));
-    }
-    Ok(url)
-}
-
-fn is_user(text: &str) -> bool {
-    text.split_once('@').is_some_and(|(name, realm)| {
-        let plain = |letter: char| letter.is_ascii_graphic() && !":/!=@".contains(letter);
-        !name.is_empty() && name.chars().all(plain) && is_word(realm)
-    })
-}
-
-fn is_token_id(text: &str) -> bool {
-    text.split_once('!')
-        .is_some_and(|(user, name)| is_user(user) && is_word(name))
-}
-
-fn is_word(text: &str) -> bool {
-    text.len() >= 2
-        && text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text
-            .chars()
-            .all(|letter| letter.is_ascii_alphanumeric() || "._-".contains(letter))
-}
-
 #[cfg(test)]
 mod tests {
     use homelab_core::secret::Secret;
     use rstest::rstest;
 
     use super::*;
-
-    #[rstest]
-    #[case("192.0.2.10", "https://192.0.2.10:8006/api2/json")]
-    #[case("pve.example.test:443", "https://pve.example.test/api2/json")]
-    #[case("https://pve.example.test", "https://pve.example.test:8006/api2/json")]
-    #[case(
-        "https://pve.example.test:8006/",
-        "https://pve.example.test:8006/api2/json"
-    )]
-    #[case(
-        "https://pve.example.test:8006/api2/json",
-        "https://pve.example.test:8006/api2/json"
-    )]
-    #[case("2001:db8::1", "https://[2001:db8::1]:8006/api2/json")]
-    #[case("https://[2001:db8::1]", "https://[2001:db8::1]:8006/api2/json")]
-    #[case("http://127.0.0.1:9/x", "http://127.0.0.1:9/x/api2/json")]
-    fn hosts_become_addresses_of_the_api(#[case] host: &str, #[case] url: &str) {
-        assert_eq!(base_url(host, PORT).unwrap().as_str(), url);
-    }
-
-    #[rstest]
-    #[case("ftp://pve")]
-    #[case("https://root:x@pve")]
-    #[case("https://pve/?a=1")]
-    #[case("")]
-    fn what_is_no_host_is_refused(#[case] host: &str) {
-        assert!(base_url(host, PORT).is_err());
-    }
 
     fn secret() -> SecretRef {
         SecretRef::Plain(Secret::new("x"))

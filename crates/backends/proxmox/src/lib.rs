@@ -27,7 +27,6 @@ use homelab_core::tool::ToolDef;
 use homelab_core::tools;
 
 mod api;
-mod auth;
 mod call;
 mod client;
 mod config;

@@ -72,7 +72,7 @@ pub(crate) enum Feature {
     Guests,
     /// Networks, WLANs, firewall zones.
     Networks,
-    /// Firewall policies.
+    /// Firewall policies, DNS records, adoption of devices.
     Policies,
 }
 

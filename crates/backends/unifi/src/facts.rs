@@ -1,7 +1,7 @@
 //! What the console knows of the lab: its devices and how they hang together, clients with their switch
-//! port or access point, and networks.
+//! port or access point, networks, and the names that its DNS answers.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use futures_util::{StreamExt as _, stream};
 use homelab_core::error::ToolResult;
@@ -13,19 +13,26 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::api::Source;
 use crate::client::{Devices, Unifi};
+use crate::dns::{RecordItem, RecordType};
+use crate::explain::is_absent;
 use crate::gear::{DeviceItem, DeviceKind};
 use crate::people::{ClientItem, ClientType, missing};
 use crate::site::Site;
 use crate::tools::networks::NetworkItem;
 
 /// Tools that show what is told here.
-pub(crate) const TOOLS: &[&str] = &["list_clients", "list_devices", "list_networks"];
+pub(crate) const TOOLS: &[&str] = &[
+    "list_clients",
+    "list_devices",
+    "list_networks",
+    "list_dns_records",
+];
 
 /// Devices that are asked at a time what they hang on.
 const AT_A_TIME: usize = 4;
 
 impl Unifi {
-    /// Devices, clients and networks of the configured site.
+    /// Devices, clients, networks and DNS records of the configured site.
     pub(crate) async fn tell(&self, query: &FactsQuery) -> ToolResult<Facts> {
         let mut facts = Facts::default();
         let site = self.site(None).await?;
@@ -53,6 +60,16 @@ impl Unifi {
                 }
             }
             Err(error) => facts.missing(missing("networks", &error)),
+        }
+        match self.dns_records(&site).await {
+            Ok(told) => {
+                for record in of_records(&told.rows) {
+                    facts.add(record);
+                }
+            }
+            // A release that has no records has none to tell.
+            Err(error) if is_absent(&error) => {}
+            Err(error) => facts.missing(missing("DNS records", &error)),
         }
         Ok(facts)
     }
@@ -242,6 +259,35 @@ fn of_network(row: NetworkItem) -> Entity {
         Status::Offline
     };
     entity
+}
+
+/// The records that lead to an address or another name, and are on.
+fn of_records(rows: &[RecordItem]) -> Vec<Entity> {
+    let leads = |row: &&RecordItem| {
+        use RecordType::{A, Aaaa, Cname, Mx};
+        row.enabled && matches!(row.known_type(), Some(A | Aaaa | Cname | Mx))
+    };
+    // What a name leads to, for those that lead to it: the first of its records.
+    let mut named: HashMap<&str, &str> = HashMap::new();
+    for row in rows.iter().filter(leads) {
+        named.entry(&row.name).or_insert(&row.id);
+    }
+    let entity = |row: &RecordItem| {
+        let mut entity = Entity::new(EntityKind::DnsRecord, &row.id, printable(&row.name))
+            .attribute("type", Some(printable(&row.kind)))
+            .attribute("content", Some(printable(&row.value)));
+        if let Some(ip) = address(Some(&row.value)) {
+            entity.addresses.push(ip);
+            return entity;
+        }
+        let target = row.value.trim_end_matches('.').to_lowercase();
+        let target = match named.get(target.as_str()) {
+            Some(id) if *id != row.id => Reference::id(EntityKind::DnsRecord, *id),
+            _ => Reference::name(None, printable(&target)),
+        };
+        entity.link(Relation::PointsTo, target)
+    };
+    rows.iter().filter(leads).map(entity).collect()
 }
 
 /// An address that leads somewhere.

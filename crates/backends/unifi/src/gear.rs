@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::api::Source;
+use crate::call::Call;
 use crate::client::{Devices, Told, Unifi};
 use crate::people::ambiguous;
 use crate::site::Site;
@@ -57,7 +58,7 @@ pub(crate) struct DeviceItem {
 }
 
 impl DeviceItem {
-    fn of_official(row: &DeviceRow) -> Self {
+    pub(crate) fn of_official(row: &DeviceRow) -> Self {
         let has = |feature: &str| match &row.features {
             Value::Array(names) => names.iter().any(|name| name == feature),
             Value::Object(parts) => parts.contains_key(feature),
@@ -78,11 +79,11 @@ impl DeviceItem {
             state: row.state.clone(),
             firmware: row.firmware_version.clone(),
             firmware_updatable: row.firmware_updatable,
-            id: Some(row.id.clone()),
+            id: row.id.clone(),
         }
     }
 
-    fn of_legacy(row: &LegacyDevice) -> Self {
+    pub(crate) fn of_legacy(row: &LegacyDevice) -> Self {
         let kind = match row.kind.as_str() {
             "uap" => DeviceKind::Ap,
             "usw" => DeviceKind::Switch,
@@ -147,6 +148,51 @@ fn state_of(number: Option<i64>) -> &'static str {
     }
 }
 
+/// The device of these that somebody names.
+///
+/// # Errors
+/// `device_not_found`, whose hint says what `there_is`, or `none`; `ambiguous_name` with the
+/// candidates.
+pub(crate) fn named(
+    rows: &[DeviceItem],
+    wanted: &str,
+    there_is: &str,
+    none: &str,
+) -> ToolResult<DeviceItem> {
+    let wanted = wanted.trim();
+    let found: Vec<&DeviceItem> = rows.iter().filter(|row| row.is(wanted)).collect();
+    match found.as_slice() {
+        [one] => Ok((*one).clone()),
+        [] => {
+            let names: Vec<String> = rows
+                .iter()
+                .take(10)
+                .map(|row| format!("`{}`", row.label()))
+                .collect();
+            Err(ToolError::not_found(format!("no device `{wanted}`"))
+                .reason("device_not_found")
+                .field("device")
+                .hint(if names.is_empty() {
+                    format!("{there_is} {none}")
+                } else {
+                    format!("{there_is} {}", names.join(", "))
+                }))
+        }
+        several => {
+            let told = several
+                .iter()
+                .map(|row| format!("`{}` ({})", row.label(), row.mac));
+            Err(ambiguous("device", wanted, told))
+        }
+    }
+}
+
+/// `cmd/devmgr`.
+pub(crate) fn command(site: &Site, body: Value) -> Call {
+    let template = "/api/s/{}/cmd/devmgr";
+    Call::post("device_command", template, &[&site.name], body)
+}
+
 impl Devices {
     /// As one kind of row.
     pub(crate) fn items(&self) -> Told<Vec<DeviceItem>> {
@@ -167,33 +213,12 @@ impl Devices {
     /// # Errors
     /// `device_not_found` with those there are, `ambiguous_name` with the candidates.
     pub(crate) fn named(&self, wanted: &str) -> ToolResult<DeviceItem> {
-        let wanted = wanted.trim();
-        let rows = self.items().rows;
-        let found: Vec<&DeviceItem> = rows.iter().filter(|row| row.is(wanted)).collect();
-        match found.as_slice() {
-            [one] => Ok((*one).clone()),
-            [] => {
-                let names: Vec<String> = rows
-                    .iter()
-                    .take(10)
-                    .map(|row| format!("`{}`", row.label()))
-                    .collect();
-                Err(ToolError::not_found(format!("no device `{wanted}`"))
-                    .reason("device_not_found")
-                    .field("device")
-                    .hint(if names.is_empty() {
-                        "the site has no adopted device".to_owned()
-                    } else {
-                        format!("the site has {}", names.join(", "))
-                    }))
-            }
-            several => {
-                let told = several
-                    .iter()
-                    .map(|row| format!("`{}` ({})", row.label(), row.mac));
-                Err(ambiguous("device", wanted, told))
-            }
-        }
+        named(
+            &self.items().rows,
+            wanted,
+            "the site has",
+            "no adopted device",
+        )
     }
 
     /// The name of the device with this id or MAC address.

@@ -11,11 +11,11 @@
 //!
 //! Sub-codes (`reason`) of its errors: `ambiguous_name`, `cancelled`, `client_not_found`,
 //! `client_offline`, `device_not_found`, `gateway_not_confirmed`, `key_refused`, `login_locked`,
-//! `login_refused`, `needs_local_account`, `no_mac`, `no_poe`, `not_supported`,
+//! `login_refused`, `needs_local_account`, `no_mac`, `no_poe`, `not_applied`, `not_supported`,
 //! `not_user_defined`, `nothing_to_change`, `object_not_found`, `permission_missing`,
-//! `port_not_found`, `protected_client`, `refused_by_console`, `rule_not_found`, `second_factor`,
-//! `site_not_found`, `starting`, `unexpected_answer`, `voucher_not_found`,
-//! `wlan_not_found`, and those of the HTTP client.
+//! `port_not_found`, `protected_client`, `record_ambiguous`, `record_exists`, `record_not_found`,
+//! `refused_by_console`, `rule_not_found`, `second_factor`, `site_not_found`, `starting`,
+//! `unexpected_answer`, `voucher_not_found`, `wlan_not_found`, and those of the HTTP client.
 #![expect(clippy::unused_async, reason = "tools and hooks are async by contract")]
 
 use homelab_backend::api::{call_api, search_api};
@@ -31,6 +31,7 @@ mod auth;
 mod call;
 mod client;
 mod config;
+mod dns;
 mod explain;
 mod facts;
 mod gear;
@@ -96,6 +97,9 @@ impl Backend for Unifi {
             tools::blocking::reconnect_client,
             tools::devices::list_devices,
             tools::devices::get_device,
+            tools::locate::locate_device,
+            tools::adoption::list_pending_devices,
+            tools::adoption::adopt_device,
             tools::power::reboot_device,
             tools::power::power_cycle_port,
             tools::networks::list_networks,
@@ -105,6 +109,10 @@ impl Backend for Unifi {
             tools::firewall_change::update_firewall_rule,
             tools::forwards::list_port_forwards,
             tools::forwards::set_port_forward_enabled,
+            tools::dns::list_dns_records,
+            tools::dns_create::create_dns_record,
+            tools::dns_change::update_dns_record,
+            tools::dns_change::delete_dns_record,
             tools::vouchers_change::create_guest_voucher,
             tools::vouchers::list_guest_vouchers,
             tools::vouchers::show_guest_voucher_code,

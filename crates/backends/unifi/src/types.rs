@@ -6,9 +6,9 @@ mod official;
 
 pub(crate) use legacy::{
     Answer, EventRow, ForwardRow, HealthRow, LegacyDevice, LegacyNetwork, LegacyPort, LegacySite,
-    LegacyVoucher, LegacyWlan, LogPage, Rows, Station, SysInfo,
+    LegacyVoucher, LegacyWlan, LogPage, Rows, StaticDns, Station, SysInfo,
 };
 pub(crate) use official::{
-    ClientRow, DeviceRow, GuestAction, Info, MadeVouchers, NetworkRow, Paged, PortRow, SiteRow,
-    Statistics, VoucherRow, WlanRow, ZoneRow,
+    ClientRow, DeviceRow, DnsPolicy, GuestAction, Info, MadeVouchers, NetworkRow, Paged, PortRow,
+    SiteRow, Statistics, VoucherRow, WlanRow, ZoneRow,
 };

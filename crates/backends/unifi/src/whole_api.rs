@@ -91,6 +91,35 @@ const COVERS: &[Cover] = &[
         "/v1/sites/{siteId}/firewall/policies/{firewallPolicyId}",
     ),
     on(
+        "list_dns_records",
+        Verb::Get,
+        "/v1/sites/{siteId}/dns/policies",
+    )
+    .with(&["offset", "limit", "filter"]),
+    on(
+        "list_dns_records",
+        Verb::Get,
+        "/v1/sites/{siteId}/dns/policies/{dnsPolicyId}",
+    ),
+    on(
+        "create_dns_record",
+        Verb::Post,
+        "/v1/sites/{siteId}/dns/policies",
+    ),
+    on(
+        "update_dns_record",
+        Verb::Put,
+        "/v1/sites/{siteId}/dns/policies/{dnsPolicyId}",
+    ),
+    on(
+        "delete_dns_record",
+        Verb::Delete,
+        "/v1/sites/{siteId}/dns/policies/{dnsPolicyId}",
+    ),
+    on("list_pending_devices", Verb::Get, "/v1/pending-devices")
+        .with(&["offset", "limit", "filter"]),
+    on("adopt_device", Verb::Post, "/v1/sites/{siteId}/devices"),
+    on(
         "revoke_guest_voucher",
         Verb::Delete,
         "/v1/sites/{siteId}/hotspot/vouchers",
@@ -107,11 +136,9 @@ const READS: &[&str] = &[
     "/v1/countries",
     "/v1/dpi/**",
     "/v1/info",
-    "/v1/pending-devices",
     "/v1/sites",
     "/v1/sites/{siteId}/acl-rules/**",
     "/v1/sites/{siteId}/device-tags",
-    "/v1/sites/{siteId}/dns/**",
     "/v1/sites/{siteId}/firewall/**",
     "/v1/sites/{siteId}/networks/**",
     "/v1/sites/{siteId}/switching/**",
@@ -132,7 +159,8 @@ const WITHHELD: &[Withheld] = &[
     Withheld::any("/v1/sites/{siteId}/vpn/**", NO_KEY),
 ];
 
-/// What may cut everybody off, the administrator among them.
+/// What may cut everybody off, the administrator among them. Records of DNS are of it: a raw call goes
+/// around the tools' check, without which a second alias of a name stops the resolver.
 const CRITICAL: &[&str] = &[
     "/v1/sites/{siteId}/acl-rules/**",
     "/v1/sites/{siteId}/devices/{deviceId}",

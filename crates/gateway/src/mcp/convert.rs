@@ -18,12 +18,12 @@ pub(super) fn tool(listed: &ListedTool, with_output_schema: bool) -> Tool {
     let tool = Tool::new(
         listed.name.clone(),
         spec.description,
-        listed.input_schema.clone(),
+        listed.input_schema.members(),
     )
     .with_title(spec.title)
     .with_annotations(annotations);
     if with_output_schema {
-        tool.with_raw_output_schema(listed.info.output_schema.clone())
+        tool.with_raw_output_schema(listed.info.output_schema.members())
     } else {
         tool
     }

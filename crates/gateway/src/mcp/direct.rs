@@ -12,7 +12,7 @@
 //! refusal, is left to the SDK; a test sends the same requests both ways and compares the answers.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwapOption;
@@ -57,10 +57,26 @@ pub(crate) struct DirectCalls {
 
 struct Left {
     version: u64,
-    /// Tools that want arguments repeated in headers; the SDK checks those.
-    with_headers: HashSet<String>,
-    /// Tools that may end with a question to a client that can be asked.
-    changing: HashSet<String>,
+    /// The tools by each of their names, which several may share.
+    tools: HashMap<String, Vec<Arc<Sort>>>,
+}
+
+/// What a tool's calls may need the SDK for.
+struct Sort {
+    /// May end with a question to a client that can be asked.
+    changes: bool,
+    /// Wants arguments repeated in headers, which the SDK checks; read when it is first called.
+    with_headers: LazyLock<bool, Box<dyn FnOnce() -> bool + Send>>,
+}
+
+impl Sort {
+    fn of(tool: &ListedTool) -> Arc<Self> {
+        let schema = tool.input_schema.clone();
+        Arc::new(Self {
+            changes: tool.info.spec.effect != Effect::Read,
+            with_headers: LazyLock::new(Box::new(move || mentions_header(&schema))),
+        })
+    }
 }
 
 /// A call that was taken.
@@ -268,7 +284,8 @@ impl DirectCalls {
     /// Whether a call of that name is for the SDK. Read again when tools change.
     fn is_left(&self, name: &str, can_be_asked: bool) -> bool {
         let is_in = |left: &Left| {
-            left.with_headers.contains(name) || can_be_asked && left.changing.contains(name)
+            let mut tools = left.tools.get(name).into_iter().flatten();
+            tools.any(|tool| *tool.with_headers || can_be_asked && tool.changes)
         };
         let version = self.parts.changes.version();
         if let Some(known) = self.left.load().as_deref()
@@ -279,32 +296,24 @@ impl DirectCalls {
         let Ok(listed) = self.parts.caller.list(&self.endpoint, &surveyor()) else {
             return true;
         };
-        let names = |wanted: &dyn Fn(&ListedTool) -> bool| {
-            let wanted = listed.iter().filter(|tool| wanted(tool));
+        let mut tools: HashMap<String, Vec<Arc<Sort>>> = HashMap::with_capacity(2 * listed.len());
+        for tool in listed {
+            let spec = &tool.info.spec;
+            let sort = Sort::of(&tool);
             // Under its other name too: both can be called.
-            wanted
-                .flat_map(|tool| {
-                    let spec = &tool.info.spec;
-                    [
-                        tool.name.clone(),
-                        spec.name.to_owned(),
-                        aggregated_name(tool.kind, spec),
-                    ]
-                })
-                .collect()
-        };
-        let left = Left {
-            version,
-            with_headers: names(&mentions_header),
-            changing: names(&|tool| tool.info.spec.effect != Effect::Read),
-        };
+            let names = [spec.name.to_owned(), aggregated_name(tool.kind, spec)];
+            for name in names.into_iter().chain([tool.name]) {
+                tools.entry(name).or_default().push(Arc::clone(&sort));
+            }
+        }
+        let left = Left { version, tools };
         let answer = is_in(&left);
         self.left.store(Some(Arc::new(left)));
         answer
     }
 }
 
-fn mentions_header(tool: &ListedTool) -> bool {
+fn mentions_header(schema: &Map<String, Value>) -> bool {
     fn anywhere(value: &Value) -> bool {
         match value {
             Value::Object(map) => map
@@ -314,7 +323,7 @@ fn mentions_header(tool: &ListedTool) -> bool {
             _ => false,
         }
     }
-    tool.input_schema.values().any(anywhere)
+    schema.values().any(anywhere)
 }
 
 /// A success whose text is the JSON of its structured result, which is written once and not

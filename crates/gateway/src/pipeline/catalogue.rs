@@ -4,10 +4,11 @@
 //! argument rules, metric handles and the listing.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use homelab_core::error::{ToolError, ToolResult};
+use homelab_core::schema::Schema;
 use homelab_core::server::{Endpoint, ListedTool, Registry, Server, aggregated_name};
 use homelab_core::tool::{ToolInfo, ToolSpec};
 use serde_json::Value;
@@ -44,25 +45,19 @@ pub(super) struct Entry {
     pub(super) aggregated: String,
     /// `<kind>:<bare>`, one of the names that a key's patterns may use.
     pub(super) of_kind: String,
-    /// Answers in pages whose size the caller can set.
-    pub(super) is_paged: bool,
+    is_paged: OnceLock<bool>,
     rules: OnceLock<Option<Rules>>,
     output: OnceLock<Option<jsonschema::Validator>>,
 }
 
 impl Entry {
     fn new(kind: &'static str, info: ToolInfo) -> Self {
-        let has = |schema: &serde_json::Map<String, Value>, member: &str| {
-            listing::properties(schema).is_some_and(|properties| properties.contains_key(member))
-        };
         Self {
             kind,
             aggregated: aggregated_name(kind, &info.spec),
             of_kind: format!("{kind}:{}", info.spec.name),
-            is_paged: has(&info.input_schema, "limit")
-                && has(&info.output_schema, "items")
-                && has(&info.output_schema, "next_cursor"),
             info,
+            is_paged: OnceLock::new(),
             rules: OnceLock::new(),
             output: OnceLock::new(),
         }
@@ -70,6 +65,18 @@ impl Entry {
 
     pub(super) fn spec(&self) -> &ToolSpec {
         &self.info.spec
+    }
+
+    /// Whether it answers in pages whose size the caller can set.
+    pub(super) fn is_paged(&self) -> bool {
+        let has = |schema, member| {
+            listing::properties(schema).is_some_and(|properties| properties.contains_key(member))
+        };
+        *self.is_paged.get_or_init(|| {
+            has(&self.info.input_schema, "limit")
+                && has(&self.info.output_schema, "items")
+                && has(&self.info.output_schema, "next_cursor")
+        })
     }
 
     /// The rules for its arguments, compiled on first use.
@@ -117,7 +124,7 @@ pub(super) struct Place {
 pub(super) struct Offer {
     pub(super) entry: Arc<Entry>,
     pub(super) places: Vec<Arc<Place>>,
-    pub(super) extras: Extras,
+    extras: Arc<LazyExtras>,
     pub(super) listed: ListedTool,
 }
 
@@ -295,25 +302,44 @@ fn free_name(all: &Scope, entry: &Entry) -> String {
     format!("{}_{}", entry.kind, entry.spec().name)
 }
 
+/// Read from the input schema when a call or a listing first asks.
+type LazyExtras = LazyLock<Extras, Box<dyn FnOnce() -> Extras + Send>>;
+
 impl Offer {
     fn new(entry: &Arc<Entry>, places: Vec<Arc<Place>>, name: String) -> Self {
-        let instances: Vec<&str> = places.iter().map(|place| &*place.instance.name).collect();
-        let extras = Extras::of(&entry.info, &instances);
+        let instances: Arc<[Arc<str>]> = places
+            .iter()
+            .map(|place| Arc::clone(&place.instance.name))
+            .collect();
+        let extras: Arc<LazyExtras> = Arc::new(LazyLock::new({
+            let (entry, several) = (Arc::clone(entry), instances.len() > 1);
+            Box::new(move || Extras::of(&entry.info, several))
+        }));
         let mut info = entry.info.clone();
-        if let Some(schema) = listing::fan_out_schema(&info, &instances) {
-            info.output_schema = Arc::new(schema);
+        if listing::fans_out(&info, &instances) {
+            let one = info.output_schema.clone();
+            info.output_schema = Schema::lazy(move || listing::fan_out_schema(&one));
         }
+        let input_schema = Schema::lazy({
+            let (entry, extras) = (Arc::clone(entry), Arc::clone(&extras));
+            move || listing::input_schema(&entry.info, **extras, &instances)
+        });
         Self {
             listed: ListedTool {
                 kind: entry.kind,
                 name,
-                input_schema: Arc::new(listing::input_schema(&entry.info, extras, &instances)),
+                input_schema,
                 info,
             },
             entry: Arc::clone(entry),
             places,
             extras,
         }
+    }
+
+    /// Which of its arguments are the pipeline's.
+    pub(super) fn extras(&self) -> Extras {
+        **self.extras
     }
 }
 

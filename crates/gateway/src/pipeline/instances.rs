@@ -26,7 +26,7 @@ pub(super) fn take_format(
     arguments: &mut Map<String, Value>,
     default: Format,
 ) -> ToolResult<Format> {
-    if !resolved.offer.extras.format {
+    if !resolved.offer.extras().format {
         return Ok(default);
     }
     match arguments.shift_remove(FORMAT) {
@@ -49,7 +49,7 @@ pub(super) fn take_instances(
     arguments: &mut Map<String, Value>,
 ) -> ToolResult<Selection> {
     let offer = &resolved.offer;
-    let wanted = if offer.extras.instance {
+    let wanted = if offer.extras().instance {
         arguments.shift_remove(INSTANCE)
     } else {
         None

@@ -221,7 +221,7 @@ impl Pipeline {
     }
 
     async fn answer(&self, job: &Job, bounds: &Bounds<'_>) -> ToolResult<Answer> {
-        let limit = if job.entry.is_paged && !job.is_sized {
+        let limit = if job.entry.is_paged() && !job.is_sized {
             job.budget.page
         } else {
             job.budget.most
@@ -232,7 +232,7 @@ impl Pipeline {
         }
         // A smaller page is asked for rather than cut, because only the store can name the cursor
         // that leads to the rows behind it.
-        if job.entry.is_paged && !changes(&job.spec) {
+        if job.entry.is_paged() && !changes(&job.spec) {
             for _ in 0..PAGE_ATTEMPTS {
                 let Some(rows) = size::rows_that_fit(&answer, limit) else {
                     break;

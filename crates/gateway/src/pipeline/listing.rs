@@ -1,6 +1,8 @@
 //! What the pipeline adds to a tool's schemas at an endpoint: `format`, and `instance` where there
 //! are several.
 
+use std::sync::Arc;
+
 use homelab_core::tool::{Effect, ToolInfo};
 use serde_json::{Map, Value, json};
 
@@ -23,14 +25,14 @@ pub(super) struct Extras {
 }
 
 impl Extras {
-    pub(super) fn of(info: &ToolInfo, instances: &[&str]) -> Self {
+    pub(super) fn of(info: &ToolInfo, several: bool) -> Self {
         let own = |name: &str| {
             properties(&info.input_schema).is_some_and(|properties| properties.contains_key(name))
         };
         Self {
             format: !own(FORMAT),
             instance: !own(INSTANCE),
-            several: instances.len() > 1 && !own(INSTANCE),
+            several: several && !own(INSTANCE),
         }
     }
 }
@@ -43,7 +45,7 @@ pub(super) fn properties(schema: &Map<String, Value>) -> Option<&Map<String, Val
 pub(super) fn input_schema(
     info: &ToolInfo,
     extras: Extras,
-    instances: &[&str],
+    instances: &[Arc<str>],
 ) -> Map<String, Value> {
     let mut schema = (*info.input_schema).clone();
     let required = extras.several && info.spec.effect != Effect::Read;
@@ -70,8 +72,8 @@ pub(super) fn input_schema(
     schema
 }
 
-fn instance_schema(info: &ToolInfo, instances: &[&str]) -> Value {
-    let mut names = instances.to_vec();
+fn instance_schema(info: &ToolInfo, instances: &[Arc<str>]) -> Value {
+    let mut names: Vec<&str> = instances.iter().map(|name| &**name).collect();
     let description = if info.spec.effect == Effect::Read {
         names.push(ALL);
         "Which instance; `all` gives one result each."
@@ -81,11 +83,13 @@ fn instance_schema(info: &ToolInfo, instances: &[&str]) -> Value {
     json!({ "type": "string", "enum": names, "description": description })
 }
 
-/// The output schema of a read that may answer for several instances; `None` if it cannot.
-pub(super) fn fan_out_schema(info: &ToolInfo, instances: &[&str]) -> Option<Map<String, Value>> {
-    if instances.len() < 2 || info.spec.effect != Effect::Read {
-        return None;
-    }
+/// Whether a call may answer for several instances.
+pub(super) fn fans_out(info: &ToolInfo, instances: &[Arc<str>]) -> bool {
+    instances.len() > 1 && info.spec.effect == Effect::Read
+}
+
+/// The output schema of a read that may answer for several instances, from the one for one.
+pub(super) fn fan_out_schema(one: &Map<String, Value>) -> Map<String, Value> {
     let each = json!({
         "type": "object",
         "properties": {
@@ -104,9 +108,8 @@ pub(super) fn fan_out_schema(info: &ToolInfo, instances: &[&str]) -> Option<Map<
         },
         "required": ["results"],
     });
-    let one = Value::Object((*info.output_schema).clone());
     let mut schema = Map::new();
     schema.insert("type".into(), "object".into());
     schema.insert("anyOf".into(), json!([one, each]));
-    Some(schema)
+    schema
 }

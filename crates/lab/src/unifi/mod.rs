@@ -27,15 +27,15 @@
 //! | integration API | `/proxy/network/integration/v1`, by `X-API-KEY` | none |
 //!
 //! [`Release`] says since when parts are there: the integration API since 9.0, its vouchers and
-//! filters since 9.1, networks, zones and ACL rules since 10.0, policies and DNS since 10.1 (here:
-//! 10.5). `stat/event` and `stat/alarm` went in 10.0; `v2/…/system-log` has been there since 9.0.
+//! filters since 9.1, networks, zones and ACL rules since 10.0, policies, DNS and adoption since 10.1
+//! (here: 10.5). `stat/event` and `stat/alarm` went in 10.0; `v2/…/system-log` has been there since 9.0.
 //! A path of another release or flavour is answered 404 and is **not** noted as unexpected: a
 //! client may look what there is. A path that no release has, is.
 //!
 //! # Making state
 //! [`Unifi::add_client`], [`Unifi::add_device`], [`Unifi::add_network`], [`Unifi::add_wlan`],
 //! [`Unifi::add_policy`], [`Unifi::add_rule`], [`Unifi::add_port_forward`],
-//! [`Unifi::add_traffic_rule`], [`Unifi::add_alarm`] put things onto the site `default`;
+//! [`Unifi::add_traffic_rule`], [`Unifi::add_dns_record`], [`Unifi::add_alarm`] put things onto the site `default`;
 //! [`Unifi::add_site`] makes another, which starts empty. [`Unifi::demo`] is the demo lab.
 //! Tests look at [`Unifi::is_blocked`], [`Unifi::done`], [`Unifi::vouchers`], [`Unifi::policies`],
 //! [`Unifi::records`] and [`Unifi::site_id`].
@@ -58,6 +58,7 @@
 mod access;
 mod contract;
 mod demo;
+mod dns;
 mod entry;
 mod filter;
 mod inspect;
@@ -103,7 +104,7 @@ pub enum Release {
     V9_1,
     /// Networks, zones, ACL rules; no `stat/event`.
     V10_0,
-    /// Policies, DNS.
+    /// Policies, DNS, adoption.
     V10_5,
 }
 
@@ -380,6 +381,12 @@ impl Unifi {
     /// A traffic rule of the site `default`, in the words of `v2/…/trafficrules`; its id.
     pub fn add_traffic_rule(&self, body: &Value) -> String {
         self.add_record(Records::TrafficRules, body)
+    }
+
+    /// A DNS record of the site `default`, in the words of the integration API's `dns/policies`; its id
+    /// in the old API. With `metadata` it may be one that the console made.
+    pub fn add_dns_record(&self, body: &Value) -> String {
+        self.add_record(Records::DnsPolicies, body)
     }
 
     fn add_record(&self, kind: Records, body: &Value) -> String {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use homelab_core::call::{CredentialKind, Principal, Transport};
 use homelab_core::clock::{Clock, ManualClock, Micros};
 use homelab_core::policy::{Question, Role, Sight};
+use homelab_core::schema::Schema;
 use homelab_core::server::aggregated_name;
 use homelab_core::tool::{Effect, Target, ToolInfo, ToolSpec};
 use serde_json::{Value, json};
@@ -19,11 +20,11 @@ use crate::{Catalogue, Engine, MemoryBudgets, PolicyConfig, Problem, RuleSet};
 /// A Monday, noon in UTC.
 const NOON: &str = "2026-03-02T12:00:00Z";
 
-fn schema(schema: Value) -> Arc<serde_json::Map<String, Value>> {
+fn schema(schema: Value) -> Schema {
     let Value::Object(schema) = schema else {
         panic!("a schema is an object")
     };
-    Arc::new(schema)
+    schema.into()
 }
 
 fn tool(spec: ToolSpec, input: Value) -> ToolInfo {

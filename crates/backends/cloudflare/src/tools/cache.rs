@@ -1,5 +1,6 @@
 //! The cache.
 
+use homelab_backend::names;
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::tool::{Effect, Preview, Target, tool};
 use schemars::JsonSchema;
@@ -71,7 +72,7 @@ impl PurgeCache {
             let schemed = entry.starts_with("https://") || entry.starts_with("http://");
             let wrong = match way {
                 "files" => !schemed,
-                "hosts" => crate::ids::host(entry).is_none(),
+                "hosts" => names::host(entry).is_none(),
                 "prefixes" => schemed,
                 _ => entry.is_empty(),
             };

@@ -1,5 +1,6 @@
 //! Records: their types, what a call says of one, and how they are found.
 
+use homelab_backend::names;
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::tool::{Change, Mismatch};
 use schemars::JsonSchema;
@@ -150,7 +151,7 @@ impl Said<'_> {
                 RecordType::A => content.parse::<std::net::Ipv4Addr>().is_ok(),
                 RecordType::Aaaa => content.parse::<std::net::Ipv6Addr>().is_ok(),
                 RecordType::Txt => !content.is_empty(),
-                _ => crate::ids::host(content).is_some_and(|host| !host.is_empty()),
+                _ => names::host(content).is_some_and(|host| !host.is_empty()),
             };
             if !fits {
                 let what = match kind {

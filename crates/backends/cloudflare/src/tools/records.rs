@@ -1,5 +1,7 @@
 //! DNS records, as they are.
 
+use homelab_backend::names::from_the_end;
+use homelab_backend::page::page;
 use homelab_core::error::ToolResult;
 use homelab_core::page::Page;
 use homelab_core::tool::tool;
@@ -9,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use super::record::{RecordItem, RecordType};
 use crate::client::Cloudflare;
 use crate::ids::{RecordName, ZoneArg};
-use homelab_backend::page::page;
 
 /// Longest file of an export that is given back, in characters.
 const LONGEST_FILE: usize = 60_000;
@@ -86,7 +87,7 @@ pub(crate) async fn list_dns_records(
     let rows = cloudflare.records(&zone.id, &filters).await?;
     let keyed = rows
         .iter()
-        .map(|row| (reversed(&row.name), row.kind.clone(), row))
+        .map(|row| (from_the_end(&row.name), row.kind.clone(), row))
         .collect::<Vec<_>>();
     let key = |row: &(String, String, &crate::types::Record)| {
         format!("{}\u{1}{}\u{1}{}", row.0, row.1, row.2.id)
@@ -96,12 +97,6 @@ pub(crate) async fn list_dns_records(
         zone: zone.name,
         page: page.map(|(_, _, record)| RecordItem::from(record)),
     })
-}
-
-/// A name by its labels from the end, so that what is below a name stands behind it.
-fn reversed(name: &str) -> String {
-    let labels: Vec<&str> = name.rsplit('.').collect();
-    labels.join(".")
 }
 
 /// Which zone.

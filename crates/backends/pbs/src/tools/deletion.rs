@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backups::BackupItem;
 use super::protection::details;
-use crate::call::Call;
+use crate::call::{Call, Naming as _};
 use crate::client::Pbs;
 use crate::ids::{Backup, Datastore, Namespace, Snapshot};
 use crate::units::count;

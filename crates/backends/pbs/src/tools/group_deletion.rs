@@ -5,7 +5,7 @@ use homelab_core::tool::{Mismatch, Preview, Target, tool};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::call::Call;
+use crate::call::{Call, Naming as _};
 use crate::client::Pbs;
 use crate::ids::{Backup, Datastore, Group, Namespace};
 use crate::types::SnapshotRow;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::backups::BackupItem;
-use crate::call::Call;
+use crate::call::{Call, Naming as _};
 use crate::client::Pbs;
 use crate::ids::{Backup, Datastore, Namespace, Snapshot};
 use crate::types::SnapshotRow;

@@ -6,7 +6,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use homelab_core::error::ToolResult;
 use sha2::{Digest as _, Sha256};
 
-use crate::call::Call;
+use crate::call::{Call, Naming as _};
 use crate::client::Pbs;
 use crate::ids::{Group, Namespace, Snapshot};
 use crate::types::{Job, PruneRow};

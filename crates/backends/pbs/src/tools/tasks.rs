@@ -4,6 +4,7 @@ use homelab_core::call::CallContext;
 use homelab_core::error::{Code, ToolError, ToolResult};
 use homelab_core::page::Page;
 use homelab_core::tool::{Preview, Target, tool};
+use homelab_proxmox_api::task::{LOG_LINES, Tasks as _, log_tail};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,7 @@ use crate::call::Call;
 use crate::client::Pbs;
 use crate::ids::Datastore;
 use crate::page::{newest_first, page};
-use crate::task::{LOG_LINES, TaskReport};
+use crate::task::TaskReport;
 use crate::types::TaskRow;
 use crate::units::timestamp;
 use crate::upid::Upid;
@@ -154,7 +155,7 @@ pub(crate) async fn get_task_status(
         wait => pbs.follow(ctx, &args.upid, Some(wait)).await?,
     };
     let lines = args.log_lines.unwrap_or(LOG_LINES);
-    report.log = pbs.log_tail(&args.upid, lines).await?;
+    report.log = log_tail(pbs, &args.upid, lines).await?;
     Ok(report)
 }
 

@@ -6,7 +6,7 @@ use homelab_core::tool::{Preview, Target, tool};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::call::Call;
+use crate::call::{Call, Naming as _};
 use crate::client::Pbs;
 use crate::ids::{Backup, Datastore, Namespace};
 use crate::task::TaskReport;

@@ -162,7 +162,7 @@ fn update_call(guest: &Guest, args: &UpdateVmConfig) -> ToolResult<Call> {
                 .reason("option_not_allowed")
                 .hint("disks and devices are left to Proxmox's own interface"));
         }
-        if call.parameter(key).is_some() {
+        if call.text(key).is_some() {
             let message = format!("`{key}` is both set and deleted");
             return Err(ToolError::invalid(field, message));
         }

@@ -367,18 +367,15 @@ mod tests {
         .unwrap();
 
         assert_eq!(
-            call.parameter("net0"),
+            call.text("net0"),
             Some("name=eth0,bridge=vmbr1,ip=192.0.2.53/24,gw=192.0.2.1,tag=20,firewall=1")
         );
-        assert_eq!(
-            call.parameter("mp0"),
-            Some("tank:100,mp=/srv/data,backup=0")
-        );
-        assert_eq!(call.parameter("rootfs"), Some("local-lvm:16"));
-        assert_eq!(call.parameter("tags"), Some("prod;dns"));
-        assert_eq!(call.parameter("features"), Some("nesting=1,keyctl=1"));
-        assert_eq!(call.parameter("startup"), Some("order=1"));
-        assert_eq!(call.parameter("password"), Some("hunter22"));
+        assert_eq!(call.text("mp0"), Some("tank:100,mp=/srv/data,backup=0"));
+        assert_eq!(call.text("rootfs"), Some("local-lvm:16"));
+        assert_eq!(call.text("tags"), Some("prod;dns"));
+        assert_eq!(call.text("features"), Some("nesting=1,keyctl=1"));
+        assert_eq!(call.text("startup"), Some("order=1"));
+        assert_eq!(call.text("password"), Some("hunter22"));
         assert!(!format!("{call:?}").contains("hunter22"));
     }
 

@@ -320,15 +320,12 @@ mod tests {
         }));
 
         assert_eq!(
-            call.parameter("scsi0"),
+            call.text("scsi0"),
             Some("tank:0,import-from=local:import/debian-12.qcow2,discard=on")
         );
-        assert_eq!(call.parameter("ide0"), Some("tank:cloudinit"));
-        assert_eq!(
-            call.parameter("ipconfig0"),
-            Some("ip=192.0.2.7/24,gw=192.0.2.1")
-        );
-        assert_eq!(call.parameter("efidisk0"), Some("tank:1,efitype=4m"));
-        assert_eq!(call.parameter("start"), None);
+        assert_eq!(call.text("ide0"), Some("tank:cloudinit"));
+        assert_eq!(call.text("ipconfig0"), Some("ip=192.0.2.7/24,gw=192.0.2.1"));
+        assert_eq!(call.text("efidisk0"), Some("tank:1,efitype=4m"));
+        assert_eq!(call.text("start"), None);
     }
 }

@@ -123,7 +123,7 @@ pub(super) fn add_options(
     options: &BTreeMap<String, String>,
 ) -> ToolResult<Call> {
     for (key, value) in checked_options(kind, options)? {
-        if call.parameter(key).is_some() {
+        if call.text(key).is_some() {
             let message = format!("`{key}` is set by another argument already");
             return Err(ToolError::invalid(format!("options.{key}"), message));
         }

@@ -333,12 +333,12 @@ mod tests {
         };
         let call = cloud_init.add(Call::post("x", "/x", &[])).unwrap();
 
-        assert_eq!(call.parameter("ipconfig0"), Some("ip=dhcp"));
+        assert_eq!(call.text("ipconfig0"), Some("ip=dhcp"));
         assert_eq!(
-            call.parameter("sshkeys"),
+            call.text("sshkeys"),
             Some("ssh%2Ded25519%20AAAA%2Bb%2Fc%3D%20me%40home")
         );
-        assert_eq!(call.parameter("cipassword"), Some("hunter22"));
+        assert_eq!(call.text("cipassword"), Some("hunter22"));
         assert!(!format!("{call:?} {cloud_init:?}").contains("hunter22"));
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use homelab_core::call::CallContext;
 use homelab_core::error::{Code, ToolError, ToolResult};
+use homelab_proxmox_api::task::Tasks as _;
 use tokio::time::Instant;
 
 use super::config::change_call;

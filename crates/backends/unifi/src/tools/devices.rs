@@ -38,9 +38,9 @@ pub(crate) struct ListDevices {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct DevicePage {
     #[serde(flatten)]
-    page: Page<DeviceItem>,
+    pub(super) page: Page<DeviceItem>,
     /// The API that told it.
-    api: Source,
+    pub(super) api: Source,
 }
 
 /// List the access points, switches and gateways with their state and firmware.

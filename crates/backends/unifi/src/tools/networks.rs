@@ -21,13 +21,13 @@ use crate::types::{LegacyNetwork, LegacyWlan, NetworkRow, WlanRow};
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListOfSite {
     /// The site; default the configured one.
-    site: Option<SiteName>,
+    pub(super) site: Option<SiteName>,
     /// Rows per page; default 25.
     #[schemars(range(min = 1, max = 200))]
-    limit: Option<u32>,
+    pub(super) limit: Option<u32>,
     /// `next_cursor` of the page before.
     #[schemars(length(max = 1000))]
-    cursor: Option<String>,
+    pub(super) cursor: Option<String>,
 }
 
 /// A network.

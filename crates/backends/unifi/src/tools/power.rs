@@ -14,7 +14,7 @@ use super::devices::PortItem;
 use crate::api::Source;
 use crate::call::Call;
 use crate::client::Unifi;
-use crate::gear::{DeviceItem, DeviceKind};
+use crate::gear::{DeviceItem, DeviceKind, command};
 use crate::site::{Site, SiteName};
 
 /// Seconds that a device gets to come back unless a call says otherwise.
@@ -118,12 +118,9 @@ fn restart_call(site: &Site, device: &DeviceItem, api: Source) -> Call {
         let body = json!({ "action": "RESTART" });
         Call::post("device_restart", template, &[&site.id(), id], body)
     } else {
-        let body = json!({ "cmd": "restart", "mac": device.mac, "reboot_type": "soft" });
-        Call::post(
-            "device_command",
-            "/api/s/{}/cmd/devmgr",
-            &[&site.name],
-            body,
+        command(
+            site,
+            json!({ "cmd": "restart", "mac": device.mac, "reboot_type": "soft" }),
         )
     }
 }
@@ -294,12 +291,9 @@ fn cycle_call(site: &Site, device: &DeviceItem, api: Source, port: u32) -> Call 
         let body = json!({ "action": "POWER_CYCLE" });
         Call::post("port_power_cycle", template, &[&site.id(), id, &port], body)
     } else {
-        let body = json!({ "cmd": "power-cycle", "mac": device.mac, "port_idx": port });
-        Call::post(
-            "device_command",
-            "/api/s/{}/cmd/devmgr",
-            &[&site.name],
-            body,
+        command(
+            site,
+            json!({ "cmd": "power-cycle", "mac": device.mac, "port_idx": port }),
         )
     }
 }

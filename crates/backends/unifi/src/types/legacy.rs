@@ -118,6 +118,9 @@ pub(crate) struct LegacyDevice {
     pub(crate) system_stats: Value,
     #[serde(default, deserialize_with = "loose::list")]
     pub(crate) port_table: Vec<LegacyPort>,
+    /// Whether its light blinks so that somebody finds it.
+    #[serde(default, deserialize_with = "loose::flag")]
+    pub(crate) locating: Option<bool>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -250,6 +253,29 @@ pub(crate) struct ForwardRow {
     pub(crate) fwd: Option<String>,
     #[serde(default, deserialize_with = "loose::text")]
     pub(crate) fwd_port: Option<String>,
+}
+
+/// `v2/…/static-dns`.
+#[derive(Deserialize)]
+pub(crate) struct StaticDns {
+    #[serde(rename = "_id")]
+    pub(crate) id: String,
+    #[serde(default)]
+    pub(crate) record_type: String,
+    #[serde(default)]
+    pub(crate) key: String,
+    #[serde(default)]
+    pub(crate) value: String,
+    #[serde(default, deserialize_with = "loose::flag")]
+    pub(crate) enabled: Option<bool>,
+    #[serde(default, deserialize_with = "loose::int")]
+    pub(crate) ttl: Option<i64>,
+    #[serde(default, deserialize_with = "loose::int")]
+    pub(crate) priority: Option<i64>,
+    #[serde(default, deserialize_with = "loose::int")]
+    pub(crate) weight: Option<i64>,
+    #[serde(default, deserialize_with = "loose::int")]
+    pub(crate) port: Option<i64>,
 }
 
 /// An entry of the log: `v2/…/system-log`, `stat/event`, `stat/alarm`.

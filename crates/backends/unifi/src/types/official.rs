@@ -1,7 +1,7 @@
 //! The official API, `/integration/v1/…`.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::loose;
 
@@ -75,11 +75,13 @@ pub(crate) struct Grant {
     pub(crate) expires_at: Option<String>,
 }
 
-/// A device of the official API; the detail has objects where the list has names.
+/// A device of the official API; the detail has objects where the list has names. One that waits to
+/// be adopted has neither id nor name.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DeviceRow {
-    pub(crate) id: String,
+    #[serde(default, deserialize_with = "loose::text")]
+    pub(crate) id: Option<String>,
     pub(crate) mac_address: String,
     #[serde(default, deserialize_with = "loose::text")]
     pub(crate) ip_address: Option<String>,
@@ -99,6 +101,9 @@ pub(crate) struct DeviceRow {
     pub(crate) interfaces: Value,
     #[serde(default)]
     pub(crate) uplink: Option<Uplink>,
+    /// Sites that can adopt it, where it waits for that.
+    #[serde(default, deserialize_with = "loose::list")]
+    pub(crate) adoption_target_site_ids: Vec<String>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -194,6 +199,24 @@ pub(crate) struct VoucherRow {
 pub(crate) struct MadeVouchers {
     #[serde(default)]
     pub(crate) vouchers: Vec<VoucherRow>,
+}
+
+/// A DNS policy of the official API; which fields it has goes by its type.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DnsPolicy {
+    pub(crate) id: String,
+    #[serde(default, rename = "type")]
+    pub(crate) kind: String,
+    #[serde(default, deserialize_with = "loose::flag")]
+    pub(crate) enabled: Option<bool>,
+    #[serde(default)]
+    pub(crate) metadata: Value,
+    #[serde(default)]
+    pub(crate) domain: String,
+    /// The fields that are of one type only.
+    #[serde(flatten)]
+    pub(crate) own: Map<String, Value>,
 }
 
 /// A network of the official API.

@@ -3,7 +3,7 @@
 use homelab_lab::unifi::{DeviceKind, DeviceSeed};
 use serde_json::json;
 
-use crate::world::{GATEWAY, SWITCH, With, World, column, field, hint, reason};
+use crate::world::{AP, GATEWAY, SWITCH, With, World, column, field, hint, reason};
 
 #[tokio::test]
 async fn devices_are_listed_by_either_api_in_the_same_words() {
@@ -85,4 +85,70 @@ async fn a_gateway_stays_one_in_its_detail() {
     let shown = world.call("get_device", json!({ "device": GATEWAY })).await;
 
     assert_eq!(shown["device"]["kind"], "gateway");
+}
+
+#[tokio::test]
+async fn a_device_blinks_until_it_is_found() {
+    for with in [With::Both, With::Account] {
+        let world = World::with(with).await;
+        let args = json!({ "device": "ap-hall", "on": true });
+
+        let plan = world.preview("locate_device", args.clone()).await;
+        let targets = world.targets("locate_device", args.clone()).await;
+        let inverse = world.inverse("locate_device", args.clone()).await;
+        let done = world.call("locate_device", args.clone()).await;
+        let nothing = world.inverse("locate_device", args).await;
+        let off = world.undo(inverse.unwrap()).await;
+
+        assert_eq!(plan.summary, "let the light of `ap-hall` blink");
+        assert_eq!(
+            (
+                plan.changes[0].from.as_deref(),
+                plan.changes[0].to.as_deref()
+            ),
+            (Some("false"), Some("true"))
+        );
+        assert_eq!(targets[0].id, AP);
+        assert_eq!(
+            (&done["locating"], &done["api"]),
+            (&json!(true), &json!("legacy"))
+        );
+        assert!(nothing.is_none());
+        assert_eq!(off["locating"], false);
+        assert_eq!(world.unifi.done(AP), ["set-locate", "unset-locate"]);
+    }
+}
+
+#[tokio::test]
+async fn a_light_that_does_not_blink_is_told() {
+    let world = World::lab().await;
+    world.unifi.swallow_next_write("/api/s/default/cmd/devmgr");
+
+    let ran = world
+        .run("locate_device", json!({ "device": AP, "on": true }))
+        .await
+        .unwrap();
+
+    assert_eq!(
+        (ran.mismatches[0].field, ran.mismatches[0].found.as_str()),
+        ("on", "false")
+    );
+}
+
+#[tokio::test]
+async fn a_light_needs_a_device_and_an_administrator() {
+    let world = World::lab().await;
+    let key = World::with(With::Key).await;
+
+    let missing = json!({ "device": "sw-attic", "on": true });
+    let missing = world.fail("locate_device", missing).await;
+    let no_way = json!({ "device": "ap-hall", "on": true });
+    let no_way = key.fail("locate_device", no_way).await;
+
+    assert_eq!(
+        (reason(&missing), field(&missing)),
+        ("device_not_found", "device")
+    );
+    assert_eq!(reason(&no_way), "needs_local_account");
+    assert_eq!(key.unifi.done(AP), [""; 0]);
 }

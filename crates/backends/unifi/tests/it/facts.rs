@@ -6,6 +6,7 @@ use homelab_core::facts::{Entity, EntityKind, Facts, FactsQuery, Relation, Welln
 use homelab_core::inventory::Status;
 use homelab_lab::Fault;
 use homelab_lab::unifi::{DeviceKind, DeviceSeed};
+use serde_json::json;
 use tokio::time::Instant;
 
 use crate::world::{AP, NAS, PRINTER, SWITCH, With, World};
@@ -89,6 +90,81 @@ async fn devices_clients_and_networks_are_told_by_either_api() {
             (EntityKind::Network, "30")
         );
     }
+}
+
+#[tokio::test]
+async fn names_that_lead_somewhere_are_told_by_either_api() {
+    for with in [With::Both, With::Account] {
+        let world = World::with(with).await;
+        let record = |kind: &str, name: &str, field: &str, value: &str| {
+            let mut body = json!({ "type": kind, "enabled": name != "old.lab.example",
+                                   "domain": name, field: value });
+            if kind != "TXT_RECORD" {
+                body["ttlSeconds"] = 0.into();
+            }
+            world.unifi.add_dns_record(&body);
+        };
+        record("A_RECORD", "nas.lab.example", "ipv4Address", "192.0.2.140");
+        record(
+            "CNAME_RECORD",
+            "files.lab.example",
+            "targetDomain",
+            "NAS.lab.example",
+        );
+        record(
+            "CNAME_RECORD",
+            "blog.lab.example",
+            "targetDomain",
+            "host.example.net",
+        );
+        record("A_RECORD", "old.lab.example", "ipv4Address", "192.0.2.9");
+        record("TXT_RECORD", "lab.example", "text", "whatever");
+
+        let facts = told(&world).await;
+
+        assert!(facts.gaps.is_empty(), "{facts:?}");
+        let records: Vec<&Entity> = facts
+            .entities
+            .iter()
+            .filter(|one| one.kind == EntityKind::DnsRecord)
+            .collect();
+        assert_eq!(records.len(), 3, "those that are on and lead somewhere");
+        let (nas, files) = (
+            find_in(&records, "nas.lab.example"),
+            find_in(&records, "files.lab.example"),
+        );
+        assert_eq!(nas.addresses, ["192.0.2.140".parse().unwrap()]);
+        assert_eq!(nas.attributes["content"], "192.0.2.140");
+        assert_eq!(files.links[0].relation, Relation::PointsTo);
+        assert_eq!(files.links[0].to.id.as_deref(), Some(nas.id.as_str()));
+        let blog = find_in(&records, "blog.lab.example");
+        assert_eq!(blog.links[0].to.name.as_deref(), Some("host.example.net"));
+    }
+}
+
+fn find_in<'a>(records: &[&'a Entity], name: &str) -> &'a Entity {
+    let mut all = records.iter();
+    all.find(|one| one.name == name)
+        .unwrap_or_else(|| panic!("no `{name}` in {records:?}"))
+}
+
+#[tokio::test]
+async fn records_that_cannot_be_read_are_missed_and_those_that_never_were_are_not() {
+    let world = World::with(With::Account).await;
+    let path = "/proxy/network/v2/api/site/default/static-dns";
+
+    world.unifi.faults().always(path, Fault::Status(404));
+    let older = told(&world).await;
+    world.unifi.faults().clear();
+    world.unifi.faults().always(path, Fault::Status(500));
+    let broken = told(&world).await;
+
+    assert!(older.gaps.is_empty() && !older.incomplete, "{older:?}");
+    assert!(broken.incomplete, "{broken:?}");
+    assert!(
+        broken.gaps.iter().any(|gap| gap.contains("DNS records")),
+        "{broken:?}"
+    );
 }
 
 #[tokio::test]

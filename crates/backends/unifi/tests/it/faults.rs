@@ -146,7 +146,7 @@ async fn a_console_that_is_gone_is_unreachable_and_its_tools_stay() {
         (Code::UpstreamUnreachable, "refused")
     );
     assert!(health.hint.expect("a hint").contains("servers.unifi.url"));
-    assert_eq!(world.server.tools().len(), 27);
+    assert_eq!(world.server.tools().len(), 34);
 }
 
 #[tokio::test]

@@ -2,9 +2,11 @@
 #![cfg(test)]
 
 mod access;
+mod adoption;
 mod blocking;
 mod clients;
 mod devices;
+mod dns;
 mod facts;
 mod faults;
 mod firewall;

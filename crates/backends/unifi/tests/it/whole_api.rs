@@ -111,6 +111,8 @@ async fn a_change_is_sent_and_its_device_is_a_target_as_the_tools_name_it() {
 #[case("POST", "/v1/sites/s/clients/c/actions", Effect::Destructive)]
 #[case("PUT", "/v1/sites/s/firewall/policies/p", Effect::Critical)]
 #[case("DELETE", "/v1/sites/s/networks/n", Effect::Critical)]
+#[case("POST", "/v1/sites/s/dns/policies", Effect::Critical)]
+#[case("POST", "/v1/sites/s/devices", Effect::Destructive)]
 #[case("DELETE", "/v1/sites/s/devices/d", Effect::Critical)]
 #[tokio::test]
 async fn what_a_call_does_is_told_before_it_is_made(
@@ -122,6 +124,35 @@ async fn what_a_call_does_is_told_before_it_is_made(
 
     let args = json!({ "method": method, "path": path });
     assert_eq!(world.effect("call_api", args), effect);
+}
+
+/// Rules about a tool hold for the raw calls of what it covers.
+#[rstest]
+#[case("GET /v1/sites/{siteId}/dns/policies", "list_dns_records")]
+#[case(
+    "GET /v1/sites/{siteId}/dns/policies/{dnsPolicyId}",
+    "list_dns_records"
+)]
+#[case("POST /v1/sites/{siteId}/dns/policies", "create_dns_record")]
+#[case(
+    "PUT /v1/sites/{siteId}/dns/policies/{dnsPolicyId}",
+    "update_dns_record"
+)]
+#[case(
+    "DELETE /v1/sites/{siteId}/dns/policies/{dnsPolicyId}",
+    "delete_dns_record"
+)]
+#[case("GET /v1/pending-devices", "list_pending_devices")]
+#[case("POST /v1/sites/{siteId}/devices", "adopt_device")]
+#[tokio::test]
+async fn a_call_goes_by_the_tool_that_covers_it(#[case] operation: &str, #[case] tool: &str) {
+    let world = World::lab().await;
+
+    let found = world
+        .call("search_api", json!({ "operation": operation }))
+        .await;
+
+    assert_eq!(found["operation"]["tool"], tool);
 }
 
 #[rstest]

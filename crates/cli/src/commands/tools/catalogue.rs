@@ -1,13 +1,11 @@
 //! A tool as the command line shows it.
 
-use std::sync::Arc;
-
 use homelab_core::policy::{Role, role_default};
+use homelab_core::schema::Schema;
 use homelab_core::server::{ListedTool, aggregated_name};
 use homelab_core::tool::{Annotations, ToolInfo};
 use homelab_gateway::approval::{Control, KIND as CONTROL};
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::servers;
 
@@ -25,9 +23,9 @@ pub(crate) struct Entry {
     /// What it does.
     pub(crate) description: &'static str,
     /// JSON Schema of its arguments.
-    pub(crate) input_schema: Arc<Map<String, Value>>,
+    pub(crate) input_schema: Schema,
     /// JSON Schema of its result.
-    pub(crate) output_schema: Arc<Map<String, Value>>,
+    pub(crate) output_schema: Schema,
     /// MCP hints.
     pub(crate) annotations: Annotations,
     /// What a role or key has to permit.

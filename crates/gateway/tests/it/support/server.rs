@@ -34,8 +34,8 @@ impl FakeTool {
         Self {
             info: ToolInfo {
                 spec,
-                input_schema: Arc::new(object(json!({ "type": "object", "properties": {} }))),
-                output_schema: Arc::new(object(json!({ "type": "object" }))),
+                input_schema: object(json!({ "type": "object", "properties": {} })).into(),
+                output_schema: object(json!({ "type": "object" })).into(),
             },
             run: Arc::new(|_, _| Box::pin(async { Ok(ran(json!({}))) })),
             targets: None,
@@ -51,12 +51,12 @@ impl FakeTool {
         let mut schema = object(json!({ "type": "object", "additionalProperties": false }));
         schema.insert("properties".into(), properties);
         schema.insert("required".into(), json!(required));
-        self.info.input_schema = Arc::new(schema);
+        self.info.input_schema = schema.into();
         self
     }
 
     pub(crate) fn gives(mut self, schema: Value) -> Self {
-        self.info.output_schema = Arc::new(object(schema));
+        self.info.output_schema = object(schema).into();
         self
     }
 

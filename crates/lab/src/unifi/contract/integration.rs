@@ -3,10 +3,11 @@
 use super::{ANY, FLAG, MAC, Run, TEXT, UUID, delete, get, list, route, send, since};
 use crate::contract::{Kind, Param, Route, optional, required};
 use crate::unifi::Release;
+use crate::unifi::dns;
 use crate::unifi::filter::{
     self, MAY_FLAG, MAY_ORDER, MAY_SAME, NUMBER, ORDER, Property, SAME, SET, VERSION, property,
 };
-use crate::unifi::integration::{clients, devices, firewall, networks, records, vouchers};
+use crate::unifi::integration::{acl, clients, devices, firewall, networks, vouchers};
 
 const LIMIT_RATE: Kind = Kind::Integer(2, 100_000);
 const MINUTES: Kind = Kind::Integer(1, 1_000_000);
@@ -213,9 +214,9 @@ pub(in crate::unifi) static TABLE: &[Route<Run>] = &[
     in_9_0(get("/v1/info", networks::info)),
     in_9_0(list("/v1/sites", BY_SITE, networks::sites)),
     in_9_0(list("/v1/sites/{site}/devices", BY_DEVICE, devices::list)),
-    in_10_0(send("POST", "/v1/sites/{site}/devices", &[required("macAddress", MAC), required("ignoreDeviceLimit", FLAG)], devices::adopt)),
+    in_10_5(send("POST", "/v1/sites/{site}/devices", &[required("macAddress", MAC), required("ignoreDeviceLimit", FLAG)], devices::adopt)),
     in_9_0(get("/v1/sites/{site}/devices/{id}", devices::one)),
-    in_10_0(delete("/v1/sites/{site}/devices/{id}", devices::remove)),
+    in_10_5(delete("/v1/sites/{site}/devices/{id}", devices::remove)),
     in_9_0(get("/v1/sites/{site}/devices/{id}/statistics/latest", devices::statistics)),
     in_9_0(send("POST", "/v1/sites/{site}/devices/{id}/actions", &[required("action", Kind::OneOf(&["RESTART"]))], devices::act)),
     in_9_0(send("POST", "/v1/sites/{site}/devices/{id}/interfaces/ports/{port}/actions", &[required("action", Kind::OneOf(&["POWER_CYCLE"]))], devices::act_on_port)),
@@ -242,16 +243,16 @@ pub(in crate::unifi) static TABLE: &[Route<Run>] = &[
     in_10_5(send("PUT", "/v1/sites/{site}/firewall/policies/{id}", POLICY, firewall::replace)),
     in_10_5(send("PATCH", "/v1/sites/{site}/firewall/policies/{id}", &[required("loggingEnabled", FLAG)], firewall::patch)),
     in_10_5(delete("/v1/sites/{site}/firewall/policies/{id}", firewall::delete)),
-    in_10_0(list("/v1/sites/{site}/acl-rules", BY_ACL, records::acl_list)),
-    in_10_0(send("POST", "/v1/sites/{site}/acl-rules", ACL, records::acl_create)),
-    in_10_0(get("/v1/sites/{site}/acl-rules/{id}", records::acl_one)),
-    in_10_0(send("PUT", "/v1/sites/{site}/acl-rules/{id}", ACL, records::acl_replace)),
-    in_10_0(delete("/v1/sites/{site}/acl-rules/{id}", records::acl_delete)),
-    in_10_5(list("/v1/sites/{site}/dns/policies", BY_DNS, records::dns_list)),
-    in_10_5(send("POST", "/v1/sites/{site}/dns/policies", DNS, records::dns_create)),
-    in_10_5(get("/v1/sites/{site}/dns/policies/{id}", records::dns_one)),
-    in_10_5(send("PUT", "/v1/sites/{site}/dns/policies/{id}", DNS, records::dns_replace)),
-    in_10_5(delete("/v1/sites/{site}/dns/policies/{id}", records::dns_delete)),
+    in_10_0(list("/v1/sites/{site}/acl-rules", BY_ACL, acl::list)),
+    in_10_0(send("POST", "/v1/sites/{site}/acl-rules", ACL, acl::create)),
+    in_10_0(get("/v1/sites/{site}/acl-rules/{id}", acl::one)),
+    in_10_0(send("PUT", "/v1/sites/{site}/acl-rules/{id}", ACL, acl::replace)),
+    in_10_0(delete("/v1/sites/{site}/acl-rules/{id}", acl::delete)),
+    in_10_5(list("/v1/sites/{site}/dns/policies", BY_DNS, dns::list)),
+    in_10_5(send("POST", "/v1/sites/{site}/dns/policies", DNS, dns::create)),
+    in_10_5(get("/v1/sites/{site}/dns/policies/{id}", dns::one)),
+    in_10_5(send("PUT", "/v1/sites/{site}/dns/policies/{id}", DNS, dns::replace)),
+    in_10_5(delete("/v1/sites/{site}/dns/policies/{id}", dns::delete)),
 ];
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::{ANY, FLAG, MAC, Run, TEXT, ask, delete, get, route, send, since, until};
 use crate::contract::{Kind, Param, Route, optional, required};
 use crate::unifi::Release;
+use crate::unifi::dns;
 use crate::unifi::legacy::{devices, health, hotspot, log, policies, settings, stations};
 
 const STAMGR: &[Param] = &[
@@ -176,6 +177,20 @@ const TRAFFIC_RULE: &[Param] = &[
     optional("schedule", Kind::Object),
     optional("target_devices", Kind::List),
 ];
+const STATIC_DNS: &[Param] = &[
+    optional("_id", TEXT),
+    required(
+        "record_type",
+        Kind::OneOf(&["A", "AAAA", "CNAME", "MX", "NS", "SRV", "TXT"]),
+    ),
+    required("key", TEXT),
+    required("value", TEXT),
+    optional("enabled", FLAG),
+    optional("ttl", ANY),
+    optional("priority", Kind::Integer(0, 65_535)),
+    optional("weight", Kind::Integer(0, 65_535)),
+    optional("port", Kind::Integer(0, 65_535)),
+];
 const SYSTEM_LOG: &[Param] = &[
     optional("timestampFrom", ANY),
     optional("timestampTo", ANY),
@@ -264,6 +279,11 @@ pub(in crate::unifi) static V2: &[Route<Run>] = &[
     in_9_0(get("/v2/api/site/{site}/firewall-policies/{id}", policies::one)),
     in_9_0(send("PUT", "/v2/api/site/{site}/firewall-policies/{id}", POLICY, policies::replace)),
     in_9_0(delete("/v2/api/site/{site}/firewall-policies/{id}", policies::delete)),
+    get("/v2/api/site/{site}/static-dns", dns::static_list),
+    send("POST", "/v2/api/site/{site}/static-dns", STATIC_DNS, dns::static_create),
+    get("/v2/api/site/{site}/static-dns/{id}", settings::no_single_object),
+    send("PUT", "/v2/api/site/{site}/static-dns/{id}", STATIC_DNS, dns::static_replace),
+    delete("/v2/api/site/{site}/static-dns/{id}", dns::static_delete),
     get("/v2/api/site/{site}/trafficrules", settings::traffic_rules),
     get("/v2/api/site/{site}/trafficrules/{id}", settings::no_single_object),
     send("PUT", "/v2/api/site/{site}/trafficrules/{id}", TRAFFIC_RULE, settings::change_traffic_rule),

@@ -17,14 +17,20 @@ pub(in crate::unifi) fn list(state: &mut State, call: &Call) -> Answer {
 }
 
 pub(in crate::unifi) fn pending(state: &mut State, _: &Call) -> Answer {
-    let all = state.sites.values().flat_map(|site| site.devices.values());
-    let rows = all.filter(|device| !device.adopted()).map(|device| {
+    let all = state.sites.values().flat_map(|site| {
+        let devices = site.devices.values();
+        devices.map(|device| (uuid("site", &site.name), device))
+    });
+    let rows = all.filter(|(_, device)| !device.adopted());
+    let rows = rows.map(|(site, device)| {
         let mut row = overview(device);
         if let Some(fields) = row.as_object_mut() {
-            // They have neither until they are adopted.
-            fields.remove("id");
-            fields.remove("name");
+            // They have none of these until they are adopted.
+            for own in ["id", "name", "interfaces"] {
+                fields.remove(own);
+            }
         }
+        row["adoptionTargetSiteIds"] = json!([site]);
         row
     });
     page(rows.collect())

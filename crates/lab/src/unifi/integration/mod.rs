@@ -1,15 +1,15 @@
 //! The official integration API: UUIDs, pages, and only what it documents.
 
+pub(super) mod acl;
 pub(super) mod clients;
 pub(super) mod devices;
 pub(super) mod firewall;
 pub(super) mod networks;
-pub(super) mod records;
 pub(super) mod vouchers;
 
 use serde_json::{Value, json};
 
-fn user_defined() -> Value {
+pub(super) fn user_defined() -> Value {
     json!({ "origin": "USER_DEFINED" })
 }
 

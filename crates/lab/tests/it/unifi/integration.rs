@@ -208,3 +208,24 @@ async fn names_of_the_local_dns_are_kept() {
     );
     assert!(console.records().is_empty());
 }
+
+#[tokio::test]
+async fn a_record_has_the_fields_of_its_type_alone() {
+    let console = console().await;
+    let path = site("/dns/policies");
+    let text = |text: &str| json!({"type": "TXT_RECORD", "enabled": true, "domain": "a.example", "text": text});
+    let mut ttl = text("a");
+    ttl["ttlSeconds"] = json!(0);
+    let lacks = json!({"type": "A_RECORD", "enabled": true, "domain": "a.example", "ipv4Address": "192.0.2.1"});
+    let form = json!({"type": "AAAA_RECORD", "enabled": true, "domain": "a.example",
+                      "ipv6Address": "192.0.2.1", "ttlSeconds": 0});
+
+    for body in [ttl, lacks, form, text("a, b"), text("say \"x\"")] {
+        let answer = ask(&console, "POST", &path, &body.to_string()).await;
+        assert_eq!(answer.status, 400, "{body}");
+    }
+    let kept = ask(&console, "POST", &path, &text("\"a, b\"").to_string()).await;
+
+    assert_eq!(kept.status, 201);
+    assert_eq!(console.log().unexpected().len(), 5);
+}

@@ -365,3 +365,35 @@ async fn the_demo_lab_agrees_with_its_inventory() {
     let off: Vec<&Value> = off.map(|row| &row["name"]).collect();
     assert_eq!(off, ["ap-garage"]);
 }
+
+#[tokio::test]
+async fn both_apis_show_the_same_names() {
+    let console = console().await;
+    let path = "/v2/api/site/default/static-dns";
+    let body = json!({"record_type": "SRV", "key": "_ldap._tcp.lab.example", "value": "nas.lab.example",
+                      "port": 389, "priority": 1, "weight": 2, "enabled": true});
+
+    let made = rest(&console, "POST", path, &body).await.json();
+    let one = format!("{path}/{}", made["_id"].as_str().unwrap());
+    let official = get(&console, &super::site("/dns/policies")).await;
+    let mut changed = body.clone();
+    changed["value"] = json!("dc.lab.example");
+    let changed = rest(&console, "PUT", &one, &changed).await.json();
+    let single = rest(&console, "GET", &one, &Value::Null).await.status;
+    let gone = rest(&console, "DELETE", &one, &Value::Null).await.status;
+
+    assert_eq!((&made["key"], &made["ttl"]), (&body["key"], &json!(0)));
+    let row = &official["data"][0];
+    assert_eq!(
+        (&row["type"], &row["service"], &row["domain"], &row["port"]),
+        (
+            &json!("SRV_RECORD"),
+            &json!("_ldap"),
+            &json!("lab.example"),
+            &json!(389)
+        )
+    );
+    assert_eq!(changed["value"], "dc.lab.example");
+    assert_eq!((single, gone), (405, 200));
+    assert!(console.records().is_empty());
+}

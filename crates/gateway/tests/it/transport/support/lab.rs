@@ -9,9 +9,10 @@ use homelab_core::call::{
     CallContext, Caller, Format, Principal, ToolCall, ToolReply, UNKNOWN_TOOL,
 };
 use homelab_core::error::{ToolError, ToolResult};
+use homelab_core::schema::Schema;
 use homelab_core::server::{Endpoint, Health, ListedTool, Server};
 use homelab_core::tool::{Inverse, Preview, Ran, Target, ToolInfo, ToolSpec};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::sync::{Notify, Semaphore};
 
 /// The kind, and only instance, of the registry.
@@ -27,9 +28,9 @@ pub(crate) struct Lab {
     pub(crate) cancelled: Semaphore,
 }
 
-fn object(value: Value) -> Arc<Map<String, Value>> {
+fn object(value: Value) -> Schema {
     match value {
-        Value::Object(map) => Arc::new(map),
+        Value::Object(map) => map.into(),
         other => panic!("{other} is no object"),
     }
 }
