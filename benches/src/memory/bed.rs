@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use homelab_core::clock::{Clock as _, ManualClock, Micros, OsEntropy, SeededEntropy};
+use homelab_core::clock::{Clock as _, Entropy as _, ManualClock, Micros, OsEntropy, SeededEntropy};
 use homelab_core::id::uuid_v7;
 use homelab_core::memory::{Embedder, Event, NewMemory, Note, Scope, Vector};
 use homelab_core::secret::Secret;
@@ -12,6 +12,7 @@ use homelab_memory::embed::MiniLm;
 use homelab_memory::text::{exact_tokens, hash};
 use homelab_memory::{Caller, MemoryService, NewEntry, Outcome, Parts, Settings, Weights};
 use homelab_store::{Database, Target};
+use serde_json::json;
 use tempfile::TempDir;
 
 use super::set::{NOW, Set, Told};
@@ -33,6 +34,14 @@ impl Where {
             Self::Postgres(_) => "PostgreSQL",
         }
     }
+
+    /// Whether `--only` names it.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        match self {
+            Self::Sqlite => name == "sqlite",
+            Self::Postgres(_) => name == "postgres",
+        }
+    }
 }
 
 /// A service with its database.
@@ -42,7 +51,9 @@ pub(crate) struct Bed {
     pub(crate) embedder: Arc<dyn Embedder>,
     clock: Arc<ManualClock>,
     database: Database,
-    folder: TempDir,
+    dice: SeededEntropy,
+    /// Holds the file of SQLite until the end.
+    _folder: TempDir,
 }
 
 impl Bed {
@@ -73,7 +84,8 @@ impl Bed {
             embedder: Arc::new(MiniLm),
             clock,
             database,
-            folder,
+            dice: SeededEntropy::new(11),
+            _folder: folder,
         };
         bed.service = bed.with(Weights::default());
         Ok(bed)
@@ -145,21 +157,44 @@ impl Bed {
             .collect())
     }
 
-    /// What the database takes, bytes: its files, or what the server says.
-    pub(crate) fn bytes(&self) -> anyhow::Result<u64> {
-        let mut bytes = 0;
-        for entry in std::fs::read_dir(self.folder.path())? {
-            bytes += entry?.metadata()?.len();
-        }
-        Ok(bytes)
+    /// What the database takes, bytes.
+    pub(crate) async fn bytes(&self) -> anyhow::Result<u64> {
+        Ok(self.database.bytes().await?)
     }
 
-    /// Puts many into the store at once, past what is checked and looked for when one is told.
+    /// Engine and version.
+    pub(crate) async fn describe(&self) -> anyhow::Result<String> {
+        Ok(self.database.describe().await?)
+    }
+
+    /// Has pgvector's index used from so many numbers on.
+    pub(crate) fn index_from(&self, numbers: u32) {
+        self.database.index_vectors_from(numbers);
+    }
+
+    /// Waits until no index is being made.
+    pub(crate) async fn settled(&self) {
+        self.database.settled().await;
+    }
+
+    /// A vector of no text.
+    fn direction(&self) -> Vec<f32> {
+        let mut bytes = [0_u8; MiniLm::DIMENSIONS];
+        self.dice.fill(&mut bytes);
+        let values = bytes.map(|byte| f32::from(byte) - 127.5);
+        let length = values.iter().map(|value| value * value).sum::<f32>().sqrt();
+        values.map(|value| value / length).to_vec()
+    }
+
+    /// Puts many into the store at once, past what is checked and looked for when one is told. Each names its place
+    /// among them as its shelf.
+    /// Their vectors are made up: a million of the model's would take an hour, and comparing them takes as long.
     pub(crate) async fn pour(&self, owner: &str, texts: &[(&str, String)]) -> anyhow::Result<()> {
         let now = self.clock.now();
         let new: Vec<NewMemory> = texts
             .iter()
-            .map(|(category, text)| NewMemory {
+            .zip(0..)
+            .map(|((category, text), shelf)| NewMemory {
                 id: uuid_v7(&*self.clock, &OsEntropy),
                 scope: Scope {
                     owner: owner.to_owned(),
@@ -171,7 +206,7 @@ impl Bed {
                 exact: exact_tokens(text),
                 hash: hash(text),
                 category: (*category).to_owned(),
-                metadata: serde_json::Map::new(),
+                metadata: [("shelf".to_owned(), json!(shelf))].into_iter().collect(),
                 source: None,
                 importance: 0.5,
                 about: Vec::new(),
@@ -180,8 +215,8 @@ impl Bed {
                 expires_at: None,
                 supersedes: None,
                 vector: Some(Vector {
-                    model: MiniLm::MODEL.to_owned(),
-                    values: MiniLm.vector(text),
+                    model: self.embedder.model().to_owned(),
+                    values: self.direction(),
                 }),
             })
             .collect();

@@ -16,7 +16,7 @@ use crate::{option, say};
 
 /// How it is called.
 const USAGE: &str = "memory quality [--postgres URL] [--json FILE]
-memory speed [--postgres URL] [--most 100000]
+memory speed [--postgres URL] [--most 100000] [--only postgres] [--index-from NUMBERS]
 memory generate";
 
 /// Runs `memory <what>`.
@@ -24,11 +24,19 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     match arguments.get(2).map(String::as_str) {
         Some("quality") => quality(arguments),
         Some("speed") => {
-            let most = option(arguments, "--most", Some("100000"))?.parse()?;
+            let plan = speed::Plan {
+                most: option(arguments, "--most", Some("100000"))?.parse()?,
+                index_from: option(arguments, "--index-from", None)
+                    .ok()
+                    .map(|numbers| numbers.parse())
+                    .transpose()?,
+            };
+            let only = option(arguments, "--only", None).ok();
             let runtime = runtime()?;
             places(arguments)
                 .iter()
-                .try_for_each(|place| runtime.block_on(speed::report(place, most)))
+                .filter(|place| only.as_deref().is_none_or(|only| place.is_called(only)))
+                .try_for_each(|place| runtime.block_on(speed::report(place, plan)))
         }
         Some("generate") => generate::print(set::by_hand()?.len()),
         _ => bail!("{USAGE}"),

@@ -1,8 +1,11 @@
 //! How search and add slow down as one owner's memories become more: 1,000, 10,000, 100,000, a million.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
-use homelab_memory::{NewEntry, SearchRequest};
+use anyhow::Context as _;
+use homelab_memory::{Mode, NewEntry, SearchRequest};
+use serde_json::{Value, json};
 
 use super::bed::{Bed, Where};
 use super::generate::Texts;
@@ -13,73 +16,219 @@ use crate::say;
 const OWNER: &str = "north";
 /// Memories that are put in at once.
 const BATCH: usize = 1_000;
-/// Calls that are timed at each size.
-const CALLS: usize = 200;
+/// Adds that are timed at each size.
+const ADDS: usize = 200;
 /// Slowest search and add that one in twenty may take, with the table in the binary.
 const SEARCH: Duration = Duration::from_millis(25);
 const ADD: Duration = Duration::from_millis(15);
+/// How many there are then.
+const AT: usize = 100_000;
 
-/// Prints the growth curve.
-pub(crate) async fn report(place: &Where, most: usize) -> anyhow::Result<()> {
+/// What is measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    /// Most memories.
+    pub(crate) most: usize,
+    /// From how many numbers on pgvector's index is used; absent: as by default.
+    pub(crate) index_from: Option<u32>,
+}
+
+/// A way to search.
+struct Way {
+    name: &'static str,
+    mode: Mode,
+    filters: Option<Value>,
+}
+
+/// The first is what the tools do unless told otherwise, and what the budget is for.
+fn ways() -> Vec<Way> {
+    let way = |name, mode, filters| Way {
+        name,
+        mode,
+        filters,
+    };
+    vec![
+        way("hybrid", Mode::Hybrid, None),
+        way("full text", Mode::Text, None),
+        way("vectors", Mode::Vector, None),
+        way(
+            "hybrid, 1 in 5 meets the filter",
+            Mode::Hybrid,
+            Some(json!({ "category": "incident" })),
+        ),
+        way(
+            "hybrid, 1 in 1,000 meets the filter",
+            Mode::Hybrid,
+            Some(json!({ "shelf": 7 })),
+        ),
+    ]
+}
+
+/// Prints the growth curve, and the ways to search at each size.
+pub(crate) async fn report(place: &Where, plan: Plan) -> anyhow::Result<()> {
     let set = Set::read()?;
     let bed = Bed::new(place).await?;
     bed.go_to(NOW);
+    if let Some(numbers) = plan.index_from {
+        bed.index_from(numbers);
+    }
     let mut texts = Texts::new()?;
     say(&format!(
-        "\n{}: budgets at 100,000 are search p95 {SEARCH:?}, add p95 {ADD:?}",
-        place.name()
+        "\n{}, {}: {} questions and {ADDS} adds, one after the other, at each size\n",
+        bed.describe().await?,
+        bed.embedder.model(),
+        set.questions.len(),
     ))?;
-    say("| memories | search p50 | search p95 | add p50 | add p95 | size |")?;
-    say("|---|---|---|---|---|---|")?;
-    let mut held = 0;
-    let mut size = 1_000;
-    while size <= most {
+    say(&row(&[
+        "memories",
+        "filled, 1/s",
+        "add p50",
+        "add p95",
+        "first search",
+        "search p50",
+        "search p95",
+        "search p99",
+        "database",
+        "process",
+    ]))?;
+    say("|---|---|---|---|---|---|---|---|---|---|")?;
+    let (mut held, mut size) = (0, 1_000);
+    let mut by_way = Vec::new();
+    let mut verdict = None;
+    while size <= plan.most {
+        let begun = Instant::now();
+        let missing = size - held;
         while held < size {
-            let many = BATCH.min(size - held);
-            let batch: Vec<_> = (0..many)
-                .map(|_| texts.next())
-                .collect::<anyhow::Result<_>>()?;
-            bed.pour(OWNER, &batch).await?;
-            held += many;
+            held += pour(&bed, &mut texts, BATCH.min(size - held)).await?;
         }
-        let search = searches(&bed, &set).await?;
-        let add = adds(&bed, &mut texts).await?;
-        held += CALLS;
-        let bytes = match place {
-            Where::Sqlite => format!("{} MB", bed.bytes()? / 1_000_000),
-            Where::Postgres(_) => "-".to_owned(),
-        };
-        say(&format!(
-            "| {size} | {:.1?} | {:.1?} | {:.1?} | {:.1?} | {bytes} |",
-            at(&search, 50),
-            at(&search, 95),
-            at(&add, 50),
-            at(&add, 95),
-        ))?;
+        let rate = rate(missing, begun.elapsed());
+        let first = first(&bed, &set).await?;
+        let mut taken = Vec::new();
+        for way in ways() {
+            let times = searches(&bed, &set, &way).await?;
+            taken.push((way.name, times));
+        }
+        let adds = adds(&bed, &mut texts).await?;
+        held += ADDS;
+        let hybrid = &taken[0].1;
+        say(&row(&[
+            &size.to_string(),
+            &rate,
+            &shown(&adds, 50),
+            &shown(&adds, 95),
+            &format!("{first:.0?}"),
+            &shown(hybrid, 50),
+            &shown(hybrid, 95),
+            &shown(hybrid, 99),
+            &megabytes(bed.bytes().await?),
+            &megabytes(resident()?),
+        ]))?;
+        if size == AT {
+            verdict = Some((at(hybrid, 95), at(&adds, 95)));
+        }
+        by_way.push((size, taken));
         size *= 10;
+    }
+    say(&format!(
+        "\n{}",
+        row(&["search", "memories", "p50", "p95", "p99"])
+    ))?;
+    say("|---|---|---|---|---|")?;
+    for (place, way) in ways().iter().enumerate() {
+        for (size, taken) in &by_way {
+            let times = &taken[place].1;
+            let [half, most, nearly_all] = [50, 95, 99].map(|percent| shown(times, percent));
+            say(&row(&[
+                way.name,
+                &size.to_string(),
+                &half,
+                &most,
+                &nearly_all,
+            ]))?;
+        }
+    }
+    if let Some((search, add)) = verdict {
+        say(&format!(
+            "\nat {AT} memories: search p95 {search:.1?} (budget {SEARCH:?}: {}), add p95 {add:.1?} (budget {ADD:?}: {})",
+            kept(search, SEARCH),
+            kept(add, ADD)
+        ))?;
     }
     bed.close().await;
     Ok(())
+}
+
+fn row(cells: &[&str]) -> String {
+    format!("| {} |", cells.join(" | "))
+}
+
+fn kept(taken: Duration, budget: Duration) -> &'static str {
+    if taken <= budget { "kept" } else { "MISSED" }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate needs no exact count")]
+fn rate(many: usize, taken: Duration) -> String {
+    format!("{:.0}", many as f64 / taken.as_secs_f64())
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{} MB", bytes / 1_000_000)
 }
 
 fn at(sorted: &[Duration], percent: usize) -> Duration {
     sorted[(sorted.len() - 1) * percent / 100]
 }
 
-/// One question after the other; the first one is not timed, it reads the vectors.
-async fn searches(bed: &Bed, set: &Set) -> anyhow::Result<Vec<Duration>> {
-    let caller = bed.caller(OWNER);
-    let mut taken = Vec::new();
-    for question in set.questions.iter().take(CALLS + 1) {
-        let request = SearchRequest {
-            query: question.words.clone(),
-            ..SearchRequest::default()
-        };
-        let started = Instant::now();
-        bed.service.search(&caller, &request).await?;
-        taken.push(started.elapsed());
+fn shown(sorted: &[Duration], percent: usize) -> String {
+    format!("{:.1?}", at(sorted, percent))
+}
+
+/// What this process holds in memory, bytes; a database server is another process.
+fn resident() -> anyhow::Result<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next());
+    let kilobytes: u64 = kilobytes.context("the resident set's size")?.parse()?;
+    Ok(kilobytes * 1_024)
+}
+
+async fn pour(bed: &Bed, texts: &mut Texts, many: usize) -> anyhow::Result<usize> {
+    let batch: Vec<_> = (0..many)
+        .map(|_| texts.next())
+        .collect::<anyhow::Result<_>>()?;
+    bed.pour(OWNER, &batch).await?;
+    Ok(many)
+}
+
+fn request(words: &str, way: &Way) -> SearchRequest {
+    SearchRequest {
+        query: words.to_owned(),
+        mode: way.mode,
+        filters: way.filters.clone(),
+        ..SearchRequest::default()
     }
-    taken.remove(0);
+}
+
+/// The first search reads the vectors, or has an index made; the others begin when that is done.
+async fn first(bed: &Bed, set: &Set) -> anyhow::Result<Duration> {
+    let taken = search(bed, &set.questions[0].words, &ways()[0]).await?;
+    bed.settled().await;
+    Ok(taken)
+}
+
+async fn search(bed: &Bed, words: &str, way: &Way) -> anyhow::Result<Duration> {
+    let request = request(words, way);
+    let started = Instant::now();
+    bed.service.search(&bed.caller(OWNER), &request).await?;
+    Ok(started.elapsed())
+}
+
+/// One question after the other, the quickest first.
+async fn searches(bed: &Bed, set: &Set, way: &Way) -> anyhow::Result<Vec<Duration>> {
+    let mut taken = Vec::new();
+    for question in &set.questions {
+        taken.push(search(bed, &question.words, way).await?);
+    }
     taken.sort_unstable();
     Ok(taken)
 }
@@ -87,7 +236,7 @@ async fn searches(bed: &Bed, set: &Set) -> anyhow::Result<Vec<Duration>> {
 async fn adds(bed: &Bed, texts: &mut Texts) -> anyhow::Result<Vec<Duration>> {
     let caller = bed.caller(OWNER);
     let mut taken = Vec::new();
-    for _ in 0..CALLS {
+    for _ in 0..ADDS {
         let (category, text) = texts.next()?;
         let entry = NewEntry {
             content: Some(text),

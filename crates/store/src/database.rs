@@ -146,6 +146,20 @@ impl Database {
         Ok(format!("{engine}, schema {}", newest(MIGRATIONS)))
     }
 
+    /// What its tables and indexes take on disk, bytes; without SQLite's log, which is folded into them.
+    pub async fn bytes(&self) -> StoreResult<u64> {
+        let sql = match self.shared.db {
+            Db::Sqlite { .. } => sqlite::BYTES,
+            Db::Postgres(_) => postgres::BYTES,
+        };
+        let mut session = self.shared.db.read().await?;
+        let mut conn = session.conn();
+        let bytes = conn
+            .one("schema", sql, &[], |row| row.count("bytes"))
+            .await?;
+        Ok(bytes.unwrap_or_default())
+    }
+
     /// Verifies all audit chains as of one moment, while processes go on writing them: how many
     /// rows were read, and what is wrong. Signatures are looked at by [`AuditTrail::verify`].
     pub async fn verify_audit(&self, key: AuditKey) -> StoreResult<(u64, Vec<Fault>)> {
@@ -168,8 +182,21 @@ impl Database {
         }
     }
 
-    /// Ends all connections; waits for statements that still run. Whoever waits for news goes on.
+    /// Has pgvector's index used, and made if there is none, where a search would compare at least so many numbers
+    /// (revisions times dimensions). For measuring: the default is where the index begins to be quicker.
+    pub fn index_vectors_from(&self, numbers: u32) {
+        self.space.index_from(numbers.into());
+    }
+
+    /// Waits until no index of vectors is being made, which a search has begun.
+    pub async fn settled(&self) {
+        self.space.settled().await;
+    }
+
+    /// Ends all connections; waits for statements that still run, but for the making of an index, which the server
+    /// brings to its end. Whoever waits for news goes on.
     pub async fn close(&self) {
+        self.space.close();
         self.shared.hub.close().await;
         self.shared.db.close().await;
     }

@@ -88,6 +88,8 @@ pub(crate) enum Session {
     Point(Point),
     /// Of PostgreSQL.
     Postgres(PoolConnection<Postgres>),
+    /// Of PostgreSQL, and no pool's.
+    Apart(Box<PgConnection>),
 }
 
 /// An open transaction; rolled back if dropped.
@@ -280,7 +282,9 @@ impl Conn<'_> {
         let args = built.args();
         let mut found = Vec::new();
         on!(self, c => {
-            let mut rows = statement!(built.sql(), &args).fetch(&mut **c);
+            // PostgreSQL plans it for its values, and does not keep what would rarely be asked for again.
+            let statement = statement!(built.sql(), &args).persistent(built.engine == Engine::Sqlite);
+            let mut rows = statement.fetch(&mut **c);
             while let Some(row) = rows.try_next().await.map_err(refused)? {
                 found.push(read(Row::new(entity, &row as &dyn Cells))?);
             }
@@ -313,6 +317,7 @@ impl Session {
             Self::Sqlite(connection) => Conn::Sqlite(connection),
             Self::Point(point) => Conn::Point(point),
             Self::Postgres(connection) => Conn::Postgres(connection),
+            Self::Apart(connection) => Conn::Postgres(connection),
         }
     }
 }
@@ -381,6 +386,15 @@ impl Db {
             Self::Postgres(pool) => pool.acquire().await.map(Session::Postgres),
         }
         .map_err(refused)
+    }
+
+    /// A connection of one's own, for settings and for a statement that nobody waits for: closing the database does not
+    /// wait for it either. SQLite has none.
+    pub(crate) async fn apart(&self) -> StoreResult<Session> {
+        match self.read().await? {
+            Session::Postgres(connection) => Ok(Session::Apart(Box::new(connection.detach()))),
+            other => Ok(other),
+        }
     }
 
     /// A transaction whose reads all see one state.

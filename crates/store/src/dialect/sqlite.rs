@@ -23,6 +23,10 @@ const READERS: u32 = 4;
 /// How long an unused reader beyond the first is kept.
 const IDLE: Duration = Duration::from_mins(1);
 
+/// The size of the file, as `bytes`.
+pub(crate) const BYTES: &str =
+    "SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size";
+
 /// Opens the file, made with mode 0600 if there is none, and migrates it. An older one is first
 /// copied to `backups/pre-<version>.db` beside it.
 pub(crate) async fn open(path: &Path, migrations: &[Migration], now: i64) -> StoreResult<Db> {

@@ -4,9 +4,12 @@
 //! owner's. On SQLite words are found by FTS5, on PostgreSQL by a `tsvector`; tokens that are found whole, such as
 //! addresses, are rows of a table of their own on both.
 
+mod add;
 mod conditions;
 mod erase;
 mod filter;
+mod insert;
+mod lines;
 mod read;
 mod rows;
 mod text;
@@ -52,7 +55,7 @@ impl MemoryStore {
 impl Memories for MemoryStore {
     async fn add(&self, new: &NewMemory, event: Event, note: &Note) -> StoreResult<Added> {
         let mut tx = self.write().await?;
-        let added = write::add(&mut tx.conn(), &self.space, new, event, note).await?;
+        let added = add::add(&mut tx.conn(), &self.space, new, event, note).await?;
         tx.commit().await?;
         Ok(added)
     }
@@ -64,10 +67,7 @@ impl Memories for MemoryStore {
         note: &Note,
     ) -> StoreResult<Vec<Added>> {
         let mut tx = self.write().await?;
-        let mut added = Vec::with_capacity(new.len());
-        for one in new {
-            added.push(write::add(&mut tx.conn(), &self.space, one, event, note).await?);
-        }
+        let added = add::add_all(&mut tx.conn(), &self.space, new, event, note).await?;
         tx.commit().await?;
         Ok(added)
     }

@@ -10,7 +10,7 @@ use homelab_core::store::{StoreError, StoreResult};
 use serde_json::{Value, json};
 
 use super::rows::{self, COLUMNS, read};
-use super::{ENTITY, conditions, write};
+use super::{ENTITY, conditions, lines, write};
 use crate::db::{Arg, Batch};
 use crate::dialect::built::Built;
 use crate::shared::Shared;
@@ -182,7 +182,7 @@ fn event(text: &str) -> Option<Event> {
         Event::Import,
     ]
     .into_iter()
-    .find(|event| write::name(*event) == text)
+    .find(|event| lines::name(*event) == text)
 }
 
 pub(super) async fn about(

@@ -87,42 +87,40 @@ struct Count {
 /// Words that are remembered.
 const REMEMBERED: usize = 4_096;
 
-const COUNT_FTS5: &str = "SELECT COUNT(*) AS found FROM (SELECT 1 FROM memory_text \
-     WHERE memory_text MATCH $1 AND memory_text.rowid >= $2 AND memory_text.rowid < $3 LIMIT $4) x";
-
-const COUNT_TSVECTOR: &str = "SELECT COUNT(*) AS found FROM (SELECT 1 FROM memory_revisions r \
-     WHERE r.search @@ plainto_tsquery('homelab_mcp.memory_words', memory_plain($1)) \
-     AND r.number >= $2 AND r.number < $3 LIMIT $4) x";
-
 impl Frequencies {
-    /// Each word with the number of revisions that hold it, counted to twice [`RANKED`] at most.
+    /// Each word with the number of revisions that hold it, counted to one more than [`RANKED`] at most.
     async fn count(
         &self,
         asked: &Asked<'_>,
         words: &[String],
         revisions: i64,
     ) -> StoreResult<Vec<(String, i64)>> {
-        let mut counted = Vec::with_capacity(words.len());
-        for word in words {
-            let key = (asked.range, word.clone());
-            let known = self.state().get(&key).copied();
+        let known = |word: &String| {
+            let known = self.state().get(&(asked.range, word.clone())).copied();
             // A tenth more or less changes no choice that matters.
-            let known = known.filter(|known| (revisions - known.of).abs() <= known.of / 10);
-            let found = if let Some(known) = known {
-                known.found
-            } else {
-                let found = count(asked, word).await?;
-                let mut state = self.state();
-                if state.len() >= REMEMBERED {
-                    state.clear();
-                }
-                let of = revisions;
-                state.insert(key, Count { found, of });
-                found
-            };
-            counted.push((word.clone(), found));
+            known.filter(|known| (revisions - known.of).abs() <= known.of / 10)
+        };
+        let known: Vec<Option<Count>> = words.iter().map(known).collect();
+        let pairs = || words.iter().zip(&known);
+        let unknown = pairs().filter(|(_, known)| known.is_none());
+        let unknown: Vec<&String> = unknown.map(|(word, _)| word).collect();
+        let counted = count(asked, &unknown).await?;
+        let mut state = self.state();
+        if state.len() + unknown.len() > REMEMBERED {
+            state.clear();
         }
-        Ok(counted)
+        let of = revisions;
+        for (word, found) in unknown.into_iter().zip(&counted) {
+            let found = *found;
+            state.insert((asked.range, word.clone()), Count { found, of });
+        }
+        let mut counted = counted.into_iter();
+        let found = |known: &Option<Count>| match known {
+            Some(known) => known.found,
+            None => counted.next().unwrap_or_default(),
+        };
+        let found: Vec<i64> = known.iter().map(found).collect();
+        Ok(words.iter().cloned().zip(found).collect())
     }
 
     fn state(&self) -> MutexGuard<'_, HashMap<([i64; 2], String), Count>> {
@@ -130,18 +128,67 @@ impl Frequencies {
     }
 }
 
-async fn count(asked: &Asked<'_>, word: &str) -> StoreResult<i64> {
-    let in_quotes = quoted(word);
-    let (sql, word) = match asked.shared.db.engine() {
-        Engine::Sqlite => (COUNT_FTS5, in_quotes.as_str()),
-        Engine::Postgres => (COUNT_TSVECTOR, word),
-    };
-    let [from, before] = asked.range;
-    let args = [word.into(), from.into(), before.into(), (2 * RANKED).into()];
+/// How many revisions hold each of the words, by one statement.
+async fn count(asked: &Asked<'_>, words: &[&String]) -> StoreResult<Vec<i64>> {
+    if words.is_empty() {
+        return Ok(Vec::new());
+    }
+    let engine = asked.shared.db.engine();
+    let mut sql = Built::new(engine, "");
+    for (place, word) in words.iter().enumerate() {
+        if place > 0 {
+            sql.push(" UNION ALL ");
+        }
+        sql.push(&format!(
+            "SELECT CAST({place} AS BIGINT) AS place, COUNT(*) AS found FROM (SELECT 1 FROM "
+        ));
+        match engine {
+            Engine::Sqlite => sql
+                .push("memory_text WHERE memory_text MATCH ")
+                .text(&quoted(word)),
+            Engine::Postgres => {
+                let question = question(&sql.bind(word));
+                sql.push("memory_revisions r WHERE r.search @@ ")
+                    .push(&question)
+            }
+        };
+        push_range(&mut sql, asked.range);
+        sql.push(" LIMIT ").int(RANKED + 1).push(") x");
+    }
     let mut session = asked.shared.db.read().await?;
     let mut conn = session.conn();
-    let found = conn.one(ENTITY, sql, &args, |row| row.int("found")).await?;
-    Ok(found.unwrap_or_default())
+    let found = conn
+        .all_built(ENTITY, &sql, |row| {
+            Ok((row.int("place")?, row.int("found")?))
+        })
+        .await?;
+    let found: HashMap<i64, i64> = found.into_iter().collect();
+    let places = (0..).take(words.len());
+    Ok(places
+        .map(|place| found.get(&place).copied().unwrap_or_default())
+        .collect())
+}
+
+/// The column by which words are looked for within a range.
+const fn number(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => "memory_text.rowid",
+        Engine::Postgres => "r.number",
+    }
+}
+
+/// Adds that the revision, wherever the words are looked for, is one of these numbers.
+fn push_range(sql: &mut Built, [from, before]: [i64; 2]) {
+    let number = number(sql.engine);
+    sql.push(&format!(" AND {number} >= "))
+        .int(from)
+        .push(&format!(" AND {number} < "))
+        .int(before);
+}
+
+/// PostgreSQL's question for the word at this place.
+fn question(place: &str) -> String {
+    format!("plainto_tsquery('homelab_mcp.memory_words', memory_plain({place}))")
 }
 
 /// The numbers of all these owners, and perhaps of others between them, whom the conditions leave out.
@@ -295,18 +342,11 @@ async fn with_words(
         Engine::Sqlite => push_fts5(&mut sql, &plan, held, join),
         Engine::Postgres => push_tsvector(&mut sql, &plan, asked.owners, held, join),
     }
-    let number = match engine {
-        Engine::Sqlite => "memory_text.rowid",
-        Engine::Postgres => "r.number",
-    };
-    sql.push(&format!(" AND {number} >= "))
-        .int(asked.range[0])
-        .push(&format!(" AND {number} < "))
-        .int(asked.range[1])
-        .push(" AND ");
+    push_range(&mut sql, asked.range);
+    sql.push(" AND ");
     conditions::push(&mut sql, asked.query)?;
     if plan.newest {
-        sql.push(&format!(" ORDER BY {number} DESC LIMIT "))
+        sql.push(&format!(" ORDER BY {} DESC LIMIT ", number(engine)))
             .int(RANKED);
     }
     sql.push(") found ORDER BY exact DESC, rank DESC, number DESC LIMIT ")
@@ -315,13 +355,14 @@ async fn with_words(
     session.conn().all_built(ENTITY, &sql, hit).await
 }
 
-/// FTS5 ranks by BM25; the smaller the better.
+/// FTS5 ranks by BM25; the smaller the better. It is asked once, by a join that keeps its order: left to choose, SQLite
+/// takes the owner's revisions one by one and asks for each, which at 100,000 takes minutes.
 fn push_fts5(sql: &mut Built, plan: &Plan, held: &str, join: &str) {
     let quoted: Vec<String> = plan.words.iter().map(|(word, _)| quoted(word)).collect();
     sql.push(&format!(
         "SELECT r.id AS id, r.version AS version, r.number AS number, \
          -bm25(memory_text) AS rank, {held} AS exact \
-         FROM memory_text JOIN memory_revisions r ON r.number = memory_text.rowid{join} \
+         FROM memory_text CROSS JOIN memory_revisions r ON r.number = memory_text.rowid{join} \
          WHERE memory_text MATCH "
     ))
     .text(&quoted.join(" OR "));
@@ -338,16 +379,14 @@ fn push_tsvector(sql: &mut Built, plan: &Plan, owners: &[Standing], held: &str, 
     let questions: Vec<String> = plan
         .words
         .iter()
-        .map(|(word, _)| {
-            let place = sql.bind(word);
-            format!("plainto_tsquery('homelab_mcp.memory_words', memory_plain({place}))")
-        })
+        .map(|(word, _)| question(&sql.bind(word)))
         .collect();
     let rank: Vec<String> = questions
         .iter()
         .zip(&plan.words)
         .map(|(question, (_, weight))| {
-            format!("CASE WHEN r.search @@ {question} THEN {weight:.4} ELSE 0 END")
+            // As floating-point numbers: with exact ones the sums take as long as all the rest.
+            format!("CASE WHEN r.search @@ {question} THEN CAST({weight:.4} AS DOUBLE PRECISION) ELSE 0 END")
         })
         .collect();
     let mut any = format!("({})", questions.join(" || "));
@@ -356,7 +395,7 @@ fn push_tsvector(sql: &mut Built, plan: &Plan, owners: &[Standing], held: &str, 
     }
     sql.push(&format!(
         "SELECT r.id AS id, r.version AS version, r.number AS number, \
-         CAST(({}) / (1.0 + 1.2 * (0.25 + 0.0375 * length(r.search))) AS DOUBLE PRECISION) AS rank, \
+         ({}) / (CAST(1.3 AS DOUBLE PRECISION) + CAST(0.045 AS DOUBLE PRECISION) * length(r.search)) AS rank, \
          {held} AS exact FROM memory_revisions r{join} WHERE r.search @@ ({any})",
         rank.join(" + ")
     ));

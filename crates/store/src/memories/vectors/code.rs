@@ -122,14 +122,35 @@ impl Question {
         reason = "24 bits are more than the codes have"
     )]
     pub(super) fn cosine(&self, scale: f32, values: &[i8]) -> f32 {
-        let sum: i32 = self
-            .values
-            .iter()
-            .zip(values)
-            .map(|(one, other)| i32::from(*one) * i32::from(*other))
-            .sum();
-        sum as f32 * self.scale * scale
+        product(&self.values, values) as f32 * self.scale * scale
     }
+}
+
+/// Sums that are kept apart, and products that go into one of them at a time. With one sum alone the compiler's code
+/// takes two to three times as long.
+const SUMS: usize = 4;
+const EACH: usize = 8;
+
+fn product(one: &[i16], other: &[i8]) -> i32 {
+    let (parts, rest) = one.as_chunks::<{ SUMS * EACH }>();
+    let (other_parts, other_rest) = other.as_chunks::<{ SUMS * EACH }>();
+    let mut sums = [0; SUMS];
+    for (part, other_part) in parts.iter().zip(other_parts) {
+        let eights = part.as_chunks::<EACH>().0.iter();
+        let other_eights = other_part.as_chunks::<EACH>().0.iter();
+        for (sum, (eight, other_eight)) in sums.iter_mut().zip(eights.zip(other_eights)) {
+            *sum += plain_product(eight, other_eight);
+        }
+    }
+    sums.iter().sum::<i32>() + plain_product(rest, other_rest)
+}
+
+#[inline]
+fn plain_product(one: &[i16], other: &[i8]) -> i32 {
+    one.iter()
+        .zip(other)
+        .map(|(one, other)| i32::from(*one) * i32::from(*other))
+        .sum()
 }
 
 fn largest(values: &[f32]) -> f32 {

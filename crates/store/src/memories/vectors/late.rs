@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::code::coded;
 use super::space::Space;
 use crate::db::{Arg, Batch, Conn};
-use crate::memories::write::numbers;
+use crate::memories::insert::numbers;
 use crate::memories::{ENTITY, rows};
 
 /// Stores vectors of revisions that are there, each with the owner's next change.

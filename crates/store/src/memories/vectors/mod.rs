@@ -3,7 +3,9 @@
 //! Each is kept as one signed byte for each dimension and a scale, which costs nothing that could be measured in
 //! what is found. They are compared in this process, or by pgvector where PostgreSQL has it ([`Space`]).
 
+mod ask;
 mod code;
+mod index;
 mod late;
 mod nearest;
 mod shelf;

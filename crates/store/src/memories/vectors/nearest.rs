@@ -37,11 +37,13 @@ pub(in crate::memories) async fn by_vector(
     if most == 0 || conditions::finds_nothing(query) || vector.model.contains('\0') {
         return Ok(Vec::new());
     }
-    if let Some(found) = space.nearest(shared, query, vector, most).await? {
+    let owners = standing(shared, &query.visible).await?;
+    let found = space.nearest(shared, &owners, query, vector, most).await?;
+    if let Some(found) = found {
         return Ok(found);
     }
     let mut scored = Vec::new();
-    for owner in standing(shared, &query.visible).await? {
+    for owner in owners {
         let shelf = shelves.current(&shared.db, owner, &vector.model).await?;
         // Several milliseconds for a hundred thousand: not on a thread of the runtime.
         let work = |shelf: &super::shelf::Shelf, question: &Question| shelf.compare(question);

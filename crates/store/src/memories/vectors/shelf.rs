@@ -10,8 +10,8 @@ use super::code::{Coded, Question};
 use crate::db::{Arg, Db};
 use crate::memories::ENTITY;
 
-/// Memory for all of them together; what was not used for longest goes first.
-const BOUND: usize = 256 * 1024 * 1024;
+/// Memory for all of them together, unless the one in use takes more; what was not used for longest goes first.
+pub(super) const BOUND: usize = 256 * 1024 * 1024;
 
 /// What was written after a change, within an owner's numbers.
 const NEWS: &str = "SELECT v.number, v.vector FROM memory_vectors v WHERE v.model = $1 \
@@ -102,7 +102,8 @@ impl Shelves {
         Arc::clone(&entry.shelf)
     }
 
-    /// Keeps within the bound; whoever still reads a shelf that goes keeps it until then.
+    /// Keeps within the bound; whoever still reads a shelf that goes keeps it until then. The one that is noted stays,
+    /// however large: without it each search would read all of it anew.
     fn note(&self, key: &Key, bytes: usize) {
         let mut state = self.state();
         if let Some(entry) = state.shelves.get_mut(key) {
@@ -110,7 +111,8 @@ impl Shelves {
         }
         let mut all: usize = state.shelves.values().map(|entry| entry.bytes).sum();
         while all > BOUND {
-            let oldest = state.shelves.iter().min_by_key(|(_, entry)| entry.used);
+            let others = state.shelves.iter().filter(|(other, _)| *other != key);
+            let oldest = others.min_by_key(|(_, entry)| entry.used);
             let Some(oldest) = oldest.map(|(key, _)| key.clone()) else {
                 return;
             };
