@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use homelab_core::clock::{Clock as _, Entropy as _, ManualClock, Micros, OsEntropy, SeededEntropy};
+use homelab_core::clock::{
+    Clock as _, Entropy as _, ManualClock, Micros, OsEntropy, SeededEntropy,
+};
 use homelab_core::id::uuid_v7;
 use homelab_core::memory::{Embedder, Event, NewMemory, Note, Scope, Vector};
 use homelab_core::secret::Secret;

@@ -1,12 +1,11 @@
 //! What the console tells of the lab.
 
-use homelab_core::facts::{EntityKind, Relation, Wellness};
+use homelab_core::facts::{Entity, EntityKind, Relation, Wellness};
 use homelab_core::inventory::Status;
 use homelab_harness::{find, question};
 use homelab_lab::Fault;
 use homelab_lab::unifi::{DeviceKind, DeviceSeed};
 use serde_json::json;
-use tokio::time::Instant;
 
 use crate::world::{AP, NAS, PRINTER, SWITCH, With, World};
 
@@ -100,7 +99,7 @@ async fn names_that_lead_somewhere_are_told_by_either_api() {
         record("A_RECORD", "old.lab.example", "ipv4Address", "192.0.2.9");
         record("TXT_RECORD", "lab.example", "text", "whatever");
 
-        let facts = told(&world).await;
+        let facts = world.tell().await;
 
         assert!(facts.gaps.is_empty(), "{facts:?}");
         let records: Vec<&Entity> = facts
@@ -134,10 +133,10 @@ async fn records_that_cannot_be_read_are_missed_and_those_that_never_were_are_no
     let path = "/proxy/network/v2/api/site/default/static-dns";
 
     world.unifi.faults().always(path, Fault::Status(404));
-    let older = told(&world).await;
+    let older = world.tell().await;
     world.unifi.faults().clear();
     world.unifi.faults().always(path, Fault::Status(500));
-    let broken = told(&world).await;
+    let broken = world.tell().await;
 
     assert!(older.gaps.is_empty() && !older.incomplete, "{older:?}");
     assert!(broken.incomplete, "{broken:?}");
