@@ -400,3 +400,6 @@ fn push_tsvector(sql: &mut Built, plan: &Plan, owners: &[Standing], held: &str, 
         rank.join(" + ")
     ));
 }
+
+#[cfg(test)]
+mod tests;
