@@ -118,7 +118,12 @@ async fn it_tells_what_it_serves() {
 
     assert_eq!(schema["openapi"], "3.0.3");
     assert!(schema["paths"]["/api/ipam/prefixes/{id}/available-ips/"]["post"].is_object());
-    let vlan = &schema["components"]["schemas"]["VLANRequest"];
+    let body = &schema["paths"]["/api/ipam/vlans/"]["post"]["requestBody"];
+    let one = &body["content"]["application/json"]["schema"]["oneOf"][0]["$ref"];
+    let vlan = one
+        .as_str()
+        .and_then(|place| schema.pointer(place.trim_start_matches('#')));
+    let vlan = vlan.unwrap();
     assert_eq!(vlan["required"], json!(["vid", "name"]));
     assert_eq!(vlan["properties"]["vid"]["maximum"], 4094);
 }
