@@ -41,13 +41,14 @@ pub(super) async fn revisions(
         return Ok(Vec::new());
     }
     let mut sql = Built::new(shared.db.engine(), "SELECT ");
+    // By joins that keep their order, here and below: left to choose, SQLite reads all of the owner's revisions.
     sql.push(COLUMNS)
         .push(
-            " FROM memory_revisions r WHERE (r.id, r.version) IN (SELECT value->>'id', \
-             CAST(value->>'version' AS BIGINT) FROM jsonb_each(",
+            " FROM (SELECT DISTINCT value->>'id' AS id, CAST(value->>'version' AS BIGINT) AS version \
+             FROM jsonb_each(",
         )
         .rows(Batch::of(&rows)?)
-        .push("))");
+        .push(")) w CROSS JOIN memory_revisions r WHERE r.id = w.id AND r.version = w.version");
     push_visible(&mut sql, visible);
     let mut session = shared.db.read().await?;
     session.conn().all_built(ENTITY, &sql, read).await
@@ -203,12 +204,13 @@ pub(super) async fn about(
     let mut sql = Built::new(shared.db.engine(), "SELECT ");
     sql.push(COLUMNS)
         .push(
-            " FROM memory_revisions r WHERE r.number IN (SELECT a.number FROM memory_about a \
+            " FROM (SELECT DISTINCT a.number AS number FROM memory_about a \
              WHERE (a.kind, a.name) IN (SELECT value->>'kind', value->>'name' FROM jsonb_each(",
         )
         .rows(Batch::of(&wanted)?)
         .push(
-            "))) AND r.valid_to IS NULL AND r.deleted_at IS NULL \
+            "))) w CROSS JOIN memory_revisions r WHERE r.number = w.number \
+             AND r.valid_to IS NULL AND r.deleted_at IS NULL \
              AND (r.expires_at IS NULL OR r.expires_at > ",
         )
         .int(now.0)

@@ -255,7 +255,7 @@ async fn with_tokens(asked: &Asked<'_>, exact: &[String]) -> StoreResult<Vec<Hit
         "SELECT r.id, r.version, '0' AS score, h.exact AS exact FROM (",
     );
     push_held(&mut sql, exact, asked.range)?;
-    sql.push(") h JOIN memory_revisions r ON r.number = h.number WHERE ");
+    sql.push(") h CROSS JOIN memory_revisions r WHERE r.number = h.number AND ");
     conditions::push(&mut sql, asked.query)?;
     sql.push(" ORDER BY h.exact DESC, h.number DESC LIMIT ")
         .int(asked.most.into());

@@ -50,7 +50,13 @@ pub(in crate::memories) async fn by_vector(
         if shelf.is_large() {
             let question = question.clone();
             let compared = tokio::task::spawn_blocking(move || work(&shelf, &question)).await;
-            scored.extend(compared.map_err(|error| StoreError::Internal(error.to_string()))?);
+            let compared = compared.map_err(|error| StoreError::Internal(error.to_string()))?;
+            // Most often there is one owner, and nothing to copy.
+            if scored.is_empty() {
+                scored = compared;
+            } else {
+                scored.extend(compared);
+            }
         } else {
             scored.extend(work(&shelf, &question));
         }
@@ -115,7 +121,8 @@ async fn walk(
     Ok(hits)
 }
 
-/// Those that meet the conditions, by number.
+/// Those that meet the conditions, by number. The join keeps its order: left to choose, SQLite takes all of the
+/// owner's revisions and looks for each among these.
 async fn meet(
     shared: &Shared,
     query: &MemoryQuery,
@@ -127,10 +134,11 @@ async fn meet(
         .collect();
     let mut sql = Built::new(
         shared.db.engine(),
-        "SELECT r.number, r.id, r.version FROM memory_revisions r WHERE r.number IN \
-         (SELECT CAST(value->>'number' AS BIGINT) FROM jsonb_each(",
+        "SELECT r.number AS number, r.id AS id, r.version AS version FROM \
+         (SELECT CAST(value->>'number' AS BIGINT) AS number FROM jsonb_each(",
     );
-    sql.rows(Batch::of(&wanted)?).push(")) AND ");
+    sql.rows(Batch::of(&wanted)?)
+        .push(")) w CROSS JOIN memory_revisions r WHERE r.number = w.number AND ");
     conditions::push(&mut sql, query)?;
     let mut session = shared.db.read().await?;
     let mut conn = session.conn();

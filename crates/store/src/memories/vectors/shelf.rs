@@ -13,6 +13,9 @@ use crate::memories::ENTITY;
 /// Memory for all of them together, unless the one in use takes more; what was not used for longest goes first.
 pub(super) const BOUND: usize = 256 * 1024 * 1024;
 
+/// More threads than these wait for memory, not for each other.
+const MOST_CORES: usize = 4;
+
 /// What was written after a change, within an owner's numbers.
 const NEWS: &str = "SELECT v.number, v.vector FROM memory_vectors v WHERE v.model = $1 \
      AND v.change > $2 AND v.number >= $3 AND v.number < $4";
@@ -182,16 +185,35 @@ impl Shelf {
         self.values.extend(&coded.values);
     }
 
-    /// The cosine of each, in no order.
+    /// The cosine of each, in no order. A large one takes all cores, for a few milliseconds.
     pub(super) fn compare(&self, question: &Question) -> Vec<(f32, i64)> {
-        if self.dimensions != question.dimensions() || self.dimensions == 0 {
+        if self.dimensions != question.dimensions() || self.numbers.is_empty() {
             return Vec::new();
         }
-        let rows = self.values.chunks_exact(self.dimensions);
-        rows.zip(&self.scales)
-            .zip(&self.numbers)
-            .map(|((values, scale), number)| (question.cosine(*scale, values), *number))
-            .collect()
+        let mut scored: Vec<(f32, i64)> =
+            self.numbers.iter().map(|number| (0.0, *number)).collect();
+        let compare = |scored: &mut [(f32, i64)], values: &[i8], scales: &[f32]| {
+            let rows = values.chunks_exact(self.dimensions).zip(scales);
+            for (one, (values, scale)) in scored.iter_mut().zip(rows) {
+                one.0 = question.cosine(*scale, values);
+            }
+        };
+        if !self.is_large() {
+            compare(&mut scored, &self.values, &self.scales);
+            return scored;
+        }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let part = self.numbers.len().div_ceil(cores.min(MOST_CORES));
+        let parts = scored
+            .chunks_mut(part)
+            .zip(self.values.chunks(part * self.dimensions))
+            .zip(self.scales.chunks(part));
+        std::thread::scope(|scope| {
+            for ((scored, values), scales) in parts {
+                scope.spawn(move || compare(scored, values, scales));
+            }
+        });
+        scored
     }
 
     /// Whether comparing takes milliseconds.
