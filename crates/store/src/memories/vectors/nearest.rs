@@ -46,19 +46,19 @@ pub(in crate::memories) async fn by_vector(
     for owner in owners {
         let shelf = shelves.current(&shared.db, owner, &vector.model).await?;
         // Several milliseconds for a hundred thousand: not on a thread of the runtime.
-        let work = |shelf: &super::shelf::Shelf, question: &Question| shelf.compare(question);
-        if shelf.is_large() {
+        let mut compared = if shelf.is_large() {
             let question = question.clone();
-            let compared = tokio::task::spawn_blocking(move || work(&shelf, &question)).await;
-            let compared = compared.map_err(|error| StoreError::Internal(error.to_string()))?;
-            // Most often there is one owner, and nothing to copy.
-            if scored.is_empty() {
-                scored = compared;
-            } else {
-                scored.extend(compared);
-            }
+            tokio::task::spawn_blocking(move || shelf.compare(&question))
+                .await
+                .map_err(|error| StoreError::Internal(error.to_string()))?
         } else {
-            scored.extend(work(&shelf, &question));
+            shelf.compare(&question)
+        };
+        // Most often there is one owner, and nothing to copy.
+        if scored.is_empty() {
+            scored = compared;
+        } else {
+            scored.append(&mut compared);
         }
     }
     walk(shared, query, scored, most as usize).await
