@@ -19,6 +19,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 mod adaptor;
+pub mod address;
 pub mod api;
 mod archives;
 pub mod engine;

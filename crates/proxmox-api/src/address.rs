@@ -1,5 +1,6 @@
 //! The base address of an API.
 
+use homelab_backend::address;
 use homelab_upstream::Url;
 
 /// Where the API lives on every server.
@@ -19,16 +20,7 @@ pub fn base_url(host: &str, port: u16) -> Result<Url, String> {
     } else {
         format!("https://{host}")
     };
-    let mut url = Url::parse(&text).map_err(|_| "this is not an address".to_owned())?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("`{}` is neither http nor https", url.scheme()));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("the address holds a user or password".to_owned());
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("the address has a `?` or `#` part".to_owned());
-    }
+    let mut url = address::plain(&text)?;
     // An address that names its port, be it 443, says so behind the host.
     let authority = text
         .split_once("://")
@@ -41,13 +33,7 @@ pub fn base_url(host: &str, port: u16) -> Result<Url, String> {
         url.set_port(Some(port))
             .map_err(|()| "this is not an address".to_owned())?;
     }
-    let path = url.path().trim_end_matches('/').to_owned();
-    if path.ends_with(API) {
-        url.set_path(&path);
-    } else {
-        url.set_path(&format!("{path}{API}"));
-    }
-    Ok(url)
+    Ok(address::with_api(url, API))
 }
 
 #[cfg(test)]

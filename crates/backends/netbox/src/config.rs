@@ -1,5 +1,6 @@
 //! Section `[servers.netbox]`: address, token, trust and time limit.
 
+use homelab_backend::address;
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::secret::SecretRef;
 use homelab_upstream::{TlsConfig, Url};
@@ -112,23 +113,7 @@ fn base_url(address: &str) -> Result<Url, String> {
     } else {
         format!("https://{address}")
     };
-    let mut url = Url::parse(&text).map_err(|_| "this is not an address".to_owned())?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("`{}` is neither http nor https", url.scheme()));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("the address holds a user or password".to_owned());
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("the address has a `?` or `#` part".to_owned());
-    }
-    let path = url.path().trim_end_matches('/').to_owned();
-    if path.ends_with(API) {
-        url.set_path(&path);
-    } else {
-        url.set_path(&format!("{path}{API}"));
-    }
-    Ok(url)
+    Ok(address::with_api(address::plain(&text)?, API))
 }
 
 #[cfg(test)]

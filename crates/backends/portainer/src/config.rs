@@ -1,5 +1,6 @@
 //! Section `[servers.portainer]`: address, access token, trust and time limits.
 
+use homelab_backend::address;
 use homelab_backend::api::Source;
 use homelab_core::error::{ToolError, ToolResult};
 use homelab_core::secret::SecretRef;
@@ -116,28 +117,13 @@ fn base_url(host: &str) -> Result<Url, String> {
     } else {
         format!("https://{host}")
     };
-    let mut url = Url::parse(&text).map_err(|_| "this is not an address".to_owned())?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("`{}` is neither http nor https", url.scheme()));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("the address holds a user or password".to_owned());
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("the address has a `?` or `#` part".to_owned());
-    }
+    let mut url = address::plain(&text)?;
     // An address behind a proxy names its scheme; a bare host is the server itself.
     if !host.contains("://") && url.port().is_none() && !text.ends_with(":443") {
         url.set_port(Some(PORT))
             .map_err(|()| "this is not an address".to_owned())?;
     }
-    let path = url.path().trim_end_matches('/').to_owned();
-    if path.ends_with(API) {
-        url.set_path(&path);
-    } else {
-        url.set_path(&format!("{path}{API}"));
-    }
-    Ok(url)
+    Ok(address::with_api(url, API))
 }
 
 #[cfg(test)]
