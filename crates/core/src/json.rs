@@ -1,10 +1,13 @@
 //! JSON that names the member that does not fit.
 //!
-//! `serde_path_to_error` around the deserializer tells the path exactly, but is compiled once more for every type
-//! that is read; with the answers of a dozen upstreams that is a tenth of the program. So texts are read plainly,
-//! and only where that fails the text is walked once more, up to where it failed. That names the member before
-//! where a type's own parser refuses the last one of an object, which is good enough for an upstream's answer; what
-//! people write, arguments and settings, comes as values and is told exactly.
+//! A deserializer that knows where it is, around that of a text, is compiled once more for every type that is read;
+//! with the answers of a dozen upstreams that is a tenth of the program. So texts are read plainly, and only where
+//! that fails the text is walked once more, up to where it failed. That names the member before where a type's own
+//! parser refuses the last one of an object, which is good enough for an upstream's answer; what people write,
+//! arguments and settings, comes as values and is told exactly.
+
+mod name;
+mod placed;
 
 use std::fmt::{self, Write as _};
 
@@ -67,16 +70,7 @@ pub fn from_slice<T: DeserializeOwned>(text: &[u8]) -> Result<T, Misfit> {
 /// # Errors
 /// [`Misfit`] with the exact path.
 pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Misfit> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = match error.path().to_string() {
-            root if root == "." => String::new(),
-            path => path,
-        };
-        Misfit {
-            path,
-            error: error.into_inner(),
-        }
-    })
+    placed::read(value).map_err(|(path, error)| Misfit { path, error })
 }
 
 fn misfit(text: &[u8], error: serde_json::Error) -> Misfit {
@@ -241,6 +235,21 @@ mod tests {
         Some(path.to_owned()).map(|path| if path == "." { String::new() } else { path })
     }
 
+    /// The same of a value.
+    fn other_of(value: Value) -> Result<Vec<Guest>, (String, String)> {
+        serde_path_to_error::deserialize(value).map_err(|error| {
+            let problem = error.inner().to_string();
+            let path = error.path().to_string();
+            let unknown = problem.strip_prefix("unknown field `");
+            let path = match unknown.and_then(|rest| rest.split_once("`, expected")) {
+                Some((name, _)) => path.strip_suffix(&format!(".{name}")).unwrap_or(&path),
+                None => &path,
+            };
+            let path = if path == "." { "" } else { path };
+            (path.to_owned(), problem)
+        })
+    }
+
     fn path(text: &str) -> String {
         let read: Result<Vec<Guest>, _> = from_slice(text.as_bytes());
         read.unwrap_err().path().to_owned()
@@ -344,6 +353,18 @@ mod tests {
             let found = read.err().map(|error| error.path().to_owned());
             let wanted = other(text.as_bytes());
             prop_assert_eq!(found, wanted, "{}", text);
+        }
+
+        #[test]
+        fn a_value_is_read_or_refused_as_by_others(value in guests()) {
+            let read: Result<Vec<Guest>, _> = from_value(value.clone());
+            let read = read.map_err(|error| (error.path().to_owned(), error.error.to_string()));
+            let wanted = other_of(value.clone());
+            // A struct is not read from a list; the other may find fault with what is in it.
+            let listed = matches!(&read, Err((_, problem)) if problem.starts_with("invalid type: sequence, expected struct"));
+            if !listed {
+                prop_assert_eq!(read, wanted, "{}", value);
+            }
         }
 
         #[test]
