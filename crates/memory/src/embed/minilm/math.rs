@@ -13,8 +13,10 @@ use super::packed::{GROUP, GROUP_BYTES, LANES, unpack_group};
 
 /// Inputs whose weights are unpacked at once: with [`LANES`] outputs 24 kB, which stay in the nearest cache.
 const CHUNK: usize = 384;
-/// Tokens that share one reading of the weights: with AVX2 their sums fill 12 of 16 registers.
+/// Tokens that share one reading of the weights at most. Their sums fill 12 registers: of 16 with AVX2, where each
+/// takes two of them, of 32 with AVX-512. More sums than that do not fit, fewer wait for each other.
 const TOKENS: usize = 6;
+const TOKENS_OF_WIDE: usize = 12;
 
 /// `y = W x + b`.
 pub(super) struct Linear<'m> {
@@ -29,7 +31,10 @@ impl Linear<'_> {
     #[inline(always)]
     pub(super) fn apply<S: Simd>(&self, simd: S, input: &[f32]) -> Vec<f32> {
         let outputs = self.bias.len();
-        let mut output = self.bias.repeat(input.len() / self.inputs);
+        let tokens = input.len() / self.inputs;
+        let mut output = self.bias.repeat(tokens);
+        let tiles = tiles(tokens, most_tokens::<S>());
+        let input = on_their_sides(input, self.inputs, &tiles);
         let (groups, _) = self.weight.as_chunks::<GROUP_BYTES>();
         let mut weights = vec![[0.0_f32; LANES]; CHUNK];
         for (block, groups) in groups.chunks_exact(self.inputs / GROUP).enumerate() {
@@ -40,19 +45,61 @@ impl Linear<'_> {
                 }
                 let part = Part {
                     weights: &weights[..groups.len() * GROUP],
+                    before: chunk * CHUNK,
                     inputs: self.inputs,
                     outputs,
                 };
-                part.apply(simd, &input[chunk * CHUNK..], &mut output[block * LANES..]);
+                part.apply(simd, &tiles, &input, &mut output[block * LANES..]);
             }
         }
         output
     }
 }
 
-/// Some inputs' weights of [`LANES`] outputs; both sides begin at the first of them.
+#[inline(always)]
+const fn most_tokens<S: Simd>() -> usize {
+    if S::f32s::LEN == LANES {
+        TOKENS_OF_WIDE
+    } else {
+        TOKENS
+    }
+}
+
+/// How many tokens are taken together, evenly: few together take as long as several.
+fn tiles(tokens: usize, most: usize) -> Vec<usize> {
+    let mut left = tokens;
+    let mut tiles = Vec::new();
+    while left > 0 {
+        let size = left.div_ceil(left.div_ceil(most));
+        tiles.push(size);
+        left -= size;
+    }
+    tiles
+}
+
+/// Tile after tile, and in each the same number of all its tokens side by side.
+#[inline(always)]
+fn on_their_sides(input: &[f32], inputs: usize, tiles: &[usize]) -> Vec<f32> {
+    let mut turned = vec![0.0; input.len()];
+    let (mut from, mut into) = (input, turned.as_mut_slice());
+    for size in tiles {
+        let (rows, rest) = from.split_at(size * inputs);
+        let (columns, rest_into) = into.split_at_mut(size * inputs);
+        for (token, row) in rows.chunks_exact(inputs).enumerate() {
+            for (number, column) in row.iter().zip(columns.chunks_exact_mut(*size)) {
+                column[token] = *number;
+            }
+        }
+        (from, into) = (rest, rest_into);
+    }
+    turned
+}
+
+/// Some inputs' weights of [`LANES`] outputs.
 struct Part<'w> {
     weights: &'w [[f32; LANES]],
+    /// Inputs before these.
+    before: usize,
     inputs: usize,
     outputs: usize,
 }
@@ -60,41 +107,46 @@ struct Part<'w> {
 impl Part<'_> {
     /// Adds its share to the outputs of all tokens.
     #[inline(always)]
-    fn apply<S: Simd>(&self, simd: S, mut input: &[f32], mut output: &mut [f32]) {
-        let mut left = output.len().div_ceil(self.outputs);
-        while left > 0 {
-            let tokens = match left {
-                TOKENS.. => self.tile::<S, TOKENS>(simd, input, output),
-                3.. => self.tile::<S, 3>(simd, input, output),
+    fn apply<S: Simd>(&self, simd: S, tiles: &[usize], mut input: &[f32], mut output: &mut [f32]) {
+        let is_wide = most_tokens::<S>() == TOKENS_OF_WIDE;
+        for tokens in tiles {
+            match tokens {
+                12 if is_wide => self.tile::<S, 12>(simd, input, output),
+                11 if is_wide => self.tile::<S, 11>(simd, input, output),
+                10 if is_wide => self.tile::<S, 10>(simd, input, output),
+                9 if is_wide => self.tile::<S, 9>(simd, input, output),
+                8 if is_wide => self.tile::<S, 8>(simd, input, output),
+                7 if is_wide => self.tile::<S, 7>(simd, input, output),
+                6 => self.tile::<S, 6>(simd, input, output),
+                5 => self.tile::<S, 5>(simd, input, output),
+                4 => self.tile::<S, 4>(simd, input, output),
+                3 => self.tile::<S, 3>(simd, input, output),
+                2 => self.tile::<S, 2>(simd, input, output),
                 _ => self.tile::<S, 1>(simd, input, output),
-            };
-            left -= tokens;
-            if left > 0 {
-                input = &input[tokens * self.inputs..];
-                output = &mut output[tokens * self.outputs..];
             }
+            input = &input[tokens * self.inputs..];
+            // The last row is cut short: it begins at the block.
+            output = output.get_mut(tokens * self.outputs..).unwrap_or_default();
         }
     }
 
-    /// The same for the first `N` tokens; how many they are.
+    /// The same for `N` tokens.
     #[inline(always)]
-    fn tile<S: Simd, const N: usize>(&self, simd: S, input: &[f32], output: &mut [f32]) -> usize {
-        let mut rows = [input; N];
+    fn tile<S: Simd, const N: usize>(&self, simd: S, input: &[f32], output: &mut [f32]) {
         let mut sums = [f32x16::splat(simd, 0.0); N];
-        for token in 0..N {
-            rows[token] = &input[token * self.inputs..][..self.weights.len()];
-            sums[token] = f32x16::from_slice(simd, &output[token * self.outputs..][..LANES]);
+        for (token, sum) in sums.iter_mut().enumerate() {
+            *sum = f32x16::from_slice(simd, &output[token * self.outputs..][..LANES]);
         }
-        for (at, weights) in self.weights.iter().enumerate() {
+        let (columns, _) = input.as_chunks::<N>();
+        for (weights, column) in self.weights.iter().zip(&columns[self.before..]) {
             let weights = f32x16::from_slice(simd, weights);
-            for (sum, row) in sums.iter_mut().zip(&rows) {
-                *sum = weights.mul_add(f32x16::splat(simd, row[at]), *sum);
+            for (sum, number) in sums.iter_mut().zip(column) {
+                *sum = weights.mul_add(f32x16::splat(simd, *number), *sum);
             }
         }
         for (token, sum) in sums.into_iter().enumerate() {
             sum.store_slice(&mut output[token * self.outputs..][..LANES]);
         }
-        N
     }
 }
 
@@ -359,7 +411,7 @@ mod tests {
                 weight: &packed,
                 bias: bias.clone(),
             };
-            for tokens in 1..=14 {
+            for tokens in 1..=26 {
                 let input: Vec<f32> = (0..11_u8)
                     .cycle()
                     .take(inputs * tokens)
