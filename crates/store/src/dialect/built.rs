@@ -36,6 +36,12 @@ impl Built {
         }
     }
 
+    /// Asks how it would be carried out instead, on SQLite.
+    #[cfg(test)]
+    pub(crate) fn explain(&mut self) {
+        self.text.insert_str(0, "EXPLAIN QUERY PLAN ");
+    }
+
     /// Adds a literal.
     pub(crate) fn push(&mut self, text: &str) -> &mut Self {
         self.text.push_str(text);

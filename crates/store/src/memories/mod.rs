@@ -10,6 +10,8 @@ mod erase;
 mod filter;
 mod insert;
 mod lines;
+#[cfg(test)]
+mod plans;
 mod read;
 mod rows;
 mod text;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::rows::{self, COLUMNS, read};
 use super::{ENTITY, conditions, lines, write};
 use crate::db::{Arg, Batch};
-use crate::dialect::built::Built;
+use crate::dialect::built::{Built, Engine};
 use crate::shared::Shared;
 use crate::text::fold;
 
@@ -40,18 +40,23 @@ pub(super) async fn revisions(
     if rows.is_empty() || is_nobody(visible) {
         return Ok(Vec::new());
     }
-    let mut sql = Built::new(shared.db.engine(), "SELECT ");
-    // By joins that keep their order, here and below: left to choose, SQLite reads all of the owner's revisions.
+    let sql = these(shared.db.engine(), visible, &rows)?;
+    let mut session = shared.db.read().await?;
+    session.conn().all_built(ENTITY, &sql, read).await
+}
+
+/// The join keeps its order, here and in [`what_is_about`]: left to choose, SQLite reads all of the owner's revisions.
+pub(super) fn these(engine: Engine, visible: &Visible, rows: &[Value]) -> StoreResult<Built> {
+    let mut sql = Built::new(engine, "SELECT ");
     sql.push(COLUMNS)
         .push(
             " FROM (SELECT DISTINCT value->>'id' AS id, CAST(value->>'version' AS BIGINT) AS version \
              FROM jsonb_each(",
         )
-        .rows(Batch::of(&rows)?)
+        .rows(Batch::of(rows)?)
         .push(")) w CROSS JOIN memory_revisions r WHERE r.id = w.id AND r.version = w.version");
     push_visible(&mut sql, visible);
-    let mut session = shared.db.read().await?;
-    session.conn().all_built(ENTITY, &sql, read).await
+    Ok(sql)
 }
 
 pub(super) async fn list(
@@ -201,13 +206,25 @@ pub(super) async fn about(
     if wanted.is_empty() || is_nobody(visible) {
         return Ok(Vec::new());
     }
-    let mut sql = Built::new(shared.db.engine(), "SELECT ");
+    let sql = what_is_about(shared.db.engine(), visible, &wanted, now, most)?;
+    let mut session = shared.db.read().await?;
+    session.conn().all_built(ENTITY, &sql, read).await
+}
+
+pub(super) fn what_is_about(
+    engine: Engine,
+    visible: &Visible,
+    things: &[Value],
+    now: Micros,
+    most: u32,
+) -> StoreResult<Built> {
+    let mut sql = Built::new(engine, "SELECT ");
     sql.push(COLUMNS)
         .push(
             " FROM (SELECT DISTINCT a.number AS number FROM memory_about a \
              WHERE (a.kind, a.name) IN (SELECT value->>'kind', value->>'name' FROM jsonb_each(",
         )
-        .rows(Batch::of(&wanted)?)
+        .rows(Batch::of(things)?)
         .push(
             "))) w CROSS JOIN memory_revisions r WHERE r.number = w.number \
              AND r.valid_to IS NULL AND r.deleted_at IS NULL \
@@ -218,8 +235,7 @@ pub(super) async fn about(
     push_visible(&mut sql, visible);
     sql.push(" ORDER BY r.created_at DESC, r.id DESC LIMIT ")
         .int(most.into());
-    let mut session = shared.db.read().await?;
-    session.conn().all_built(ENTITY, &sql, read).await
+    Ok(sql)
 }
 
 const UNEMBEDDED: &str = "SELECT r.id, r.version, r.content FROM memory_revisions r \

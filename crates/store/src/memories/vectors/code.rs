@@ -1,7 +1,10 @@
-//! A vector as text.
+//! A vector as text, and how near two are.
+
+use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use fearless_simd::{Level, Simd, dispatch};
 use homelab_core::memory::Vector;
 use homelab_core::store::{StoreError, StoreResult};
 use serde_json::{Value, json};
@@ -116,41 +119,42 @@ impl Question {
         self.values.len()
     }
 
-    /// The cosine with a stored one.
+    /// The cosine with each of the stored ones, whose numbers stand one after the other.
+    pub(super) fn cosines<'c>(
+        &self,
+        scales: &[f32],
+        values: &[i8],
+        into: impl Iterator<Item = &'c mut f32>,
+    ) {
+        static LEVEL: LazyLock<Level> = LazyLock::new(Level::new);
+        dispatch!(*LEVEL, simd => self.each(simd, scales, values, into));
+    }
+
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "what is not inlined is compiled for the oldest processor"
+    )]
     #[expect(
         clippy::cast_precision_loss,
         reason = "24 bits are more than the codes have"
     )]
-    pub(super) fn cosine(&self, scale: f32, values: &[i8]) -> f32 {
-        product(&self.values, values) as f32 * self.scale * scale
-    }
-}
-
-/// Sums that are kept apart, and products that go into one of them at a time. With one sum alone the compiler's code
-/// takes two to three times as long.
-const SUMS: usize = 4;
-const EACH: usize = 8;
-
-fn product(one: &[i16], other: &[i8]) -> i32 {
-    let (parts, rest) = one.as_chunks::<{ SUMS * EACH }>();
-    let (other_parts, other_rest) = other.as_chunks::<{ SUMS * EACH }>();
-    let mut sums = [0; SUMS];
-    for (part, other_part) in parts.iter().zip(other_parts) {
-        let eights = part.as_chunks::<EACH>().0.iter();
-        let other_eights = other_part.as_chunks::<EACH>().0.iter();
-        for (sum, (eight, other_eight)) in sums.iter_mut().zip(eights.zip(other_eights)) {
-            *sum += plain_product(eight, other_eight);
+    fn each<'c, S: Simd>(
+        &self,
+        _simd: S,
+        scales: &[f32],
+        values: &[i8],
+        into: impl Iterator<Item = &'c mut f32>,
+    ) {
+        let rows = values.chunks_exact(self.values.len()).zip(scales);
+        for (cosine, (row, scale)) in into.zip(rows) {
+            let pairs = self.values.iter().zip(row);
+            let product: i32 = pairs
+                .map(|(one, other)| i32::from(*one) * i32::from(*other))
+                .sum();
+            *cosine = product as f32 * self.scale * scale;
         }
     }
-    sums.iter().sum::<i32>() + plain_product(rest, other_rest)
-}
-
-#[inline]
-fn plain_product(one: &[i16], other: &[i8]) -> i32 {
-    one.iter()
-        .zip(other)
-        .map(|(one, other)| i32::from(*one) * i32::from(*other))
-        .sum()
 }
 
 fn largest(values: &[f32]) -> f32 {
@@ -168,6 +172,12 @@ mod tests {
         values.iter().map(|one| one / length.max(1e-6)).collect()
     }
 
+    fn cosine(question: &Question, stored: &Coded) -> f32 {
+        let mut found = [0.0];
+        question.cosines(&[stored.scale], &stored.values, found.iter_mut());
+        found[0]
+    }
+
     proptest! {
         #[test]
         fn a_code_keeps_what_is_near(
@@ -183,7 +193,7 @@ mod tests {
             prop_assert_eq!(&read, &stored);
 
             if let Some(question) = Question::of(&other) {
-                let found = question.cosine(read.scale, &read.values);
+                let found = cosine(&question, &read);
                 prop_assert!((found - exact).abs() < 0.02, "{} instead of {}", found, exact);
             }
         }
@@ -195,7 +205,7 @@ mod tests {
         let question = Question::of(&longest).unwrap();
         let coded = Coded::of(&longest).unwrap();
 
-        let found = question.cosine(coded.scale, &coded.values);
+        let found = cosine(&question, &coded);
 
         assert!((found - 4_096.0).abs() < 1.0, "{found}");
         assert!(Coded::of(&vec![1.0; MOST + 1]).is_err());

@@ -16,5 +16,7 @@ pub(super) use late::put_vectors;
 pub(crate) use shelf::Shelves;
 pub(crate) use space::Space;
 
+#[cfg(test)]
+pub(super) use nearest::those_that_meet;
 pub(super) use nearest::{by_vector, standing};
 pub(super) use shelf::Standing;

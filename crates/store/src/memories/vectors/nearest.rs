@@ -13,7 +13,7 @@ use super::code::Question;
 use super::shelf::{Shelves, Standing};
 use super::space::Space;
 use crate::db::{Arg, Batch};
-use crate::dialect::built::Built;
+use crate::dialect::built::{Built, Engine};
 use crate::memories::{ENTITY, conditions, rows};
 use crate::shared::Shared;
 
@@ -121,25 +121,14 @@ async fn walk(
     Ok(hits)
 }
 
-/// Those that meet the conditions, by number. The join keeps its order: left to choose, SQLite takes all of the
-/// owner's revisions and looks for each among these.
+/// Those that meet the conditions, by number.
 async fn meet(
     shared: &Shared,
     query: &MemoryQuery,
     some: &[(f32, i64)],
 ) -> StoreResult<HashMap<i64, (String, u32)>> {
-    let wanted: Vec<Value> = some
-        .iter()
-        .map(|(_, number)| json!({ "number": number }))
-        .collect();
-    let mut sql = Built::new(
-        shared.db.engine(),
-        "SELECT r.number AS number, r.id AS id, r.version AS version FROM \
-         (SELECT CAST(value->>'number' AS BIGINT) AS number FROM jsonb_each(",
-    );
-    sql.rows(Batch::of(&wanted)?)
-        .push(")) w CROSS JOIN memory_revisions r WHERE r.number = w.number AND ");
-    conditions::push(&mut sql, query)?;
+    let numbers: Vec<i64> = some.iter().map(|(_, number)| *number).collect();
+    let sql = those_that_meet(shared.db.engine(), query, &numbers)?;
     let mut session = shared.db.read().await?;
     let mut conn = session.conn();
     let met = conn
@@ -149,4 +138,23 @@ async fn meet(
         })
         .await?;
     Ok(met.into_iter().collect())
+}
+
+/// The join keeps its order: left to choose, SQLite takes all of the owner's revisions and looks for each among these.
+pub(in crate::memories) fn those_that_meet(
+    engine: Engine,
+    query: &MemoryQuery,
+    numbers: &[i64],
+) -> StoreResult<Built> {
+    let number = |number: &i64| json!({ "number": number });
+    let wanted: Vec<Value> = numbers.iter().map(number).collect();
+    let mut sql = Built::new(
+        engine,
+        "SELECT r.number AS number, r.id AS id, r.version AS version FROM \
+         (SELECT CAST(value->>'number' AS BIGINT) AS number FROM jsonb_each(",
+    );
+    sql.rows(Batch::of(&wanted)?)
+        .push(")) w CROSS JOIN memory_revisions r WHERE r.number = w.number AND ");
+    conditions::push(&mut sql, query)?;
+    Ok(sql)
 }

@@ -193,10 +193,7 @@ impl Shelf {
         let mut scored: Vec<(f32, i64)> =
             self.numbers.iter().map(|number| (0.0, *number)).collect();
         let compare = |scored: &mut [(f32, i64)], values: &[i8], scales: &[f32]| {
-            let rows = values.chunks_exact(self.dimensions).zip(scales);
-            for (one, (values, scale)) in scored.iter_mut().zip(rows) {
-                one.0 = question.cosine(*scale, values);
-            }
+            question.cosines(scales, values, scored.iter_mut().map(|one| &mut one.0));
         };
         if !self.is_large() {
             compare(&mut scored, &self.values, &self.scales);
