@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 use fearless_simd::{Level, Simd, dispatch};
 
 use super::WINDOW;
-use super::math::{LayerNorm, Linear, add, attention, dot, gelu, normalise};
+use super::linear::Linear;
+use super::math::{LayerNorm, add, attention, dot, gelu, normalise};
 use super::packed::{GROUP, GROUP_BYTES, LANES, Reader, row_bytes, unpack_row};
 use crate::embed::wordpiece::{END, START, UNKNOWN};
 
@@ -83,18 +84,22 @@ impl<'m> Encoder<'m> {
 
     /// The vector of a text in windows of at most [`WINDOW`] pieces, of length 1.
     pub(super) fn vector(&self, windows: &[Vec<u16>]) -> Vec<f32> {
+        dispatch!(self.level, simd => self.placed(simd, windows))
+    }
+
+    #[inline(always)]
+    fn placed<S: Simd>(&self, simd: S, windows: &[Vec<u16>]) -> Vec<f32> {
         let mut mean = vec![0.0; HIDDEN];
         for window in windows {
-            let encoded = dispatch!(self.level, simd => self.encode(simd, window));
-            add(&mut mean, &encoded);
+            add(simd, &mut mean, &self.encode(simd, window));
         }
-        normalise(&mut mean);
+        normalise(simd, &mut mean);
         for (number, centre) in mean.iter_mut().zip(&self.centre) {
             *number -= centre;
         }
         let axes = self.axes.chunks_exact(HIDDEN);
-        let mut vector: Vec<f32> = axes.map(|axis| dot(axis, &mean)).collect();
-        normalise(&mut vector);
+        let mut vector: Vec<f32> = axes.map(|axis| dot(simd, axis, &mean)).collect();
+        normalise(simd, &mut vector);
         vector
     }
 
@@ -105,16 +110,16 @@ impl<'m> Encoder<'m> {
         for piece in pieces {
             unpack_row(self.word(*piece), HIDDEN, &mut state);
         }
-        add(&mut state, &self.positions);
-        self.norm.apply(&mut state);
+        add(simd, &mut state, &self.positions);
+        self.norm.apply(simd, &mut state);
         for layer in &self.layers {
             layer.apply(simd, &mut state);
         }
         let mut sum = vec![0.0; HIDDEN];
         for row in state.chunks_exact(HIDDEN) {
-            add(&mut sum, row);
+            add(simd, &mut sum, row);
         }
-        normalise(&mut sum);
+        normalise(simd, &mut sum);
         sum
     }
 
@@ -146,13 +151,13 @@ impl<'m> Layer<'m> {
     fn apply<S: Simd>(&self, simd: S, state: &mut [f32]) {
         let asked = self.asked.apply(simd, state);
         let attended = attention(simd, &asked, HIDDEN, HEADS);
-        add(state, &self.attended.apply(simd, &attended));
-        self.attended_norm.apply(state);
+        add(simd, state, &self.attended.apply(simd, &attended));
+        self.attended_norm.apply(simd, state);
 
         let mut middle = self.up.apply(simd, state);
-        gelu(&mut middle);
-        add(state, &self.down.apply(simd, &middle));
-        self.norm.apply(state);
+        gelu(simd, &mut middle);
+        add(simd, state, &self.down.apply(simd, &middle));
+        self.norm.apply(simd, state);
     }
 }
 

@@ -1,6 +1,7 @@
 //! all-MiniLM-L6-v2, rounded to four bits a number and run by ourselves on one thread.
 
 mod encoder;
+mod linear;
 mod math;
 mod packed;
 

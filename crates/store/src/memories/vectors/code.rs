@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use fearless_simd::{Level, Simd, dispatch};
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, Simd, dispatch, i8x32, i16x16, i32x8};
 use homelab_core::memory::Vector;
 use homelab_core::store::{StoreError, StoreResult};
 use serde_json::{Value, json};
@@ -141,20 +142,41 @@ impl Question {
     )]
     fn each<'c, S: Simd>(
         &self,
-        _simd: S,
+        simd: S,
         scales: &[f32],
         values: &[i8],
         into: impl Iterator<Item = &'c mut f32>,
     ) {
         let rows = values.chunks_exact(self.values.len()).zip(scales);
         for (cosine, (row, scale)) in into.zip(rows) {
-            let pairs = self.values.iter().zip(row);
-            let product: i32 = pairs
-                .map(|(one, other)| i32::from(*one) * i32::from(*other))
-                .sum();
-            *cosine = product as f32 * self.scale * scale;
+            *cosine = product(simd, &self.values, row) as f32 * self.scale * scale;
         }
     }
+}
+
+/// Numbers that are multiplied at a time.
+const WIDTH: usize = 32;
+
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "what is not inlined is compiled for the oldest processor"
+)]
+fn product<S: Simd>(simd: S, one: &[i16], other: &[i8]) -> i32 {
+    let (parts, rest) = one.as_chunks::<WIDTH>();
+    let (other_parts, other_rest) = other.as_chunks::<WIDTH>();
+    let mut sums = [i32x8::splat(simd, 0); 2];
+    for (part, other) in parts.iter().zip(other_parts) {
+        let halves: [i16x16<S>; 2] = i8x32::from_slice(simd, other).widen().into();
+        let (part, _) = part.as_chunks::<{ WIDTH / 2 }>();
+        for ((sum, half), part) in sums.iter_mut().zip(halves).zip(part) {
+            *sum += half.pairwise_dot_product(i16x16::from_slice(simd, part));
+        }
+    }
+    let rest: i32 = (rest.iter().zip(other_rest))
+        .map(|(one, other)| i32::from(*one) * i32::from(*other))
+        .sum();
+    (sums[0] + sums[1]).reduce_sum() + rest
 }
 
 fn largest(values: &[f32]) -> f32 {
