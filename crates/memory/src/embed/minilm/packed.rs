@@ -5,7 +5,7 @@
 )]
 
 use fearless_simd::prelude::*;
-use fearless_simd::{Simd, f32x16, i32x16};
+use fearless_simd::{Simd, i32x16};
 
 /// Neighbouring inputs that share a scale.
 pub(super) const GROUP: usize = 32;
@@ -16,7 +16,7 @@ const SCALE: usize = 2;
 /// Bytes of a word of eight numbers.
 const WORD: usize = 4;
 /// What a number of four bits is larger by than what it stands for.
-const ZERO: f32 = 8.0;
+pub(super) const ZERO: f32 = 8.0;
 
 /// Bytes of a row of so many numbers that stands for itself.
 pub(super) const fn row_bytes(numbers: usize) -> usize {
@@ -76,34 +76,51 @@ pub(super) fn unpack_row(row: &[u8], numbers: usize, into: &mut Vec<f32>) {
     }
 }
 
-/// The weights of one group of [`LANES`] outputs, input by input. A word holds eight neighbouring inputs of an output,
-/// so that all that is done is done to whole vectors of words.
+/// Pairs of inputs of a group.
+pub(super) const PAIRS: usize = GROUP / 2;
+
+/// The weights of one group of [`LANES`] outputs: pair by pair of inputs, each output with its two numbers from 0 to 15
+/// in the halves of a word, and what [`ZERO`] less than them is multiplied by. A word of the file holds eight
+/// neighbouring inputs of an output, so that all that is done is done to whole vectors of words; a pair is an input
+/// and the fourth after it ([`pair_up`]).
 #[inline(always)]
 pub(super) fn unpack_group<S: Simd>(
     simd: S,
     bytes: &[u8; GROUP_BYTES],
-    into: &mut [[f32; LANES]; GROUP],
-) {
+    into: &mut [[i32; LANES]; PAIRS],
+) -> [f32; LANES] {
     let (scales, words) = bytes.split_at(LANES * SCALE);
     let mut scale = [0.0_f32; LANES];
     for (scale, bytes) in scale.iter_mut().zip(scales.as_chunks().0) {
         *scale = half(bytes);
     }
-    let scale = f32x16::from_slice(simd, &scale);
-    let zero = scale * -ZERO;
     let (words, _) = words.as_chunks::<{ LANES * WORD }>();
-    for (inputs, bytes) in into.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+    for (pairs, bytes) in into.as_chunks_mut::<4>().0.iter_mut().zip(words) {
         let mut words = [0_i32; LANES];
         for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
             *word = i32::from_le_bytes(*bytes);
         }
         let mut words = i32x16::from_slice(simd, &words);
-        for input in inputs {
-            let numbers: f32x16<S> = (words & 15).to_float();
-            numbers.mul_add(scale, zero).store_slice(input);
+        for pair in pairs {
+            (words & 0x000f_000f).store_slice(pair);
             words >>= 4;
         }
     }
+    scale
+}
+
+/// The inputs of a group as pairs in the halves of words.
+#[inline(always)]
+pub(super) fn pair_up(inputs: &[u32; GROUP]) -> [i32; PAIRS] {
+    let mut pairs = [0; PAIRS];
+    let (words, _) = inputs.as_chunks::<8>();
+    for (pairs, inputs) in pairs.as_chunks_mut::<4>().0.iter_mut().zip(words) {
+        let (low, high) = inputs.split_at(4);
+        for ((pair, low), high) in pairs.iter_mut().zip(low).zip(high) {
+            *pair = (low & 0xffff | high << 16).cast_signed();
+        }
+    }
+    pairs
 }
 
 #[cfg(test)]
@@ -139,15 +156,22 @@ pub(super) mod tests {
     fn a_group_is_unpacked_as_it_was_packed() {
         let weight: Vec<i8> = (-8..=7).cycle().take(LANES * GROUP).collect();
         let packed = pack(&weight, GROUP);
-        let mut unpacked = [[0.0; LANES]; GROUP];
+        let mut unpacked = [[0; LANES]; PAIRS];
+        let places: [u32; GROUP] = std::array::from_fn(|at| u32::try_from(at).unwrap());
 
         let group = packed.as_slice().try_into().unwrap();
-        dispatch!(Level::new(), simd => unpack_group(simd, group, &mut unpacked));
+        let scales = dispatch!(Level::new(), simd => unpack_group(simd, group, &mut unpacked));
 
-        for (input, outputs) in unpacked.iter().enumerate() {
+        assert_eq!(scales, [2.0; LANES]);
+        for (pair, outputs) in pair_up(&places).iter().zip(&unpacked) {
+            let inputs = [pair & 0xffff, pair >> 16].map(|at| usize::try_from(at).unwrap());
             for (output, found) in outputs.iter().enumerate() {
-                let expected = f32::from(weight[output * GROUP + input]) * 2.0;
-                assert!((found - expected).abs() < 1e-6, "{input} {output}");
+                let expected = inputs.map(|input| i32::from(weight[output * GROUP + input]) + 8);
+                assert_eq!(
+                    [found & 0xffff, found >> 16],
+                    expected,
+                    "{inputs:?} {output}"
+                );
             }
         }
     }
