@@ -12,6 +12,7 @@ use homelab_backend::api::{
 use homelab_core::error::ToolResult;
 use homelab_core::tool::Target;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::call::Call;
 use crate::client::{NetBox, target};
@@ -201,7 +202,11 @@ impl WholeApi for NetBox {
             .api
             .raw(&Call::raw(call, kind(call).map_or("", |kind| kind.model)))
             .await?;
-        Ok(ApiAnswer::of_body(status, &body))
+        let mut answer = ApiAnswer::of_body(status, &body);
+        if let Some(data) = &mut answer.data {
+            withhold(data);
+        }
+        Ok(answer)
     }
 
     async fn targets(&self, _place: &OneServer, call: &ApiCall) -> ToolResult<Vec<Target>> {
@@ -227,6 +232,23 @@ impl WholeApi for NetBox {
         let (rows, _) = self.all::<Named>(&list, MOST_TARGETS).await?;
         let target = |row: Named| target(of, row.id, row.label(), &row.tags);
         Ok(rows.into_iter().map(target).collect())
+    }
+}
+
+/// Says of each withheld field that it is, in the objects of an answer and in lists of them.
+fn withhold(data: &mut Value) {
+    match data {
+        Value::Array(rows) => rows.iter_mut().for_each(withhold),
+        Value::Object(members) => {
+            for (name, member) in members {
+                if !WITHHELD_FIELDS.contains(&name.as_str()) {
+                    withhold(member);
+                } else if !member.is_null() {
+                    *member = Value::from(format!("withheld: {NO_FILE}"));
+                }
+            }
+        }
+        _ => {}
     }
 }
 

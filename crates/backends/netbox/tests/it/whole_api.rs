@@ -150,6 +150,38 @@ async fn what_could_be_a_secret_is_withheld(#[case] method: &str, #[case] path: 
     assert_eq!(world.netbox.log().lines(), [""; 0]);
 }
 
+#[rstest]
+#[case::list("/dcim/devices/", json!({}), "/results/0/config_context")]
+#[case::one("/dcim/devices/1/", json!({}), "/config_context")]
+#[case::change("/dcim/devices/1/", json!({ "local_context_data": { "community": "opens-switches" } }), "/local_context_data")]
+#[tokio::test]
+async fn config_contexts_are_withheld_in_what_is_answered(
+    #[case] path: &str,
+    #[case] change: Value,
+    #[case] field: &str,
+) {
+    let world = World::lab().await;
+    world
+        .netbox
+        .set_config_context(json!({ "community": "opens-switches" }));
+    let is_change = change != json!({});
+    let args = if is_change {
+        json!({ "method": "PATCH", "path": path, "params": { "body": change } })
+    } else {
+        json!({ "method": "GET", "path": path })
+    };
+
+    let answer = world.call("call_api", args).await;
+
+    assert!(!answer.to_string().contains("opens-switches"), "{answer}");
+    let told = answer["data"].pointer(field).and_then(Value::as_str);
+    assert!(
+        told.is_some_and(|told| told.starts_with("withheld: ")),
+        "{answer}"
+    );
+    assert!(answer["data"].to_string().contains("\"name\":"), "{answer}");
+}
+
 #[tokio::test]
 async fn an_unknown_filter_is_named_and_not_sent() {
     let world = World::lab().await;
