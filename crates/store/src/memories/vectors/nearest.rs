@@ -3,7 +3,7 @@
 //! Walked in the order of nearness, in parts that grow, each part held against the conditions by the database: that
 //! finds the same as taking the nearest of those that meet them, and mostly looks at the first part alone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use homelab_core::memory::{Hit, MemoryQuery, Vector, Visible};
 use homelab_core::store::{StoreError, StoreResult};
@@ -22,6 +22,9 @@ const STANDING: &str = "SELECT number, last, changes, erasures FROM memory_owner
 
 /// The first part has so many, each further one four times as many.
 const PART: usize = 128;
+/// The nearest are looked for to the end of the second part, and if that does not do, so many times as many each time.
+const AT_FIRST: usize = 5;
+const MORE: usize = 16;
 
 pub(in crate::memories) async fn by_vector(
     shared: &Shared,
@@ -42,26 +45,48 @@ pub(in crate::memories) async fn by_vector(
     if let Some(found) = found {
         return Ok(found);
     }
-    let mut scored = Vec::new();
-    for owner in owners {
-        let shelf = shelves.current(&shared.db, owner, &vector.model).await?;
-        // Several milliseconds for a hundred thousand: not on a thread of the runtime.
-        let mut compared = if shelf.is_large() {
-            let question = question.clone();
-            tokio::task::spawn_blocking(move || shelf.compare(&question))
-                .await
-                .map_err(|error| StoreError::Internal(error.to_string()))?
-        } else {
-            shelf.compare(&question)
-        };
-        // Most often there is one owner, and nothing to copy.
-        if scored.is_empty() {
-            scored = compared;
-        } else {
-            scored.append(&mut compared);
+    let asked = Asked {
+        shared,
+        shelves,
+        owners: &owners,
+        model: &vector.model,
+        question: &question,
+    };
+    walk(&asked, query, most as usize).await
+}
+
+/// What is compared with what.
+struct Asked<'a> {
+    shared: &'a Shared,
+    shelves: &'a Shelves,
+    owners: &'a [Standing],
+    model: &'a str,
+    question: &'a Question,
+}
+
+impl Asked<'_> {
+    /// So many that are nearest, the nearest first, and whether there are more.
+    async fn nearest(&self, most: usize) -> StoreResult<(Vec<(f32, i64)>, bool)> {
+        let (mut found, mut all) = (Vec::new(), 0);
+        for owner in self.owners {
+            let shelf = self.shelves.current(&self.shared.db, *owner, self.model);
+            let shelf = shelf.await?;
+            all += shelf.len();
+            // Several milliseconds for a hundred thousand: not on a thread of the runtime.
+            let mut nearest = if shelf.is_large() {
+                let question = self.question.clone();
+                tokio::task::spawn_blocking(move || shelf.nearest(&question, most))
+                    .await
+                    .map_err(|error| StoreError::Internal(error.to_string()))?
+            } else {
+                shelf.nearest(self.question, most)
+            };
+            found.append(&mut nearest);
         }
+        found.sort_unstable_by(|one, other| other.0.total_cmp(&one.0).then(other.1.cmp(&one.1)));
+        found.truncate(most);
+        Ok((found, all > most))
     }
-    walk(shared, query, scored, most as usize).await
 }
 
 pub(in crate::memories) async fn standing(
@@ -85,40 +110,41 @@ pub(in crate::memories) async fn standing(
     .await
 }
 
-async fn walk(
-    shared: &Shared,
-    query: &MemoryQuery,
-    mut scored: Vec<(f32, i64)>,
-    most: usize,
-) -> StoreResult<Vec<Hit>> {
+async fn walk(asked: &Asked<'_>, query: &MemoryQuery, most: usize) -> StoreResult<Vec<Hit>> {
     let mut hits = Vec::new();
+    let mut seen = HashSet::new();
     let mut part = PART.max(most * 2);
-    let mut left = scored.as_mut_slice();
-    while hits.len() < most && !left.is_empty() {
-        let size = part.min(left.len());
-        let order = |one: &(f32, i64), other: &(f32, i64)| {
-            other.0.total_cmp(&one.0).then(other.1.cmp(&one.1))
-        };
-        if size < left.len() {
-            left.select_nth_unstable_by(size, order);
+    let mut wanted = part * AT_FIRST;
+    loop {
+        let (found, are_more) = asked.nearest(wanted).await?;
+        // Others may have been written since those before.
+        let fresh = found
+            .into_iter()
+            .filter(|(_, number)| !seen.contains(number));
+        let fresh: Vec<(f32, i64)> = fresh.collect();
+        let mut left = fresh.as_slice();
+        while hits.len() < most && !left.is_empty() {
+            let (near, far) = left.split_at(part.min(left.len()));
+            let met = meet(asked.shared, query, near).await?;
+            hits.extend(near.iter().filter_map(|(score, number)| {
+                let (id, version) = met.get(number)?;
+                Some(Hit {
+                    id: id.clone(),
+                    version: *version,
+                    score: f64::from(*score),
+                    exact: 0,
+                })
+            }));
+            left = far;
+            part *= 4;
         }
-        let (near, far) = left.split_at_mut(size);
-        near.sort_unstable_by(order);
-        let met = meet(shared, query, near).await?;
-        hits.extend(near.iter().filter_map(|(score, number)| {
-            let (id, version) = met.get(number)?;
-            Some(Hit {
-                id: id.clone(),
-                version: *version,
-                score: f64::from(*score),
-                exact: 0,
-            })
-        }));
-        left = far;
-        part *= 4;
+        if hits.len() >= most || !are_more {
+            hits.truncate(most);
+            return Ok(hits);
+        }
+        seen.extend(fresh.into_iter().map(|(_, number)| number));
+        wanted *= MORE;
     }
-    hits.truncate(most);
-    Ok(hits)
 }
 
 /// Those that meet the conditions, by number.

@@ -1,6 +1,7 @@
 //! Vectors of one owner and one model in memory, brought up to date before each use.
 
-use std::collections::HashMap;
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use homelab_core::store::{StoreError, StoreResult};
@@ -12,6 +13,9 @@ use crate::memories::ENTITY;
 
 /// Memory for all of them together, unless the one in use takes more; what was not used for longest goes first.
 pub(super) const BOUND: usize = 256 * 1024 * 1024;
+
+/// Vectors whose cosines are worked out before they are looked at.
+const BLOCK: usize = 256;
 
 /// More threads than these wait for memory, not for each other.
 const MOST_CORES: usize = 4;
@@ -185,32 +189,54 @@ impl Shelf {
         self.values.extend(&coded.values);
     }
 
-    /// The cosine of each, in no order. A large one takes all cores, for a few milliseconds.
-    pub(super) fn compare(&self, question: &Question) -> Vec<(f32, i64)> {
+    /// So many with the largest cosines, in no order, or all. A large shelf takes all cores, for a few milliseconds.
+    pub(super) fn nearest(&self, question: &Question, most: usize) -> Vec<(f32, i64)> {
         if self.dimensions != question.dimensions() || self.numbers.is_empty() {
             return Vec::new();
         }
-        let mut scored: Vec<(f32, i64)> =
-            self.numbers.iter().map(|number| (0.0, *number)).collect();
-        let compare = |scored: &mut [(f32, i64)], values: &[i8], scales: &[f32]| {
-            question.cosines(scales, values, scored.iter_mut().map(|one| &mut one.0));
+        let cores = if self.is_large() {
+            std::thread::available_parallelism().map_or(1, usize::from)
+        } else {
+            1
         };
-        if !self.is_large() {
-            compare(&mut scored, &self.values, &self.scales);
-            return scored;
-        }
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let part = self.numbers.len().div_ceil(cores.min(MOST_CORES));
-        let parts = scored
-            .chunks_mut(part)
+        let mut parts = self
+            .numbers
+            .chunks(part)
             .zip(self.values.chunks(part * self.dimensions))
             .zip(self.scales.chunks(part));
-        std::thread::scope(|scope| {
-            for ((scored, values), scales) in parts {
-                scope.spawn(move || compare(scored, values, scales));
+        let compare = |((numbers, values), scales): ((&[i64], &[i8]), &[f32])| {
+            let mut best = Best::new(most);
+            let rows = numbers
+                .chunks(BLOCK)
+                .zip(values.chunks(BLOCK * self.dimensions))
+                .zip(scales.chunks(BLOCK));
+            for ((numbers, values), scales) in rows {
+                let mut cosines = [0.0; BLOCK];
+                question.cosines(scales, values, cosines.iter_mut());
+                for (cosine, number) in cosines.into_iter().zip(numbers) {
+                    best.offer(cosine, *number);
+                }
             }
-        });
-        scored
+            best.into_found()
+        };
+        std::thread::scope(|scope| {
+            // The first part is this thread's own.
+            let first = parts.next();
+            let others: Vec<_> = parts
+                .map(|part| scope.spawn(move || compare(part)))
+                .collect();
+            let mut found = first.map(compare).unwrap_or_default();
+            for other in others {
+                // A panic there is one here too.
+                found.extend(other.join().unwrap_or_default());
+            }
+            found
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.numbers.len()
     }
 
     /// Whether comparing takes milliseconds.
@@ -220,5 +246,63 @@ impl Shelf {
 
     fn bytes(&self) -> usize {
         self.values.len() + self.numbers.len() * 40
+    }
+}
+
+/// Those with the largest cosines so far; of two alike the newer one, which has the larger number.
+struct Best {
+    most: usize,
+    /// The least of them is taken out first.
+    kept: BinaryHeap<Reverse<(Order, i64)>>,
+}
+
+/// A cosine, ordered as a number is.
+#[derive(Clone, Copy)]
+struct Order(f32);
+
+impl Ord for Order {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Order {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Order {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Order {}
+
+impl Best {
+    fn new(most: usize) -> Self {
+        Self {
+            most,
+            kept: BinaryHeap::new(),
+        }
+    }
+
+    fn offer(&mut self, cosine: f32, number: i64) {
+        let offered = Reverse((Order(cosine), number));
+        if self.kept.len() < self.most {
+            self.kept.push(offered);
+        } else if let Some(mut least) = self.kept.peek_mut()
+            && offered < *least
+        {
+            *least = offered;
+        }
+    }
+
+    fn into_found(self) -> Vec<(f32, i64)> {
+        let found = self.kept.into_iter();
+        found
+            .map(|Reverse((cosine, number))| (cosine.0, number))
+            .collect()
     }
 }
