@@ -18,9 +18,10 @@ use crate::text::fold;
 /// Most words that are looked for, most exact tokens too.
 const WORDS: usize = 64;
 
-/// Revisions that are ranked at most. FTS5 takes about two microseconds for each: of 100,000 memories, with eight
-/// words a question, 4,000 keep 95 of 100 searches under 15 ms of CPU time; with 10,000 it was 31 ms.
-const RANKED: i64 = 4_000;
+/// Revisions that are ranked at most. FTS5 takes two to four microseconds for each, PostgreSQL a little more: of
+/// 100,000 memories, with eight words a question, 3,000 keep 95 of 100 searches under 15 ms of CPU time; with 10,000
+/// it was 31 ms on a faster processor.
+const RANKED: i64 = 3_000;
 
 /// One question.
 struct Asked<'a> {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::UNIX_EPOCH;
 
 use anyhow::Result;
 use homelab_core::audit::{canonical, digest};
@@ -17,6 +18,9 @@ use crate::session::Session;
 
 /// Name of the hashes that the owner accepted, in the settings.
 const ACCEPTED: &str = "accepted_tools";
+
+/// Name of what was found to say what was accepted, in the settings: a program, and what was accepted then.
+const COMPARED: &str = "compared_tools";
 
 /// Options of `tools accept`.
 #[derive(Debug, clap::Args)]
@@ -112,18 +116,48 @@ pub(crate) async fn changes(settings: &dyn Settings) -> Result<Option<Changes>> 
 
 /// Warns when tools changed since they were accepted. The first program that serves a database
 /// counts as accepted: whoever installed it meant its tools.
+///
+/// A program whose tools were found to say what was accepted is not looked at again: making the schemas of all
+/// tools costs a start a tenth of a second, and an idle server the memory that they touch.
 pub(crate) async fn warn(settings: &dyn Settings) -> Result<()> {
-    match changes(settings).await? {
-        None => {
-            let now = serde_json::to_string(&hashes(&everything()))?;
-            settings.get_or_set(ACCEPTED, &now).await?;
+    let program = program();
+    let compared = |accepted: &str| Some(digest(&format!("{}\n{accepted}", program.as_ref()?)));
+    let accepted = settings.get(ACCEPTED).await?;
+    if let Some(accepted) = &accepted
+        && let Some(compared) = compared(accepted)
+        && settings.get(COMPARED).await? == Some(compared)
+    {
+        return Ok(());
+    }
+    let accepted = match (changes(settings).await?, accepted) {
+        (Some(changes), _) if !changes.is_empty() => {
+            tracing::warn!(
+                "tools {changes}: read them with `homelab-mcp tools describe`, then run `homelab-mcp tools accept`"
+            );
+            return Ok(());
         }
-        Some(changes) if changes.is_empty() => {}
-        Some(changes) => tracing::warn!(
-            "tools {changes}: read them with `homelab-mcp tools describe`, then run `homelab-mcp tools accept`"
-        ),
+        (Some(_), Some(accepted)) => accepted,
+        _ => {
+            let now = serde_json::to_string(&hashes(&everything()))?;
+            settings.get_or_set(ACCEPTED, &now).await?
+        }
+    };
+    if let Some(compared) = compared(&accepted) {
+        settings.set(COMPARED, &compared).await?;
     }
     Ok(())
+}
+
+/// What tells this program from another one in its place; nothing where that cannot be told.
+fn program() -> Option<String> {
+    let file = std::env::current_exe().ok()?.metadata().ok()?;
+    let changed = file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(format!(
+        "{} {} {}",
+        env!("CARGO_PKG_VERSION"),
+        file.len(),
+        changed.as_nanos()
+    ))
 }
 
 /// Accepts what all tools say now.
@@ -164,7 +198,51 @@ pub(super) async fn accept(services: &Services, session: &Session) -> Result<Exi
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use homelab_core::store::StoreResult;
+
     use super::*;
+
+    #[derive(Default)]
+    struct Kept(Mutex<BTreeMap<String, String>>);
+
+    #[async_trait]
+    impl Settings for Kept {
+        async fn get(&self, name: &str) -> StoreResult<Option<String>> {
+            Ok(self.0.lock().unwrap().get(name).cloned())
+        }
+
+        async fn set(&self, name: &str, value: &str) -> StoreResult<()> {
+            self.0.lock().unwrap().insert(name.into(), value.into());
+            Ok(())
+        }
+
+        async fn get_or_set(&self, name: &str, value: &str) -> StoreResult<String> {
+            let mut kept = self.0.lock().unwrap();
+            Ok(kept.entry(name.into()).or_insert(value.into()).clone())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_is_compared_until_its_tools_say_what_was_accepted() {
+        let kept = Kept::default();
+        warn(&kept).await.unwrap();
+        let [accepted, compared] =
+            [ACCEPTED, COMPARED].map(|name| kept.0.lock().unwrap()[name].clone());
+        let changed = accepted.replacen("\":\"", "\":\"0", 1);
+
+        kept.set(ACCEPTED, &changed).await.unwrap();
+        warn(&kept).await.unwrap();
+        assert_eq!(kept.get(COMPARED).await.unwrap().as_ref(), Some(&compared));
+        assert_eq!(kept.get(ACCEPTED).await.unwrap(), Some(changed));
+
+        kept.set(ACCEPTED, &accepted).await.unwrap();
+        kept.set(COMPARED, "another program's").await.unwrap();
+        warn(&kept).await.unwrap();
+        assert_eq!(kept.get(COMPARED).await.unwrap(), Some(compared));
+    }
 
     #[test]
     fn every_way_in_which_tools_differ_is_named() {
