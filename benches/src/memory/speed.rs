@@ -19,7 +19,7 @@ const BATCH: usize = 1_000;
 /// Adds that are timed at each size.
 const ADDS: usize = 200;
 /// A way to search that takes longer than this for all questions is asked fewer, [`FEWEST`] at least.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const FEWEST: usize = 60;
 /// Questions of a kind stand together; every eleventh, round and round, is a mixture at any length.
 const STRIDE: usize = 11;

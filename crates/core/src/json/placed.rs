@@ -86,6 +86,12 @@ impl Place<'_> {
 }
 
 impl Node<'_> {
+    /// A type may refuse what it was given after it was read, such as a text that is no address.
+    fn read_by<'de, T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
+        let (place, fault) = (self.place, self.fault);
+        fault.noted(place, seed.deserialize(self))
+    }
+
     #[cold]
     fn refused(&self, expected: &dyn Expected) -> Error {
         self.fault.note(self.place);
@@ -345,12 +351,13 @@ impl<'de> SeqAccess<'de> for Elements<'_> {
         };
         let place = Place::Element(self.place, self.next);
         self.next += 1;
-        let node = Node {
+        Node {
             value,
             place,
             fault: self.fault,
-        };
-        seed.deserialize(node).map(Some)
+        }
+        .read_by(seed)
+        .map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -383,12 +390,12 @@ impl<'de> MapAccess<'de> for Members<'_> {
         let Some((name, value)) = self.current.take() else {
             return Err(Error::custom("value is missing"));
         };
-        let node = Node {
+        Node {
             value,
             place: Place::Member(self.place, &name),
             fault: self.fault,
-        };
-        seed.deserialize(node)
+        }
+        .read_by(seed)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -439,7 +446,7 @@ impl<'de> VariantAccess<'de> for Content<'_> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
-        seed.deserialize(self.some("newtype variant")?)
+        self.some("newtype variant")?.read_by(seed)
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _length: usize, visitor: V) -> Result<V::Value, Error> {

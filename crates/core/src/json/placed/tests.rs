@@ -98,6 +98,44 @@ proptest! {
     }
 }
 
+/// Read as a text, and refused afterwards.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct Even;
+
+impl TryFrom<String> for Even {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text.len() % 2 == 0 {
+            Ok(Self)
+        } else {
+            Err(format!("`{text}` is odd"))
+        }
+    }
+}
+
+#[test]
+fn what_is_refused_after_it_was_read_has_its_place() {
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Of {
+        Even(Even),
+    }
+    type Many = BTreeMap<String, Vec<Option<Even>>>;
+    let path = |value: Value| read::<Many>(value).unwrap_err().0;
+
+    assert_eq!(path(json!({ "a": ["even", null, "odd"] })), "a[2]");
+    assert_eq!(path(json!({ "a": [1] })), "a[0]");
+    let (place, error) = read::<Vec<Of>>(json!([{ "even": "odd" }])).unwrap_err();
+    assert_eq!(
+        (place.as_str(), error.to_string().as_str()),
+        ("[0].even", "`odd` is odd")
+    );
+    assert!(read::<Even>(json!("even")).is_ok());
+    assert_eq!(read::<Even>(json!("odd")).unwrap_err().0, "");
+}
+
 #[test]
 fn the_path_leads_through_variants_and_maps() {
     type Kinds = BTreeMap<String, Vec<Kind>>;

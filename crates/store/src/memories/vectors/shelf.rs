@@ -228,8 +228,10 @@ impl Shelf {
                 .collect();
             let mut found = first.map(compare).unwrap_or_default();
             for other in others {
-                // A panic there is one here too.
-                found.extend(other.join().unwrap_or_default());
+                match other.join() {
+                    Ok(others) => found.extend(others),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
             }
             found
         })
@@ -304,5 +306,52 @@ impl Best {
         found
             .map(|Reverse((cosine, number))| (cosine.0, number))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    /// Many alike among them.
+    fn vector(number: i64, dimensions: usize) -> Vec<f32> {
+        let kind = number % 1_009;
+        let at = |place: usize| (kind * 31 + i64::try_from(place).unwrap() * 17) % 101 - 50;
+        (0..dimensions)
+            .map(|place| f32::from(i8::try_from(at(place)).unwrap()))
+            .collect()
+    }
+
+    #[rstest]
+    #[case::in_one_part(700, 100)]
+    #[case::on_all_cores(2_100, 256)]
+    fn the_nearest_are_those_of_all_in_their_order(#[case] count: i64, #[case] dimensions: usize) {
+        let mut shelf = Shelf::default();
+        for number in 0..count {
+            shelf.put(number, &Coded::of(&vector(number, dimensions)).unwrap());
+        }
+        let question = Question::of(&vector(5, dimensions)).unwrap();
+        let order = |one: &(f32, i64), other: &(f32, i64)| {
+            other.0.total_cmp(&one.0).then(other.1.cmp(&one.1))
+        };
+        let mut all: Vec<(f32, i64)> = (0..count)
+            .map(|number| {
+                let coded = Coded::of(&vector(number, dimensions)).unwrap();
+                let mut cosine = [0.0];
+                question.cosines(&[coded.scale], &coded.values, cosine.iter_mut());
+                (cosine[0], number)
+            })
+            .collect();
+        all.sort_by(order);
+
+        for most in [0, 1, 7, 300, all.len(), 10_000] {
+            let mut found = shelf.nearest(&question, most);
+
+            found.sort_by(order);
+            found.truncate(most);
+            assert_eq!(found, all[..most.min(all.len())], "{most}");
+        }
     }
 }
