@@ -107,7 +107,7 @@ impl TryFrom<String> for Even {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        if text.len() % 2 == 0 {
+        if text.len().is_multiple_of(2) {
             Ok(Self)
         } else {
             Err(format!("`{text}` is odd"))
