@@ -307,7 +307,8 @@ mod tests {
                 for (found, expected) in output.iter().zip(&expected) {
                     // The largest input is 10; each is rounded to a 6,500th of 1.
                     assert!(
-                        (found - expected).abs() < 0.002 * (inputs as f32).sqrt(),
+                        (found - expected).abs()
+                            < 0.002 * f32::from(u16::try_from(inputs).unwrap()).sqrt(),
                         "{inputs} {outputs} {tokens}: {found} {expected}"
                     );
                 }
