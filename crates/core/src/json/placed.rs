@@ -55,14 +55,6 @@ impl Fault {
             path
         });
     }
-
-    /// The first to be told is the innermost.
-    fn noted<T>(&self, place: Place<'_>, result: Result<T, Error>) -> Result<T, Error> {
-        if result.is_err() {
-            self.note(place);
-        }
-        result
-    }
 }
 
 impl Place<'_> {
@@ -86,15 +78,15 @@ impl Place<'_> {
 }
 
 impl Node<'_> {
-    /// A type may refuse what it was given after it was read, such as a text that is no address.
-    fn read_by<'de, T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
+    /// Reads it, and notes its place if it does not fit. That is done around whatever reads it, because a type may
+    /// refuse what it was given after it was read, such as a text that is no address.
+    fn read_by<T>(self, read: impl FnOnce(Self) -> Result<T, Error>) -> Result<T, Error> {
         let (place, fault) = (self.place, self.fault);
-        fault.noted(place, seed.deserialize(self))
+        read(self).inspect_err(|_| fault.note(place))
     }
 
     #[cold]
     fn refused(&self, expected: &dyn Expected) -> Error {
-        self.fault.note(self.place);
         let found = match &self.value {
             Value::Null => Unexpected::Unit,
             Value::Bool(truth) => Unexpected::Bool(*truth),
@@ -118,7 +110,7 @@ impl Node<'_> {
         match &mut self.value {
             Value::String(text) => {
                 let text = std::mem::take(text);
-                self.fault.noted(self.place, visitor.visit_string(text))
+                visitor.visit_string(text)
             }
             _ => Err(self.refused(&visitor)),
         }
@@ -126,7 +118,7 @@ impl Node<'_> {
 
     fn number<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match &self.value {
-            Value::Number(number) => self.fault.noted(self.place, visit(number, visitor)),
+            Value::Number(number) => visit(number, visitor),
             _ => Err(self.refused(&visitor)),
         }
     }
@@ -139,13 +131,12 @@ impl Node<'_> {
             place: &self.place,
             fault: self.fault,
         };
-        let read = visitor.visit_seq(&mut elements).and_then(|read| {
+        visitor.visit_seq(&mut elements).and_then(|read| {
             if elements.left.len() > 0 {
                 return Err(Error::invalid_length(length, &"fewer elements in sequence"));
             }
             Ok(read)
-        });
-        self.fault.noted(self.place, read)
+        })
     }
 
     fn object<'de, V: Visitor<'de>>(
@@ -160,13 +151,12 @@ impl Node<'_> {
             place: &self.place,
             fault: self.fault,
         };
-        let read = visitor.visit_map(&mut members).and_then(|read| {
+        visitor.visit_map(&mut members).and_then(|read| {
             if members.left.len() > 0 {
                 return Err(Error::invalid_length(length, &"fewer elements in map"));
             }
             Ok(read)
-        });
-        self.fault.noted(self.place, read)
+        })
     }
 }
 
@@ -194,10 +184,10 @@ impl<'de> Deserializer<'de> for Node<'_> {
 
     fn deserialize_any<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
         match std::mem::take(&mut self.value) {
-            Value::Null => self.fault.noted(self.place, visitor.visit_unit()),
-            Value::Bool(truth) => self.fault.noted(self.place, visitor.visit_bool(truth)),
-            Value::Number(number) => self.fault.noted(self.place, visit(&number, visitor)),
-            Value::String(text) => self.fault.noted(self.place, visitor.visit_string(text)),
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(truth) => visitor.visit_bool(truth),
+            Value::Number(number) => visit(&number, visitor),
+            Value::String(text) => visitor.visit_string(text),
             Value::Array(items) => self.list(items, visitor),
             Value::Object(members) => self.object(members, visitor),
         }
@@ -210,14 +200,14 @@ impl<'de> Deserializer<'de> for Node<'_> {
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.value {
-            Value::Bool(truth) => self.fault.noted(self.place, visitor.visit_bool(truth)),
+            Value::Bool(truth) => visitor.visit_bool(truth),
             _ => Err(self.refused(&visitor)),
         }
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.value {
-            Value::Null => self.fault.noted(self.place, visitor.visit_unit()),
+            Value::Null => visitor.visit_unit(),
             _ => Err(self.refused(&visitor)),
         }
     }
@@ -242,8 +232,7 @@ impl<'de> Deserializer<'de> for Node<'_> {
         _name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        let (place, fault) = (self.place, self.fault);
-        fault.noted(place, visitor.visit_newtype_struct(self))
+        visitor.visit_newtype_struct(self)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
@@ -308,7 +297,6 @@ impl<'de> Deserializer<'de> for Node<'_> {
                     .map_or_else(Default::default, |(name, content)| (name, Some(content)))
             }
             Value::Object(_) => {
-                fault.note(place);
                 return Err(Error::invalid_value(
                     Unexpected::Map,
                     &"map with a single key",
@@ -322,7 +310,7 @@ impl<'de> Deserializer<'de> for Node<'_> {
             place: &place,
             fault,
         };
-        fault.noted(place, visitor.visit_enum(variant))
+        visitor.visit_enum(variant)
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -356,7 +344,7 @@ impl<'de> SeqAccess<'de> for Elements<'_> {
             place,
             fault: self.fault,
         }
-        .read_by(seed)
+        .read_by(|node| seed.deserialize(node))
         .map(Some)
     }
 
@@ -395,7 +383,7 @@ impl<'de> MapAccess<'de> for Members<'_> {
             place: Place::Member(self.place, &name),
             fault: self.fault,
         }
-        .read_by(seed)
+        .read_by(|node| seed.deserialize(node))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -442,15 +430,18 @@ impl<'de> VariantAccess<'de> for Content<'_> {
     type Error = Error;
 
     fn unit_variant(self) -> Result<(), Error> {
-        self.0.map_or(Ok(()), <()>::deserialize)
+        self.0
+            .map_or(Ok(()), |node| node.read_by(<()>::deserialize))
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
-        self.some("newtype variant")?.read_by(seed)
+        let node = self.some("newtype variant")?;
+        node.read_by(|node| seed.deserialize(node))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _length: usize, visitor: V) -> Result<V::Value, Error> {
-        self.some("tuple variant")?.deserialize_seq(visitor)
+        let node = self.some("tuple variant")?;
+        node.read_by(|node| node.deserialize_seq(visitor))
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -458,7 +449,8 @@ impl<'de> VariantAccess<'de> for Content<'_> {
         _fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        self.some("struct variant")?.deserialize_map(visitor)
+        let node = self.some("struct variant")?;
+        node.read_by(|node| node.deserialize_map(visitor))
     }
 }
 

@@ -9,6 +9,7 @@
 use fearless_simd::prelude::*;
 use fearless_simd::{Simd, f32x16, i16x32, i32x16, u32x16};
 
+use super::math::ROUND;
 use super::packed::{GROUP, GROUP_BYTES, LANES, PAIRS, ZERO, pair_up, unpack_group};
 
 /// Groups of inputs whose weights are unpacked at once: with [`LANES`] outputs 12 kB, which stay in the nearest cache.
@@ -128,8 +129,6 @@ fn largest<S: Simd>(simd: S, row: &[f32]) -> f32 {
 /// A group's inputs as whole numbers, in the lower halves of words, and what its sum of products begins with.
 #[inline(always)]
 fn rounded<S: Simd>(simd: S, group: &[f32; GROUP], factor: f32) -> ([u32; GROUP], i32) {
-    /// Adding it leaves no room for what stands behind the point; the number before it is in the lowest bits then.
-    const ROUND: f32 = 12_582_912.0;
     let mut whole = [0; GROUP];
     let mut sum = f32x16::splat(simd, 0.0);
     for (whole, block) in whole

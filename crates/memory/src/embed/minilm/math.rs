@@ -12,6 +12,9 @@ use fearless_simd::{Simd, f32x16, u32x16};
 
 use super::packed::LANES;
 
+/// Adding it leaves no room for what stands behind the point; the number before it is in the lowest bits then.
+pub(super) const ROUND: f32 = 12_582_912.0;
+
 /// Brings each token's numbers to mean 0 and variance 1, then scales and shifts them.
 pub(super) struct LayerNorm {
     pub(super) scale: Vec<f32>,
@@ -208,8 +211,6 @@ fn erf<S: Simd>(x: f32x16<S>) -> f32x16<S> {
 /// The exponential of what is not positive, to a hundred-thousandth of it.
 #[inline(always)]
 fn exp<S: Simd>(x: f32x16<S>) -> f32x16<S> {
-    /// Adding it leaves no room for what stands behind the point.
-    const ROUND: f32 = 12_582_912.0;
     // Below, the result is as good as 0 and its exponent would not fit.
     let power = x.max(-87.0) * std::f32::consts::LOG2_E;
     let rounded = power + ROUND;
