@@ -20,7 +20,7 @@ use crate::db::Db;
 use crate::dialect::{postgres, sqlite};
 use crate::inventory::InventoryStore;
 use crate::keys::KeyStore;
-use crate::memories::{Frequencies, MemoryStore, Shelves, Space};
+use crate::memories::{Frequencies, Growth, MemoryStore, Shelves, Space};
 use crate::migrate::{MIGRATIONS, newest};
 use crate::settings::SettingStore;
 use crate::shared::Shared;
@@ -118,6 +118,7 @@ impl Database {
                 shelves: Arc::clone(&self.shelves),
                 space: Arc::clone(&self.space),
                 frequencies: Arc::clone(&self.frequencies),
+                growth: Growth::default(),
             }),
             signals: Arc::clone(&self.shared.hub) as Arc<dyn Signals>,
         }

@@ -362,6 +362,29 @@ impl Tx {
     }
 }
 
+/// Tables that grew.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Grown {
+    Inventory,
+    Memories,
+}
+
+impl Grown {
+    /// Without waiting for whoever is at it already.
+    const fn analyze(self) -> &'static str {
+        match self {
+            Self::Inventory => {
+                "ANALYZE (SKIP_LOCKED) proxmox_hosts, networks, devices, virtual_machines, \
+                 test_equipment, services, network_config, firewall_rules"
+            }
+            Self::Memories => {
+                "ANALYZE (SKIP_LOCKED) memory_revisions, memory_vectors, memory_tokens, \
+                 memory_history, memory_about"
+            }
+        }
+    }
+}
+
 impl Db {
     /// Which engine it is.
     pub(crate) const fn engine(&self) -> Engine {
@@ -428,21 +451,22 @@ impl Db {
         }
     }
 
-    /// Cleans up after something large: SQLite's writer gives its cache back, PostgreSQL looks at
-    /// the inventory anew, without which it would scan tables that were empty a moment ago.
-    pub(crate) async fn tidy(&self) {
+    /// Cleans up after something large: SQLite's writer gives its cache back, PostgreSQL looks at these tables anew,
+    /// without which it would scan what was empty a moment ago.
+    pub(crate) async fn tidy(&self, tables: &[Grown]) {
         let tidied = match self {
             Self::Sqlite { writer, .. } => sqlx::query("PRAGMA shrink_memory")
                 .execute(writer)
                 .await
                 .map(drop),
-            Self::Postgres(pool) => sqlx::query(
-                "ANALYZE proxmox_hosts, networks, devices, virtual_machines, test_equipment, \
-                 services, network_config, firewall_rules",
-            )
-            .execute(pool)
-            .await
-            .map(drop),
+            Self::Postgres(pool) => {
+                let mut tidied = Ok(());
+                for grown in tables {
+                    let analyzed = sqlx::query(grown.analyze()).execute(pool).await;
+                    tidied = tidied.and(analyzed.map(drop));
+                }
+                tidied
+            }
         };
         if let Err(error) = tidied {
             tracing::debug!(%error, "the database was not tidied; nothing is lost by it");

@@ -31,6 +31,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!(5, "0005_sightings"),
     migration!(6, "0006_memories"),
     migration!(7, "0007_archives"),
+    migration!(8, "0008_memory_vectors_by_owner"),
 ];
 
 /// Schema version that a set of migrations leads to.
@@ -108,8 +109,9 @@ pub(crate) mod tests {
         migration!(5, "0005_sightings"),
         migration!(6, "0006_memories"),
         migration!(7, "0007_archives"),
+        migration!(8, "0008_memory_vectors_by_owner"),
         Migration {
-            version: 9,
+            version: 10,
             sqlite: "ALTER TABLE settings ADD COLUMN owner TEXT",
             postgres: "ALTER TABLE settings ADD COLUMN owner TEXT",
         },

@@ -11,7 +11,7 @@ use homelab_core::store::{StoreError, StoreResult};
 
 use super::{Begin, FORMAT, Line, TABLES, dump, unavailable};
 use crate::database::{Database, Target};
-use crate::db::{Arg, Batch, Conn, Lock, Values};
+use crate::db::{Arg, Batch, Conn, Grown, Lock, Values};
 use crate::dialect::sqlite;
 use crate::migrate::{MIGRATIONS, newest};
 use crate::shared::Shared;
@@ -150,7 +150,7 @@ async fn load(shared: &Shared, mut lines: Lines, overwrite: Overwrite) -> StoreR
     }
     crate::approvals::lapse(&mut conn, shared.now()).await?;
     tx.commit().await?;
-    shared.db.tidy().await;
+    shared.db.tidy(&[Grown::Inventory, Grown::Memories]).await;
     Ok(restored)
 }
 

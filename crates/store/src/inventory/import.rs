@@ -4,7 +4,7 @@ use homelab_core::inventory::Snapshot;
 use homelab_core::store::{ImportReport, StoreResult};
 
 use super::write::save;
-use crate::db::{Conn, Lock};
+use crate::db::{Conn, Grown, Lock};
 use crate::shared::Shared;
 use crate::table::Stored;
 
@@ -18,7 +18,7 @@ pub(super) async fn import(shared: &Shared, snapshot: Snapshot) -> StoreResult<I
     tx.commit().await?;
     let written = report.created.values().chain(report.updated.values());
     if written.sum::<u64>() >= MANY {
-        shared.db.tidy().await;
+        shared.db.tidy(&[Grown::Inventory]).await;
     }
     Ok(report)
 }

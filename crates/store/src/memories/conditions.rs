@@ -4,7 +4,25 @@ use homelab_core::memory::{MemoryQuery, Visible};
 use homelab_core::store::StoreResult;
 
 use super::filter;
-use crate::dialect::built::Built;
+use crate::dialect::built::{Built, Engine};
+
+/// Adds the revisions that the rows of `w` lead to by these columns, and begins their conditions.
+///
+/// Both engines are held to this order. Left to choose, SQLite reads all of the owner's revisions, and so does
+/// PostgreSQL until it has gathered statistics, which is a minute after an import: 200 ms at 10,000 memories.
+pub(super) fn push_led_to(sql: &mut Built, columns: &[&str]) {
+    let same: Vec<String> = columns
+        .iter()
+        .map(|column| format!("r.{column} = w.{column}"))
+        .collect();
+    let same = same.join(" AND ");
+    sql.push(&match sql.engine {
+        Engine::Sqlite => format!(" CROSS JOIN memory_revisions r WHERE {same}"),
+        Engine::Postgres => format!(
+            " CROSS JOIN LATERAL (SELECT * FROM memory_revisions r WHERE {same} OFFSET 0) r WHERE TRUE"
+        ),
+    });
+}
 
 /// Adds all conditions, over the alias `r` of `memory_revisions`.
 pub(super) fn push(sql: &mut Built, query: &MemoryQuery) -> StoreResult<()> {

@@ -19,6 +19,7 @@ mod vectors;
 mod write;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use homelab_core::clock::Micros;
@@ -29,7 +30,7 @@ use homelab_core::memory::{
 use homelab_core::page::{Page, PageRequest};
 use homelab_core::store::{Memories, StoreResult};
 
-use crate::db::{Lock, Tx};
+use crate::db::{Grown, Lock, Tx};
 use crate::shared::Shared;
 
 pub(crate) use rows::{ABOUT, HISTORY, OWNERS, REVISIONS, TOKENS, VECTORS};
@@ -45,6 +46,20 @@ pub(crate) struct MemoryStore {
     pub(crate) shelves: Arc<Shelves>,
     pub(crate) space: Arc<Space>,
     pub(crate) frequencies: Arc<Frequencies>,
+    pub(crate) growth: Growth,
+}
+
+/// How many memories were added by many at once since the program started.
+#[derive(Default)]
+pub(crate) struct Growth(AtomicUsize);
+
+impl Growth {
+    /// Counts more of them; whether there are twice as many as when it last said so, and enough to look at them anew.
+    fn counts(&self, more: usize) -> bool {
+        const ENOUGH: usize = 512;
+        let before = self.0.fetch_add(more, Ordering::Relaxed);
+        (before + more).max(ENOUGH).ilog2() > before.max(ENOUGH - 1).ilog2()
+    }
 }
 
 impl MemoryStore {
@@ -71,6 +86,9 @@ impl Memories for MemoryStore {
         let mut tx = self.write().await?;
         let added = add::add_all(&mut tx.conn(), &self.space, new, event, note).await?;
         tx.commit().await?;
+        if self.growth.counts(new.len()) {
+            self.shared.db.tidy(&[Grown::Memories]).await;
+        }
         Ok(added)
     }
 

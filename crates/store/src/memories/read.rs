@@ -45,7 +45,6 @@ pub(super) async fn revisions(
     session.conn().all_built(ENTITY, &sql, read).await
 }
 
-/// The join keeps its order, here and in [`what_is_about`]: left to choose, SQLite reads all of the owner's revisions.
 pub(super) fn these(engine: Engine, visible: &Visible, rows: &[Value]) -> StoreResult<Built> {
     let mut sql = Built::new(engine, "SELECT ");
     sql.push(COLUMNS)
@@ -54,7 +53,8 @@ pub(super) fn these(engine: Engine, visible: &Visible, rows: &[Value]) -> StoreR
              FROM jsonb_each(",
         )
         .rows(Batch::of(rows)?)
-        .push(")) w CROSS JOIN memory_revisions r WHERE r.id = w.id AND r.version = w.version");
+        .push(")) w");
+    conditions::push_led_to(&mut sql, &["id", "version"]);
     push_visible(&mut sql, visible);
     Ok(sql)
 }
@@ -225,13 +225,14 @@ pub(super) fn what_is_about(
              WHERE (a.kind, a.name) IN (SELECT value->>'kind', value->>'name' FROM jsonb_each(",
         )
         .rows(Batch::of(things)?)
-        .push(
-            "))) w CROSS JOIN memory_revisions r WHERE r.number = w.number \
-             AND r.valid_to IS NULL AND r.deleted_at IS NULL \
-             AND (r.expires_at IS NULL OR r.expires_at > ",
-        )
-        .int(now.0)
-        .push(")");
+        .push("))) w");
+    conditions::push_led_to(&mut sql, &["number"]);
+    sql.push(
+        " AND r.valid_to IS NULL AND r.deleted_at IS NULL \
+         AND (r.expires_at IS NULL OR r.expires_at > ",
+    )
+    .int(now.0)
+    .push(")");
     push_visible(&mut sql, visible);
     sql.push(" ORDER BY r.created_at DESC, r.id DESC LIMIT ")
         .int(most.into());

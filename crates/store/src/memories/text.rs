@@ -1,19 +1,21 @@
 //! Finding by words.
 
+mod frequencies;
+
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use homelab_core::memory::{Hit, MemoryQuery, TextQuery};
 use homelab_core::store::StoreResult;
-use serde_json::{Value, json};
 
+use self::frequencies::Count;
 use super::vectors::{Standing, standing};
 use super::{ENTITY, conditions, rows};
-use crate::db::Batch;
 use crate::dialect::built::{Built, Engine};
 use crate::row::Row;
 use crate::shared::Shared;
 use crate::text::fold;
+
+pub(crate) use frequencies::Frequencies;
 
 /// Most words that are looked for, most exact tokens too.
 const WORDS: usize = 64;
@@ -23,6 +25,9 @@ const WORDS: usize = 64;
 /// it was 31 ms on a faster processor.
 const RANKED: i64 = 3_000;
 
+/// The newest that are ranked where every word is commoner than that.
+const NEWEST: i64 = 1_000;
+
 /// One question.
 struct Asked<'a> {
     shared: &'a Shared,
@@ -30,6 +35,22 @@ struct Asked<'a> {
     owners: &'a [Standing],
     range: [i64; 2],
     most: u32,
+}
+
+impl Asked<'_> {
+    /// How many revisions the owners ever had.
+    fn revisions(&self) -> i64 {
+        self.owners.iter().map(|owner| owner.last).sum()
+    }
+
+    /// The numbers of the one owner's newest revisions, so many.
+    fn newest(&self, most: i64) -> Option<[i64; 2]> {
+        let [owner] = self.owners else {
+            return None;
+        };
+        let [first, end] = owner.range();
+        Some([first + (owner.last - most).max(0) + 1, end])
+    }
 }
 
 pub(super) async fn by_text(
@@ -74,102 +95,6 @@ pub(super) async fn by_text(
     Ok(hits)
 }
 
-/// How many revisions hold a word, remembered: counting is quick, and not free.
-#[derive(Default)]
-pub(crate) struct Frequencies(Mutex<HashMap<([i64; 2], String), Count>>);
-
-#[derive(Clone, Copy)]
-struct Count {
-    found: i64,
-    /// How many revisions there were.
-    of: i64,
-}
-
-/// Words that are remembered.
-const REMEMBERED: usize = 4_096;
-
-impl Frequencies {
-    /// Each word with the number of revisions that hold it, counted to one more than [`RANKED`] at most.
-    async fn count(
-        &self,
-        asked: &Asked<'_>,
-        words: &[String],
-        revisions: i64,
-    ) -> StoreResult<Vec<(String, i64)>> {
-        let known = |word: &String| {
-            let known = self.state().get(&(asked.range, word.clone())).copied();
-            // A tenth more or less changes no choice that matters.
-            known.filter(|known| (revisions - known.of).abs() <= known.of / 10)
-        };
-        let known: Vec<Option<Count>> = words.iter().map(known).collect();
-        let pairs = || words.iter().zip(&known);
-        let unknown = pairs().filter(|(_, known)| known.is_none());
-        let unknown: Vec<&String> = unknown.map(|(word, _)| word).collect();
-        let counted = count(asked, &unknown).await?;
-        let mut state = self.state();
-        if state.len() + unknown.len() > REMEMBERED {
-            state.clear();
-        }
-        let of = revisions;
-        for (word, found) in unknown.into_iter().zip(&counted) {
-            let found = *found;
-            state.insert((asked.range, word.clone()), Count { found, of });
-        }
-        let mut counted = counted.into_iter();
-        let found = |known: &Option<Count>| match known {
-            Some(known) => known.found,
-            None => counted.next().unwrap_or_default(),
-        };
-        let found: Vec<i64> = known.iter().map(found).collect();
-        Ok(words.iter().cloned().zip(found).collect())
-    }
-
-    fn state(&self) -> MutexGuard<'_, HashMap<([i64; 2], String), Count>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// How many revisions hold each of the words, by one statement.
-async fn count(asked: &Asked<'_>, words: &[&String]) -> StoreResult<Vec<i64>> {
-    if words.is_empty() {
-        return Ok(Vec::new());
-    }
-    let engine = asked.shared.db.engine();
-    let mut sql = Built::new(engine, "");
-    for (place, word) in words.iter().enumerate() {
-        if place > 0 {
-            sql.push(" UNION ALL ");
-        }
-        sql.push(&format!(
-            "SELECT CAST({place} AS BIGINT) AS place, COUNT(*) AS found FROM (SELECT 1 FROM "
-        ));
-        match engine {
-            Engine::Sqlite => sql
-                .push("memory_text WHERE memory_text MATCH ")
-                .text(&quoted(word)),
-            Engine::Postgres => {
-                let question = question(&sql.bind(word));
-                sql.push("memory_revisions r WHERE r.search @@ ")
-                    .push(&question)
-            }
-        };
-        push_range(&mut sql, asked.range);
-        sql.push(" LIMIT ").int(RANKED + 1).push(") x");
-    }
-    let mut session = asked.shared.db.read().await?;
-    let mut conn = session.conn();
-    let found = conn
-        .all_built(ENTITY, &sql, |row| {
-            Ok((row.int("place")?, row.int("found")?))
-        })
-        .await?;
-    let found: HashMap<i64, i64> = found.into_iter().collect();
-    let places = (0..).take(words.len());
-    Ok(places
-        .map(|place| found.get(&place).copied().unwrap_or_default())
-        .collect())
-}
-
 /// The column by which words are looked for within a range.
 const fn number(engine: Engine) -> &'static str {
     match engine {
@@ -178,18 +103,26 @@ const fn number(engine: Engine) -> &'static str {
     }
 }
 
+/// The column by which the newest are found. FTS5 leads to them by itself. PostgreSQL must either walk all revisions
+/// from the newest on, or read all with the word and sort them, which takes twice as long for each; it overrates the
+/// first, and a sum is no column that it could walk by.
+const fn number_of_newest(engine: Engine, newest: &Newest) -> &'static str {
+    match engine {
+        Engine::Postgres if newest.among > newest.found * 2 => "(r.number + 0)",
+        _ => number(engine),
+    }
+}
+
 /// Adds that the revision, wherever the words are looked for, is one of these numbers.
-fn push_range(sql: &mut Built, [from, before]: [i64; 2]) {
-    let number = number(sql.engine);
+fn push_range(sql: &mut Built, range: [i64; 2]) {
+    push_within(sql, number(sql.engine), range);
+}
+
+fn push_within(sql: &mut Built, number: &str, [from, before]: [i64; 2]) {
     sql.push(&format!(" AND {number} >= "))
         .int(from)
         .push(&format!(" AND {number} < "))
         .int(before);
-}
-
-/// PostgreSQL's question for the word at this place.
-fn question(place: &str) -> String {
-    format!("plainto_tsquery('homelab_mcp.memory_words', memory_plain({place}))")
 }
 
 /// The numbers of all these owners, and perhaps of others between them, whom the conditions leave out.
@@ -232,33 +165,30 @@ pub(super) fn hit(row: Row<'_>) -> StoreResult<Hit> {
 }
 
 /// How many of the tokens each revision holds.
-fn push_held(sql: &mut Built, exact: &[String], range: [i64; 2]) -> StoreResult<()> {
-    let tokens: Vec<Value> = exact
-        .iter()
-        .map(|token| json!({ "token": token }))
-        .collect();
-    sql.push(
-        "SELECT t.number AS number, COUNT(*) AS exact FROM memory_tokens t WHERE t.token IN \
-         (SELECT value->>'token' FROM jsonb_each(",
-    )
-    .rows(Batch::of(&tokens)?)
-    .push(")) AND t.number >= ")
+fn push_held(sql: &mut Built, exact: &[String], range: [i64; 2]) {
+    let tokens: Vec<String> = exact.iter().map(|token| sql.bind(token)).collect();
+    sql.push(&format!(
+        "SELECT t.number AS number, COUNT(*) AS exact FROM memory_tokens t WHERE t.token IN ({}) \
+         AND t.number >= ",
+        tokens.join(", ")
+    ))
     .int(range[0])
     .push(" AND t.number < ")
     .int(range[1])
     .push(" GROUP BY t.number");
-    Ok(())
 }
 
 async fn with_tokens(asked: &Asked<'_>, exact: &[String]) -> StoreResult<Vec<Hit>> {
     let mut sql = Built::new(
         asked.shared.db.engine(),
-        "SELECT r.id, r.version, '0' AS score, h.exact AS exact FROM (",
+        "SELECT r.id, r.version, '0' AS score, w.exact AS exact FROM (",
     );
-    push_held(&mut sql, exact, asked.range)?;
-    sql.push(") h CROSS JOIN memory_revisions r WHERE r.number = h.number AND ");
+    push_held(&mut sql, exact, asked.range);
+    sql.push(") w");
+    conditions::push_led_to(&mut sql, &["number"]);
+    sql.push(" AND ");
     conditions::push(&mut sql, asked.query)?;
-    sql.push(" ORDER BY h.exact DESC, h.number DESC LIMIT ")
+    sql.push(" ORDER BY w.exact DESC, w.number DESC LIMIT ")
         .int(asked.most.into());
     let mut session = asked.shared.db.read().await?;
     session.conn().all_built(ENTITY, &sql, hit).await
@@ -266,33 +196,43 @@ async fn with_tokens(asked: &Asked<'_>, exact: &[String]) -> StoreResult<Vec<Hit
 
 /// How the words are asked for.
 struct Plan {
-    /// Those that a revision must hold one of, with how much each counts.
+    /// Those that a revision must hold one of, as the engine asks for them, with how much each counts.
     words: Vec<(String, f64)>,
-    /// Whether even these are so common that only the newest revisions with them are ranked.
-    newest: bool,
+    /// Where even the rarest of these is so common that only the newest revisions with it are ranked.
+    newest: Option<Newest>,
+}
+
+struct Newest {
+    /// How many hold the word.
+    found: i64,
+    /// How many revisions one must look through to find [`NEWEST`] with it, and some more.
+    among: i64,
 }
 
 impl Plan {
     /// Rare words first, as long as they lead to no more than [`RANKED`] revisions in all: what a commoner word adds
     /// to the order is next to nothing, and ranking every revision that holds it takes most of the time.
-    fn of(mut counted: Vec<(String, i64)>, revisions: i64) -> Self {
-        counted.sort_by_key(|(_, found)| *found);
-        let rarest = counted
-            .iter()
-            .map(|(_, found)| *found)
-            .find(|found| *found > 0)
-            .unwrap_or_default();
+    fn of(mut counted: Vec<Count>, revisions: i64) -> Self {
+        counted.sort_by_key(|count| count.found);
+        let mut found = counted.iter().map(|count| count.found);
+        let rarest = found.find(|found| *found > 0).unwrap_or_default();
         let mut sum = 0;
         let mut words = Vec::new();
-        for (word, found) in counted {
+        for Count {
+            question, found, ..
+        } in counted
+        {
             sum += found;
             if sum <= RANKED || sum == found {
-                words.push((word, weight(found, revisions)));
+                words.push((question, weight(found, revisions)));
             }
         }
         Self {
             words,
-            newest: rarest > RANKED,
+            newest: (rarest > RANKED).then(|| Newest {
+                found: rarest,
+                among: NEWEST * revisions / rarest * 5 / 4,
+            }),
         }
     }
 }
@@ -314,18 +254,19 @@ async fn with_words(
         return Ok(Vec::new());
     }
     let engine = asked.shared.db.engine();
-    let revisions = asked.owners.iter().map(|owner| owner.last).sum();
-    // FTS5 counts by itself; while there are few there is nothing to choose.
+    let revisions = asked.revisions();
+    // While there are few there is nothing to choose.
     let counted = if engine == Engine::Sqlite && revisions <= RANKED {
-        words.iter().map(|word| (word.clone(), 0)).collect()
+        let words = words.iter();
+        words.map(|word| Count::left_to_fts5(word)).collect()
     } else {
-        frequencies.count(asked, words, revisions).await?
+        frequencies.count(asked, words).await?
     };
     let plan = Plan::of(counted, revisions);
     let mut sql = Built::new(engine, "");
     if !exact.is_empty() {
         sql.push("WITH h AS MATERIALIZED (");
-        push_held(&mut sql, exact, asked.range)?;
+        push_held(&mut sql, exact, asked.range);
         sql.push(") ");
     }
     let held = if exact.is_empty() {
@@ -343,12 +284,21 @@ async fn with_words(
         Engine::Sqlite => push_fts5(&mut sql, &plan, held, join),
         Engine::Postgres => push_tsvector(&mut sql, &plan, asked.owners, held, join),
     }
-    push_range(&mut sql, asked.range);
-    sql.push(" AND ");
-    conditions::push(&mut sql, asked.query)?;
-    if plan.newest {
-        sql.push(&format!(" ORDER BY {} DESC LIMIT ", number(engine)))
-            .int(RANKED);
+    match &plan.newest {
+        None => {
+            push_range(&mut sql, asked.range);
+            sql.push(" AND ");
+            conditions::push(&mut sql, asked.query)?;
+        }
+        Some(newest) => {
+            let number = number_of_newest(engine, newest);
+            let range = asked.newest(newest.among).unwrap_or(asked.range);
+            push_within(&mut sql, number, range);
+            sql.push(" AND ");
+            conditions::push(&mut sql, asked.query)?;
+            sql.push(&format!(" ORDER BY {number} DESC LIMIT "))
+                .int(NEWEST);
+        }
     }
     sql.push(") found ORDER BY exact DESC, rank DESC, number DESC LIMIT ")
         .int(asked.most.into());
@@ -359,14 +309,14 @@ async fn with_words(
 /// FTS5 ranks by BM25; the smaller the better. It is asked once, by a join that keeps its order: left to choose, SQLite
 /// takes the owner's revisions one by one and asks for each, which at 100,000 takes minutes.
 fn push_fts5(sql: &mut Built, plan: &Plan, held: &str, join: &str) {
-    let quoted: Vec<String> = plan.words.iter().map(|(word, _)| quoted(word)).collect();
+    let words: Vec<&str> = plan.words.iter().map(|(word, _)| word.as_str()).collect();
     sql.push(&format!(
         "SELECT r.id AS id, r.version AS version, r.number AS number, \
          -bm25(memory_text) AS rank, {held} AS exact \
          FROM memory_text CROSS JOIN memory_revisions r ON r.number = memory_text.rowid{join} \
          WHERE memory_text MATCH "
     ))
-    .text(&quoted.join(" OR "));
+    .text(&words.join(" OR "));
 }
 
 /// A word of FTS5's language, whatever is in it.
@@ -380,7 +330,7 @@ fn push_tsvector(sql: &mut Built, plan: &Plan, owners: &[Standing], held: &str, 
     let questions: Vec<String> = plan
         .words
         .iter()
-        .map(|(word, _)| question(&sql.bind(word)))
+        .map(|(word, _)| format!("CAST({} AS TSQUERY)", sql.bind(word)))
         .collect();
     let rank: Vec<String> = questions
         .iter()

@@ -226,7 +226,7 @@ async fn what_is_no_whole_backup_of_ours_is_refused_and_nothing_restored() {
         ("not of a backup", text.replacen("{\"table\"", "garbage", 1)),
         (
             "newer version",
-            text.replacen("\"schema\":7", "\"schema\":99", 1),
+            text.replacen("\"schema\":8", "\"schema\":99", 1),
         ),
         (
             "newer version",

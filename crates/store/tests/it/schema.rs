@@ -142,7 +142,7 @@ async fn the_engine_says_what_it_is(#[values(Engine::Sqlite, Engine::Postgres)] 
 
     assert_eq!(lab.database.engine(), name);
     assert!(description.starts_with(title), "{description}");
-    assert!(description.ends_with(", schema 7"), "{description}");
+    assert!(description.ends_with(", schema 8"), "{description}");
     assert!(format!("{:?}", lab.database).contains(name));
 }
 

@@ -6,7 +6,7 @@ use crate::memories::plans::{BY_NUMBER, query, reads_revisions_last, steps};
 async fn the_words_are_asked_for_once_and_lead_to_the_revisions() {
     let plan = Plan {
         words: vec![("backup".into(), 1.0), ("nas".into(), 1.0)],
-        newest: false,
+        newest: None,
     };
     let mut sql = Built::new(Engine::Sqlite, "");
     push_fts5(&mut sql, &plan, "0", "");

@@ -166,7 +166,6 @@ async fn meet(
     Ok(met.into_iter().collect())
 }
 
-/// The join keeps its order: left to choose, SQLite takes all of the owner's revisions and looks for each among these.
 pub(in crate::memories) fn those_that_meet(
     engine: Engine,
     query: &MemoryQuery,
@@ -179,8 +178,9 @@ pub(in crate::memories) fn those_that_meet(
         "SELECT r.number AS number, r.id AS id, r.version AS version FROM \
          (SELECT CAST(value->>'number' AS BIGINT) AS number FROM jsonb_each(",
     );
-    sql.rows(Batch::of(&wanted)?)
-        .push(")) w CROSS JOIN memory_revisions r WHERE r.number = w.number AND ");
+    sql.rows(Batch::of(&wanted)?).push(")) w");
+    conditions::push_led_to(&mut sql, &["number"]);
+    sql.push(" AND ");
     conditions::push(&mut sql, query)?;
     Ok(sql)
 }

@@ -20,9 +20,9 @@ const BLOCK: usize = 256;
 /// More threads than these wait for memory, not for each other.
 const MOST_CORES: usize = 4;
 
-/// What was written after a change, within an owner's numbers.
+/// What was written of an owner's after a change.
 const NEWS: &str = "SELECT v.number, v.vector FROM memory_vectors v WHERE v.model = $1 \
-     AND v.change > $2 AND v.number >= $3 AND v.number < $4";
+     AND (v.number >> 32) = $2 AND v.change > $3";
 
 /// Where an owner stands.
 #[derive(Debug, Clone, Copy)]
@@ -144,13 +144,7 @@ impl Shelf {
         if self.erasures != owner.erasures {
             *self = Self::default();
         }
-        let [from, before] = owner.range();
-        let args: [Arg<'_>; 4] = [
-            model.into(),
-            self.changes.into(),
-            from.into(),
-            before.into(),
-        ];
+        let args: [Arg<'_>; 3] = [model.into(), owner.number.into(), self.changes.into()];
         let mut session = db.read().await?;
         let mut conn = session.conn();
         conn.each(ENTITY, NEWS, &args, |row| {
