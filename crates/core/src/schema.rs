@@ -10,12 +10,15 @@ use std::ops::Deref;
 use std::sync::{Arc, LazyLock};
 
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
+use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 type Members = Arc<Map<String, Value>>;
 type Make = Box<dyn FnOnce() -> Members + Send>;
+/// Makes the schema of one type. What is the same for every type takes this instead of the type, or a program of
+/// several hundred tools has it several hundred times.
+type OfType = fn(&mut SchemaGenerator) -> schemars::Schema;
 
 /// A JSON Schema that is made when it is first read; cheap to clone, and made once for all clones.
 ///
@@ -27,6 +30,20 @@ impl Schema {
     /// The schema that the function makes.
     pub fn lazy(make: impl FnOnce() -> Map<String, Value> + Send + 'static) -> Self {
         Self(Arc::new(LazyLock::new(Box::new(|| Arc::new(make())))))
+    }
+
+    /// The schema of a tool's arguments.
+    pub fn of_input<T: JsonSchema>() -> Self {
+        Self::of(SchemaGenerator::subschema_for::<T>, input_of)
+    }
+
+    /// The schema of a tool's structured result, without descriptions of the whole.
+    pub fn of_output<T: JsonSchema>() -> Self {
+        Self::of(SchemaGenerator::subschema_for::<T>, generate)
+    }
+
+    fn of(of_type: OfType, make: fn(OfType) -> Map<String, Value>) -> Self {
+        Self::lazy(move || make(of_type))
     }
 
     /// Its members, by reference count.
@@ -62,27 +79,33 @@ impl fmt::Debug for Schema {
     }
 }
 
-/// The schema of a tool's arguments.
+/// The schema of a tool's arguments, or of settings.
 pub fn input<T: JsonSchema>() -> Map<String, Value> {
-    let mut schema = generate::<T>();
+    input_of(SchemaGenerator::subschema_for::<T>)
+}
+
+fn input_of(of_type: OfType) -> Map<String, Value> {
+    let mut schema = generate(of_type);
     schema.entry("properties").or_insert_with(|| json!({}));
     schema
 }
 
-/// The schema of a tool's structured result, without descriptions of the whole.
-pub fn output<T: JsonSchema>() -> Map<String, Value> {
-    generate::<T>()
-}
-
-fn generate<T: JsonSchema>() -> Map<String, Value> {
+fn generate(of_type: OfType) -> Map<String, Value> {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
     });
-    let mut schema = settings
-        .into_generator()
-        .into_root_schema_for::<T>()
-        .to_value();
+    let mut generator = settings.into_generator();
+    let mut schema = of_type(&mut generator);
+    // Only what contains itself is not inlined.
+    let definitions = generator.take_definitions(true);
+    if !definitions.is_empty() {
+        schema.insert("$defs".into(), definitions.into());
+    }
+    for transform in generator.transforms_mut() {
+        transform.transform(&mut schema);
+    }
+    let mut schema = schema.to_value();
     simplify(&mut schema);
     let Value::Object(mut schema) = schema else {
         return Map::new();

@@ -372,8 +372,8 @@ impl<B: Sync + 'static> ToolDef<B> {
         Self {
             info: ToolInfo {
                 spec: T::SPEC,
-                input_schema: Schema::lazy(schema::input::<T::Args>),
-                output_schema: Schema::lazy(schema::output::<T::Output>),
+                input_schema: Schema::of_input::<T::Args>(),
+                output_schema: Schema::of_output::<T::Output>(),
             },
             run: |backend, args, ctx| {
                 Box::pin(async move {

@@ -108,10 +108,13 @@ impl fmt::Display for Changes {
 /// How the tools of this program differ from those that were accepted; nothing if none were yet.
 pub(crate) async fn changes(settings: &dyn Settings) -> Result<Option<Changes>> {
     let accepted = settings.get(ACCEPTED).await?;
-    let accepted: Option<BTreeMap<String, String>> =
-        accepted.and_then(|text| serde_json::from_str(&text).ok());
-    let now = hashes(&everything());
-    Ok(accepted.map(|accepted| Changes::between(&accepted, &now)))
+    Ok(accepted.and_then(|accepted| since(&accepted)))
+}
+
+/// How the tools of this program differ from these; nothing if they cannot be read.
+fn since(accepted: &str) -> Option<Changes> {
+    let accepted = serde_json::from_str(accepted).ok()?;
+    Some(Changes::between(&accepted, &hashes(&everything())))
 }
 
 /// Warns when tools changed since they were accepted. The first program that serves a database
@@ -129,15 +132,16 @@ pub(crate) async fn warn(settings: &dyn Settings) -> Result<()> {
     {
         return Ok(());
     }
-    let accepted = match (changes(settings).await?, accepted) {
-        (Some(changes), _) if !changes.is_empty() => {
+    let known = accepted.and_then(|accepted| Some((since(&accepted)?, accepted)));
+    let accepted = match known {
+        Some((changes, _)) if !changes.is_empty() => {
             tracing::warn!(
                 "tools {changes}: read them with `homelab-mcp tools describe`, then run `homelab-mcp tools accept`"
             );
             return Ok(());
         }
-        (Some(_), Some(accepted)) => accepted,
-        _ => {
+        Some((_, accepted)) => accepted,
+        None => {
             let now = serde_json::to_string(&hashes(&everything()))?;
             settings.get_or_set(ACCEPTED, &now).await?
         }

@@ -20,8 +20,10 @@ use crate::shared::Shared;
 const STANDING: &str = "SELECT number, last, changes, erasures FROM memory_owners \
      WHERE (owner = $1 OR CAST($1 AS TEXT) IS NULL)";
 
-/// The first part has so many, each further one four times as many.
-const PART: usize = 128;
+/// The first part has so many for each that is wanted, each further part four times as many.
+const PART: usize = 2;
+/// No part is smaller: asking once more costs as much as looking at so many.
+const LEAST: usize = 32;
 /// The nearest are looked for to the end of the second part, and if that does not do, so many times as many each time.
 const AT_FIRST: usize = 5;
 const MORE: usize = 16;
@@ -113,7 +115,7 @@ pub(in crate::memories) async fn standing(
 async fn walk(asked: &Asked<'_>, query: &MemoryQuery, most: usize) -> StoreResult<Vec<Hit>> {
     let mut hits = Vec::new();
     let mut seen = HashSet::new();
-    let mut part = PART.max(most * 2);
+    let mut part = LEAST.max(most * PART);
     let mut wanted = part * AT_FIRST;
     loop {
         let (found, are_more) = asked.nearest(wanted).await?;
