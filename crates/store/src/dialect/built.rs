@@ -36,10 +36,14 @@ impl Built {
         }
     }
 
-    /// Asks how it would be carried out instead, on SQLite.
+    /// Asks how it would be carried out instead.
     #[cfg(test)]
     pub(crate) fn explain(&mut self) {
-        self.text.insert_str(0, "EXPLAIN QUERY PLAN ");
+        let explain = match self.engine {
+            Engine::Sqlite => "EXPLAIN QUERY PLAN ",
+            Engine::Postgres => "EXPLAIN ",
+        };
+        self.text.insert_str(0, explain);
     }
 
     /// Adds a literal.

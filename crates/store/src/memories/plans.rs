@@ -1,9 +1,11 @@
-//! In what order SQLite reads what a statement joins.
+//! In what order the engines read what a statement joins.
 
 use std::sync::Arc;
 
 use homelab_core::clock::{ManualClock, Micros, OsEntropy};
 use homelab_core::memory::{MemoryQuery, Visible};
+use homelab_core::secret::Secret;
+use homelab_testkit::Postgres;
 use serde_json::json;
 
 use super::read;
@@ -26,6 +28,68 @@ pub(super) async fn steps(mut sql: Built) -> Vec<String> {
     conn.all_built("plan", &sql, |row| row.text("detail"))
         .await
         .unwrap()
+}
+
+/// 5,000 revisions of which PostgreSQL does not know yet how many there are.
+const FILL: &str = "
+    ALTER TABLE memory_revisions SET (autovacuum_enabled = false);
+    INSERT INTO memory_revisions (number, id, version, newest, owner, user_id, content, hash,
+        category, metadata, importance, about, folded, seen_count, created_at, updated_at, valid_from)
+    SELECT (1::BIGINT << 32) + i, 'mem_' || i, 1, TRUE, 'alice', 'alice', 'note ' || i, 'h' || i,
+        'general', '{}', 0, '[]', '', 1, i, i, i FROM generate_series(1, 5000) i";
+
+/// Without its order PostgreSQL reads all of the owner's revisions until it has statistics.
+#[tokio::test]
+async fn postgres_needs_no_statistics_to_be_led() {
+    let Some(server) = Postgres::shared() else {
+        return;
+    };
+    let target = Target::Postgres {
+        url: Secret::new(server.fresh_database().unwrap()),
+    };
+    let clock = Arc::new(ManualClock::at(Micros(1)));
+    let database = Database::open(&target, clock, Arc::new(OsEntropy))
+        .await
+        .unwrap();
+    let mut session = database.shared().db.read().await.unwrap();
+    let mut conn = session.conn();
+    conn.script(FILL).await.unwrap();
+    let rows = [json!({ "id": "mem_1", "version": 1 })];
+    let things = [json!({ "kind": "device", "name": "nas" })];
+    let engine = Engine::Postgres;
+
+    for (mut sql, index) in [
+        (
+            those_that_meet(engine, &query(), &[1 << 32]),
+            "memory_revisions_pkey",
+        ),
+        (
+            read::these(engine, &alice(), &rows),
+            "memory_revisions_by_id",
+        ),
+        (
+            read::what_is_about(engine, &alice(), &things, Micros(1), 10),
+            "memory_revisions_pkey",
+        ),
+    ]
+    .map(|(sql, index)| (sql.unwrap(), index))
+    {
+        sql.explain();
+        let plan = conn
+            .all_built("plan", &sql, |row| row.text("QUERY PLAN"))
+            .await
+            .unwrap();
+
+        let of_revisions = plan.iter().filter(|line| line.contains("memory_revisions"));
+        let of_revisions: Vec<&String> = of_revisions.collect();
+        let [only] = of_revisions.as_slice() else {
+            panic!("{plan:#?}");
+        };
+        assert!(
+            only.contains("Index Scan using") && only.contains(index),
+            "{plan:#?}"
+        );
+    }
 }
 
 /// That what is asked for is walked first, and leads to the revisions one by one.
