@@ -282,8 +282,7 @@ impl Conn<'_> {
         let args = built.args();
         let mut found = Vec::new();
         on!(self, c => {
-            // PostgreSQL plans it for its values, and does not keep what would rarely be asked for again.
-            let statement = statement!(built.sql(), &args).persistent(built.engine == Engine::Sqlite);
+            let statement = statement!(built.sql(), &args).persistent(built.is_kept());
             let mut rows = statement.fetch(&mut **c);
             while let Some(row) = rows.try_next().await.map_err(refused)? {
                 found.push(read(Row::new(entity, &row as &dyn Cells))?);

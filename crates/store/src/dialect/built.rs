@@ -17,6 +17,7 @@ pub(crate) struct Built {
     pub(crate) engine: Engine,
     text: String,
     args: Vec<Bound>,
+    is_kept: bool,
 }
 
 /// A bound value.
@@ -33,7 +34,19 @@ impl Built {
             engine,
             text: text.to_owned(),
             args: Vec::new(),
+            is_kept: engine == Engine::Sqlite,
         }
+    }
+
+    /// Has PostgreSQL keep it prepared. Otherwise it is planned for its values each time, and not kept: it would
+    /// rarely be asked for again.
+    pub(crate) fn keep(&mut self) {
+        self.is_kept = true;
+    }
+
+    /// Whether the connection keeps it prepared.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.is_kept
     }
 
     /// Asks how it would be carried out instead.
