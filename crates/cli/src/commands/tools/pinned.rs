@@ -3,12 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::UNIX_EPOCH;
+use std::process::Stdio;
+use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Result;
 use homelab_core::audit::{canonical, digest};
 use homelab_core::store::Settings;
 use serde_json::{Value, json};
+use tokio::process::Command;
+use tokio::time::timeout;
 
 use super::catalogue::{Entry, everything};
 use crate::exit::Exit;
@@ -21,6 +24,9 @@ const ACCEPTED: &str = "accepted_tools";
 
 /// Name of what was found to say what was accepted, in the settings: a program, and what was accepted then.
 const COMPARED: &str = "compared_tools";
+
+/// How long another process may take to make the hashes.
+const APART: Duration = Duration::from_secs(10);
 
 /// Options of `tools accept`.
 #[derive(Debug, clap::Args)]
@@ -108,20 +114,20 @@ impl fmt::Display for Changes {
 /// How the tools of this program differ from those that were accepted; nothing if none were yet.
 pub(crate) async fn changes(settings: &dyn Settings) -> Result<Option<Changes>> {
     let accepted = settings.get(ACCEPTED).await?;
-    Ok(accepted.and_then(|accepted| since(&accepted)))
+    Ok(accepted.and_then(|accepted| since(&accepted, &hashes(&everything()))))
 }
 
-/// How the tools of this program differ from these; nothing if they cannot be read.
-fn since(accepted: &str) -> Option<Changes> {
+/// How tools differ from these; nothing if these cannot be read.
+fn since(accepted: &str, now: &BTreeMap<String, String>) -> Option<Changes> {
     let accepted = serde_json::from_str(accepted).ok()?;
-    Some(Changes::between(&accepted, &hashes(&everything())))
+    Some(Changes::between(&accepted, now))
 }
 
 /// Warns when tools changed since they were accepted. The first program that serves a database
 /// counts as accepted: whoever installed it meant its tools.
 ///
 /// A program whose tools were found to say what was accepted is not looked at again: making the schemas of all
-/// tools costs a start a tenth of a second, and an idle server the memory that they touch.
+/// tools costs a start a tenth of a second.
 pub(crate) async fn warn(settings: &dyn Settings) -> Result<()> {
     let program = program();
     let compared = |accepted: &str| Some(digest(&format!("{}\n{accepted}", program.as_ref()?)));
@@ -132,7 +138,8 @@ pub(crate) async fn warn(settings: &dyn Settings) -> Result<()> {
     {
         return Ok(());
     }
-    let known = accepted.and_then(|accepted| Some((since(&accepted)?, accepted)));
+    let now = hashes_apart().await;
+    let known = accepted.and_then(|accepted| Some((since(&accepted, &now)?, accepted)));
     let accepted = match known {
         Some((changes, _)) if !changes.is_empty() => {
             tracing::warn!(
@@ -142,7 +149,7 @@ pub(crate) async fn warn(settings: &dyn Settings) -> Result<()> {
         }
         Some((_, accepted)) => accepted,
         None => {
-            let now = serde_json::to_string(&hashes(&everything()))?;
+            let now = serde_json::to_string(&now)?;
             settings.get_or_set(ACCEPTED, &now).await?
         }
     };
@@ -150,6 +157,34 @@ pub(crate) async fn warn(settings: &dyn Settings) -> Result<()> {
         settings.set(COMPARED, &compared).await?;
     }
     Ok(())
+}
+
+/// The hashes, made by this program in a process of its own: the schemas, and the code that makes them, would be a
+/// third of what an idle server holds. Where no process can be started they are made here.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it is this program, asked for nothing but what it says of itself"
+)]
+async fn hashes_apart() -> BTreeMap<String, String> {
+    #[derive(serde::Deserialize)]
+    struct Listed {
+        tools: BTreeMap<String, String>,
+    }
+
+    let listed = async {
+        let mut program = Command::new(std::env::current_exe().ok()?);
+        program
+            .args(["tools", "list", "--all", "--hash", "--json"])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        let output = timeout(APART, program.output()).await.ok()?.ok()?;
+        serde_json::from_slice(&output.stdout).ok()
+    };
+    match listed.await {
+        Some(Listed { tools }) => tools,
+        None => hashes(&everything()),
+    }
 }
 
 /// What tells this program from another one in its place; nothing where that cannot be told.
