@@ -206,9 +206,26 @@ pub(super) async fn about(
     if wanted.is_empty() || is_nobody(visible) {
         return Ok(Vec::new());
     }
+    if !is_about_any(shared, &wanted).await? {
+        return Ok(Vec::new());
+    }
     let sql = what_is_about(shared.db.engine(), visible, &wanted, now, most)?;
     let mut session = shared.db.read().await?;
     session.conn().all_built(ENTITY, &sql, read).await
+}
+
+/// Whether anything is about any of these things, whoever may see it: nothing is remembered of most, and every look at
+/// a device asks.
+async fn is_about_any(shared: &Shared, things: &[Value]) -> StoreResult<bool> {
+    const ONE: &str = "SELECT 1 FROM jsonb_each($1) w CROSS JOIN memory_about a \
+         WHERE a.kind = w.value->>'kind' AND a.name = w.value->>'name' LIMIT 1";
+    let things = Batch::of(things)?;
+    let mut session = shared.db.point().await?;
+    let found = session
+        .conn()
+        .one(ENTITY, ONE, &[Arg::Rows(&things)], |_| Ok(()))
+        .await?;
+    Ok(found.is_some())
 }
 
 pub(super) fn what_is_about(
