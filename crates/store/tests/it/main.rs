@@ -20,6 +20,7 @@ mod legacy;
 mod lists;
 mod memories;
 mod memory_bulk;
+mod memory_crowd;
 mod memory_erasure;
 mod memory_filters;
 mod memory_index;

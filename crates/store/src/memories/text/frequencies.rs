@@ -104,7 +104,7 @@ const SAMPLE: i64 = 1_000;
 /// So many of a sample say how many there are of all.
 const COMMON: i64 = 10;
 
-/// Every so many of one owner's numbers.
+/// One of so many of one owner's numbers.
 struct Sample {
     first: i64,
     step: i64,
@@ -138,16 +138,16 @@ async fn count_among(
     let engine = asked.shared.db.engine();
     let mut sql = Built::new(engine, "");
     if let Some(Sample { first, step }) = sample {
-        sql.push("WITH sample AS MATERIALIZED (SELECT r.search AS search FROM generate_series(")
+        // Not exactly every so many: of what alternates, that would see all or none.
+        sql.push("WITH sample AS MATERIALIZED (SELECT r.search AS search FROM generate_series(0, ")
+            .int(SAMPLE - 1)
+            .push(") i CROSS JOIN LATERAL (SELECT search FROM memory_revisions WHERE number = ")
             .int(*first)
-            .push(", ")
-            .int(first + SAMPLE * step - 1)
-            .push(", ")
+            .push(" + i * ")
             .int(*step)
-            .push(
-                ") w CROSS JOIN LATERAL (SELECT search FROM memory_revisions \
-                 WHERE number = w OFFSET 0) r) ",
-            );
+            .push(" + (i * 7919) % ")
+            .int(*step)
+            .push(" OFFSET 0) r) ");
     }
     for (index, (place, word)) in words.iter().enumerate() {
         if index > 0 {
