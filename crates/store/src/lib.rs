@@ -54,6 +54,7 @@ mod table;
 mod taints;
 mod terms;
 mod text;
+mod tidy;
 
 pub use audit::{ArchivePlan, AuditKeys, AuditTrail};
 pub use backup::{Overwrite, Restored, restore};

@@ -111,7 +111,7 @@ pub(crate) mod tests {
         migration!(7, "0007_archives"),
         migration!(8, "0008_memory_vectors_by_owner"),
         Migration {
-            version: 10,
+            version: 9,
             sqlite: "ALTER TABLE settings ADD COLUMN owner TEXT",
             postgres: "ALTER TABLE settings ADD COLUMN owner TEXT",
         },

@@ -11,11 +11,12 @@ use homelab_core::store::{StoreError, StoreResult};
 
 use super::{Begin, FORMAT, Line, TABLES, dump, unavailable};
 use crate::database::{Database, Target};
-use crate::db::{Arg, Batch, Conn, Grown, Lock, Values};
+use crate::db::{Arg, Batch, Conn, Lock, Values};
 use crate::dialect::sqlite;
 use crate::migrate::{MIGRATIONS, newest};
 use crate::shared::Shared;
 use crate::table::Table;
+use crate::tidy::Grown;
 
 /// Rows of one `INSERT`.
 const ROWS: usize = 1_000;

@@ -4,9 +4,10 @@ use homelab_core::inventory::Snapshot;
 use homelab_core::store::{ImportReport, StoreResult};
 
 use super::write::save;
-use crate::db::{Conn, Grown, Lock};
+use crate::db::{Conn, Lock};
 use crate::shared::Shared;
 use crate::table::Stored;
+use crate::tidy::Grown;
 
 /// Written records from which on the database is worth tidying.
 const MANY: u64 = 1_000;

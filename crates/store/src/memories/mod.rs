@@ -30,8 +30,9 @@ use homelab_core::memory::{
 use homelab_core::page::{Page, PageRequest};
 use homelab_core::store::{Memories, StoreResult};
 
-use crate::db::{Grown, Lock, Tx};
+use crate::db::{Lock, Tx};
 use crate::shared::Shared;
+use crate::tidy::Grown;
 
 pub(crate) use rows::{ABOUT, HISTORY, OWNERS, REVISIONS, TOKENS, VECTORS};
 pub(crate) use text::Frequencies;
