@@ -99,10 +99,10 @@ async fn count(asked: &Asked<'_>, words: &[&String]) -> StoreResult<Vec<Count>> 
 }
 
 /// Revisions that PostgreSQL looks at for all words, because each that it counts costs it a look at the table.
-const SAMPLE: i64 = 1_000;
+const SAMPLE: i64 = 500;
 
 /// So many of a sample say how many there are of all.
-const COMMON: i64 = 10;
+const COMMON: i64 = 8;
 
 /// One of so many of one owner's numbers.
 struct Sample {
@@ -114,7 +114,7 @@ impl Sample {
     /// None where counting costs no more.
     fn of(asked: &Asked<'_>) -> Option<Self> {
         let revisions = asked.revisions();
-        if asked.shared.db.engine() == Engine::Sqlite || revisions < SAMPLE * 4 {
+        if asked.shared.db.engine() == Engine::Sqlite || revisions < SAMPLE * 8 {
             return None;
         }
         let [first, _] = asked.newest(revisions)?;
