@@ -42,15 +42,6 @@ impl Asked<'_> {
     fn revisions(&self) -> i64 {
         self.owners.iter().map(|owner| owner.last).sum()
     }
-
-    /// The numbers of the one owner's newest revisions, so many.
-    fn newest(&self, most: i64) -> Option<[i64; 2]> {
-        let [owner] = self.owners else {
-            return None;
-        };
-        let [first, end] = owner.range();
-        Some([first + (owner.last - most).max(0) + 1, end])
-    }
 }
 
 pub(super) async fn by_text(
@@ -205,7 +196,7 @@ struct Plan {
 struct Newest {
     /// How many hold the word.
     found: i64,
-    /// How many revisions one must look through to find [`NEWEST`] with it, and some more.
+    /// How many revisions one must look through to find [`NEWEST`] with it, if they are spread evenly.
     among: i64,
 }
 
@@ -231,7 +222,7 @@ impl Plan {
             words,
             newest: (rarest > RANKED).then(|| Newest {
                 found: rarest,
-                among: NEWEST * revisions / rarest * 5 / 4,
+                among: NEWEST * revisions / rarest,
             }),
         }
     }
@@ -284,21 +275,16 @@ async fn with_words(
         Engine::Sqlite => push_fts5(&mut sql, &plan, held, join),
         Engine::Postgres => push_tsvector(&mut sql, &plan, asked.owners, held, join),
     }
-    match &plan.newest {
-        None => {
-            push_range(&mut sql, asked.range);
-            sql.push(" AND ");
-            conditions::push(&mut sql, asked.query)?;
-        }
-        Some(newest) => {
-            let number = number_of_newest(engine, newest);
-            let range = asked.newest(newest.among).unwrap_or(asked.range);
-            push_within(&mut sql, number, range);
-            sql.push(" AND ");
-            conditions::push(&mut sql, asked.query)?;
-            sql.push(&format!(" ORDER BY {number} DESC LIMIT "))
-                .int(NEWEST);
-        }
+    let column = match &plan.newest {
+        Some(newest) => number_of_newest(engine, newest),
+        None => number(engine),
+    };
+    push_within(&mut sql, column, asked.range);
+    sql.push(" AND ");
+    conditions::push(&mut sql, asked.query)?;
+    if plan.newest.is_some() {
+        sql.push(&format!(" ORDER BY {column} DESC LIMIT "))
+            .int(NEWEST);
     }
     sql.push(") found ORDER BY exact DESC, rank DESC, number DESC LIMIT ")
         .int(asked.most.into());

@@ -8,9 +8,9 @@ use crate::lab::{Engine, Lab};
 use crate::memories::{add, all, id, memory, note, owner};
 
 /// More than are ranked, and enough for PostgreSQL to guess from a sample.
-const MANY: u32 = 4_500;
+const MANY: u32 = 5_600;
 
-/// All hold "backup", every second one "disk", the twenty oldest "zigbee".
+/// All hold "backup", every second one "disk", the twenty oldest "zigbee", more than are ranked, all old, "cellar".
 fn one(number: u32) -> NewMemory {
     let second = if number.is_multiple_of(2) {
         "disk"
@@ -18,7 +18,11 @@ fn one(number: u32) -> NewMemory {
         "tape"
     };
     let third = if number < 20 { "zigbee" } else { "wired" };
-    memory(number, &format!("backup {second} {third} number{number}"))
+    let fourth = if number < 3_100 { "cellar" } else { "attic" };
+    memory(
+        number,
+        &format!("backup {second} {third} {fourth} number{number}"),
+    )
 }
 
 async fn found(memories: &dyn Memories, words: &[&str]) -> Vec<String> {
@@ -59,6 +63,9 @@ async fn rare_words_lead_and_of_common_ones_the_newest_are_found(
 
     assert_eq!(found(memories, &["backup"]).await, newest(1));
     assert_eq!(found(memories, &["tape"]).await, newest(2));
+    // However many that are newer lack it.
+    let old: Vec<String> = (0..3_100).rev().map(id).take(25).collect();
+    assert_eq!(found(memories, &["cellar"]).await, old);
     // The rare word decides, among its own the other ones do.
     let rare = found(memories, &["backup", "zigbee", "disk"]).await;
     let oldest: Vec<String> = (0..20).map(id).collect();

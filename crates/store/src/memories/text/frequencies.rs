@@ -117,9 +117,13 @@ impl Sample {
         if asked.shared.db.engine() == Engine::Sqlite || revisions < SAMPLE * 8 {
             return None;
         }
-        let [first, _] = asked.newest(revisions)?;
+        let [owner] = asked.owners else {
+            return None;
+        };
+        let [from, _] = owner.range();
         Some(Self {
-            first,
+            // Nothing has the first number.
+            first: from + 1,
             step: revisions / SAMPLE,
         })
     }
