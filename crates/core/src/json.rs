@@ -80,10 +80,22 @@ fn misfit(text: &[u8], error: serde_json::Error) -> Misfit {
         .take(error.line().saturating_sub(1))
         .map(<[u8]>::len)
         .sum();
-    Misfit {
-        path: path_at(text, before + error.column()),
-        error,
-    }
+    let end = before + error.column();
+    let path = if error.is_data() {
+        // What does not fit is either read, or not looked at.
+        path_at(text, end)
+    } else {
+        // The byte at fault is looked at, and counted.
+        let mut open = open_at(text, end.saturating_sub(1));
+        // A list that goes on where it should have ended is at fault itself.
+        if matches!(open.last(), Some(Open::List(_)))
+            && error.to_string().starts_with("trailing characters")
+        {
+            open.pop();
+        }
+        written(&open)
+    };
+    Misfit { path, error }
 }
 
 /// What is open around a place of a text.
@@ -94,13 +106,16 @@ enum Open {
     List(usize),
 }
 
-/// The path of the value that ends, or is cut, so many bytes into the text.
+/// The path of the value that ends, is cut or should follow so many bytes into the text.
 fn path_at(text: &[u8], end: usize) -> String {
+    written(&open_at(text, end))
+}
+
+fn open_at(text: &[u8], end: usize) -> Vec<Open> {
     let text = text.get(..end).unwrap_or(text);
     let mut open: Vec<Open> = Vec::new();
     let mut rest = text.iter().enumerate();
     while let Some((at, byte)) = rest.next() {
-        let is_last = at + 1 == text.len();
         match byte {
             b'"' => {
                 let string = string(text, at);
@@ -125,13 +140,12 @@ fn path_at(text: &[u8], end: usize) -> String {
                     break;
                 }
             }
-            // The value that begins last is at fault, not what it holds.
-            b'{' if !is_last => open.push(Open::Object(None)),
-            b'[' if !is_last => open.push(Open::List(0)),
+            b'{' => open.push(Open::Object(None)),
+            b'[' => open.push(Open::List(0)),
             b'}' | b']' => {
                 open.pop();
             }
-            b',' if !is_last => match open.last_mut() {
+            b',' => match open.last_mut() {
                 Some(Open::Object(member)) => *member = None,
                 Some(Open::List(index)) => *index += 1,
                 None => {}
@@ -139,7 +153,7 @@ fn path_at(text: &[u8], end: usize) -> String {
             _ => {}
         }
     }
-    written(&open)
+    open
 }
 
 /// Length of the string that begins here, with its quotes, if it ends.
@@ -261,6 +275,13 @@ mod tests {
     #[case::of_a_map(
         r#"[{"name":"a","vmid":1,"labels":{"a b":"c","d":4}}]"#,
         "[0].labels.d"
+    )]
+    #[case::list_in_list(r#"[{"name":"a","vmid":1,"disks":[[[]]]}]"#, "[0].disks[0][0]")]
+    #[case::object_in_list(r#"[{"name":"a","vmid":1,"disks":[[1],[{}]]}]"#, "[0].disks[1][0]")]
+    #[case::list_after(r#"[{"name":"a","vmid":1,"disks":[{"size":1}, []]}]"#, "[0].disks[1]")]
+    #[case::longer_list(
+        r#"[{"name":"a","vmid":1,"disks":[{"size":1},[1,[]]]}]"#,
+        "[0].disks[1]"
     )]
     #[case::whole("{}", "")]
     #[case::other_lines("[\n {\n  \"name\": \"a\",\n  \"vmid\": \"1\" }]", "[0].vmid")]

@@ -86,14 +86,18 @@ proptest! {
         match (read, wanted) {
             (Ok(read), Ok(wanted)) => prop_assert_eq!(read, wanted),
             (Err((_, error)), Err(wanted)) => {
-                    // What was expected is told a little differently of variants, and more of a map's names.
-                    let found = |problem: String| problem.split(", expected").next().map(str::to_owned);
-                    let (error, wanted) = (found(error.to_string()), found(wanted.to_string()));
-                    if !wanted.as_ref().is_some_and(|wanted| wanted.contains("key to be a number")) {
-                        prop_assert_eq!(error, wanted, "{}", thing);
-                    }
+                // What was expected is told a little differently of variants, and more of a map's names.
+                let found = |problem: String| problem.split(", expected").next().map(str::to_owned);
+                let (error, mut wanted) = (found(error.to_string()), found(wanted.to_string()));
+                // An empty list for a variant of several fields is null to the other.
+                if thing["kind"] == json!({ "pair": [] }) {
+                    wanted = Some("invalid length 0".to_owned());
                 }
-                (read, wanted) => prop_assert!(false, "{thing}: {read:?} {wanted:?}"),
+                if !wanted.as_ref().is_some_and(|wanted| wanted.contains("key to be a number")) {
+                    prop_assert_eq!(error, wanted, "{}", thing);
+                }
+            }
+            (read, wanted) => prop_assert!(false, "{thing}: {read:?} {wanted:?}"),
         }
     }
 }
