@@ -75,7 +75,7 @@ fn reads() -> Vec<Question> {
 /// Measures all three, one after the other at each number of connections, and prints the table.
 pub(crate) fn report(lab: &Lab, others: &Others, seconds: u64) -> anyhow::Result<()> {
     let database = lab.database();
-    let (ours, our_port) = lab.serve()?;
+    let (ours, our_port) = lab.serve_alike(None)?;
     let (_bare, bare_port) = handler("bare", &database)?;
     let (_ordinary, ordinary_port) = handler("ordinary", &database)?;
     let fastmcp_port = free_port()?;

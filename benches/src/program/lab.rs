@@ -142,6 +142,19 @@ impl Lab {
         let listen = format!("127.0.0.1:{port}");
         start(&mut self.command(&["serve", "--listen", &listen]), port)
     }
+
+    /// The same, to be held against a yardstick: a read of a device also looks for what is remembered
+    /// of it, which no yardstick does.
+    pub(crate) fn serve_alike(&self, rules: Option<&Value>) -> anyhow::Result<(Proc, u16)> {
+        let port = free_port()?;
+        let listen = format!("127.0.0.1:{port}");
+        let mut command = self.command(&["serve", "--listen", &listen]);
+        command.env("HOMELAB__SERVERS__MEMORY__ENABLED", "false");
+        if let Some(rules) = rules {
+            command.env("HOMELAB__POLICY__RULES", rules.to_string());
+        }
+        start(&mut command, port)
+    }
 }
 
 /// Starts a server and waits until it listens.

@@ -131,8 +131,8 @@ pub(crate) fn report(lab: &Lab, seconds: u64) -> anyhow::Result<()> {
         (false, "no condition on the tool"),
         (true, "a condition on the tool"),
     ] {
-        let (plain, plain_port) = serve(lab, None)?;
-        let (ruled, ruled_port) = serve(lab, Some(rules(1_000, asks)))?;
+        let (plain, plain_port) = lab.serve_alike(None)?;
+        let (ruled, ruled_port) = lab.serve_alike(Some(&rules(1_000, asks)))?;
         let (neither, neither_port) = serve_unaudited(lab)?;
         let (mut of_neither, mut of_plain) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
@@ -163,16 +163,6 @@ fn serve_unaudited(lab: &Lab) -> anyhow::Result<(Proc, u16)> {
     command
         .args(["unaudited", "--port", &port.to_string(), "--database"])
         .arg(lab.database());
-    start(&mut command, port)
-}
-
-fn serve(lab: &Lab, rules: Option<Value>) -> anyhow::Result<(Proc, u16)> {
-    let port = free_port()?;
-    let listen = format!("127.0.0.1:{port}");
-    let mut command = lab.command(&["serve", "--listen", &listen]);
-    if let Some(rules) = rules {
-        command.env("HOMELAB__POLICY__RULES", rules.to_string());
-    }
     start(&mut command, port)
 }
 

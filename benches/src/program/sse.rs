@@ -32,7 +32,7 @@ fn asked_for(caller: usize) -> impl Iterator<Item = String> {
 
 /// Measures both, one after the other at each number of streams, and prints the table.
 pub(crate) fn report(lab: &Lab, seconds: u64) -> anyhow::Result<()> {
-    let (_ours, our_port) = lab.serve()?;
+    let (_ours, our_port) = lab.serve_alike(None)?;
     let bare_port = free_port()?;
     let mut bare = command(std::env::current_exe()?);
     bare.args(["bare", "--port", &bare_port.to_string(), "--database"])
