@@ -13,6 +13,7 @@
 mod answer;
 mod context;
 mod facts;
+mod faults;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ use tempfile::TempDir;
 pub use answer::{column, eventually, field, hint, reason, says};
 pub use context::{Reports, context, context_with, reporting};
 pub use facts::{Key, find, question, related};
+pub use faults::{NOWHERE, Trial, all_report_failure};
 
 /// The day on which tests take place.
 pub const TODAY: &str = "2026-06-01T00:00:00Z";
