@@ -1,8 +1,7 @@
 //! What every upstream can do wrong.
 
-use std::time::Duration;
-
 use homelab_core::error::Code;
+use homelab_harness::{NOWHERE, Trial};
 use homelab_lab::Fault;
 use serde_json::json;
 
@@ -10,16 +9,21 @@ use crate::world::{World, reason};
 
 const ZONES: &str = "/client/v4/zones";
 
+/// The zones, whose request goes wrong.
+fn zones(world: &World) -> Trial<'_> {
+    Trial {
+        bench: world,
+        faults: world.api.faults(),
+        tool: "list_zones",
+        args: json!({}),
+        path: ZONES,
+    }
+}
+
 #[tokio::test]
 async fn too_many_requests_say_when_to_come_back() {
     let world = World::lab().await;
-    let fault = Fault::RateLimited { retry_after_s: 120 };
-    world.api.faults().always(ZONES, fault);
-
-    let error = world.fail("list_zones", json!({})).await;
-
-    assert_eq!(error.code(), Code::RateLimited);
-    assert_eq!(error.envelope().retry_after_s, Some(120));
+    zones(&world).says_when_to_come_back(120).await;
 }
 
 #[tokio::test]
@@ -57,63 +61,36 @@ async fn an_allowance_that_is_used_up_is_not_run_into() {
 #[tokio::test]
 async fn reading_is_tried_again_and_creating_is_not() {
     let world = World::lab().await;
-    world.api.faults().next(1, ZONES, Fault::Status(503));
-    world
-        .call("list_zones", json!({ "name": "lab.example" }))
-        .await;
-
+    let read = Trial {
+        args: json!({ "name": "lab.example" }),
+        ..zones(&world)
+    };
     // The zone, then the record.
-    let path = format!("{ZONES}/{}/dns_records", world.zone);
-    world.api.faults().always(path.clone(), Fault::Status(503));
-    let args = json!({ "type": "A", "name": "x", "content": "192.0.2.1" });
-    let error = world.fail("create_dns_record", args).await;
+    let records = format!("{ZONES}/{}/dns_records", world.zone);
+    let create = Trial {
+        tool: "create_dns_record",
+        args: json!({ "type": "A", "name": "x", "content": "192.0.2.1" }),
+        path: &records,
+        ..zones(&world)
+    };
 
-    assert_eq!(error.envelope().upstream_status, Some(503));
-    assert_eq!(world.writes(), [format!("POST {path}")]);
+    read.is_tried_again().await;
+    create.is_not_tried_again().await;
+
+    assert_eq!(world.writes(), [format!("POST {records}")]);
 }
 
 #[tokio::test]
 async fn pages_redirects_and_cut_answers_are_told_apart() {
     let world = World::lab().await;
-    for (fault, wanted) in [
-        (Fault::Status(404), "not_supported"),
-        (Fault::NotJson, "unexpected_answer"),
-        (Fault::CutBody, "cut"),
-        (Fault::Redirect("http://192.0.2.1/".into()), "redirect"),
-        (Fault::Oversized(17 << 20), "too_large"),
-    ] {
-        world.api.faults().always(ZONES, fault);
-
-        let error = world.fail("list_zones", json!({})).await;
-
-        assert_eq!(
-            (error.code(), reason(&error)),
-            (Code::UpstreamRejected, wanted),
-            "{error}"
-        );
-        world.api.faults().clear();
-    }
+    zones(&world).tells_answers_apart(17 << 20).await;
 }
 
 #[tokio::test]
 async fn statuses_keep_their_meaning_whatever_the_body_says() {
     let world = World::lab().await;
-    for (status, code) in [
-        (401, Code::UpstreamUnauthorized),
-        (403, Code::UpstreamUnauthorized),
-        (400, Code::UpstreamRejected),
-        (500, Code::UpstreamRejected),
-        (502, Code::UpstreamRejected),
-    ] {
-        world.api.faults().always(ZONES, Fault::Status(status));
-
-        let error = world.fail("list_zones", json!({})).await;
-
-        assert_eq!(error.code(), code, "{status}: {error}");
-        assert_eq!(error.envelope().upstream_status, Some(status));
-        assert_eq!(error.envelope().instance.as_deref(), Some("cloudflare"));
-        world.api.faults().clear();
-    }
+    let own = [(400, Code::UpstreamRejected)];
+    zones(&world).keeps_statuses(&own).await;
 }
 
 #[tokio::test]
@@ -133,50 +110,26 @@ async fn an_error_in_a_200_is_an_error() {
 async fn a_slow_server_is_given_up_on() {
     let mut world = World::lab().await;
     world.reopen(&json!({ "timeout_s": 5 }));
-    world
-        .api
-        .faults()
-        .always(ZONES, Fault::Delay(Duration::from_mins(1)));
-
-    let error = world.fail("list_zones", json!({})).await;
-
-    assert_eq!(error.code(), Code::Timeout);
-    assert!(error.envelope().retryable);
+    zones(&world).gives_up().await;
 }
 
 #[tokio::test]
 async fn a_server_that_is_gone_is_unreachable_and_its_tools_stay() {
     let mut world = World::lab().await;
-    world.reopen(&json!({ "url": "http://127.0.0.1:1" }));
-
-    let error = world.fail("list_zones", json!({})).await;
-    let health = world.health().await;
-
-    assert_eq!(
-        (error.code(), reason(&error)),
-        (Code::UpstreamUnreachable, "refused")
-    );
-    assert!(health.hint.is_some());
-    assert_eq!(world.server.tools().len(), 25);
+    world.reopen(&json!({ "url": NOWHERE }));
+    zones(&world).is_unreachable(25).await;
 }
 
 #[tokio::test]
 async fn a_section_that_cannot_be_used_says_which_setting() {
     let mut world = World::lab().await;
-    for (settings, field) in [
-        (json!({ "url": "nowhere" }), "servers.cloudflare.url"),
-        (json!({ "token": null }), "servers.cloudflare.token"),
-        (
-            json!({ "account_id": "home" }),
-            "servers.cloudflare.account_id",
-        ),
-        (json!({ "tokn": "x" }), "servers.cloudflare.tokn"),
+    for (settings, wrong) in [
+        (json!({ "url": "nowhere" }), "url"),
+        (json!({ "token": null }), "token"),
+        (json!({ "account_id": "home" }), "account_id"),
+        (json!({ "tokn": "x" }), "tokn"),
     ] {
         world.reopen(&settings);
-
-        let error = world.fail("list_zones", json!({})).await;
-
-        assert_eq!(error.code(), Code::NotConfigured);
-        assert_eq!(error.envelope().field.as_deref(), Some(field));
+        zones(&world).names_setting(wrong).await;
     }
 }
