@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use homelab_core::error::Code;
+use homelab_harness::Trial;
 use homelab_lab::Fault;
 use serde_json::json;
 
@@ -10,72 +11,54 @@ use crate::world::{World, reason};
 
 const GROUPS: &str = "/api/groups";
 
+/// The groups, whose request goes wrong.
+fn groups(world: &World) -> Trial<'_> {
+    Trial {
+        bench: world,
+        faults: world.pihole.faults(),
+        tool: "list_groups",
+        args: json!({}),
+        path: GROUPS,
+    }
+}
+
 #[tokio::test]
 async fn too_many_requests_say_when_to_come_back() {
     let world = World::lab().await;
-    let fault = Fault::RateLimited { retry_after_s: 60 };
-    world.pihole.faults().always(GROUPS, fault);
-
-    let error = world.fail("list_groups", json!({})).await;
-
-    assert_eq!(error.code(), Code::RateLimited);
-    assert_eq!(error.envelope().retry_after_s, Some(60));
+    groups(&world).says_when_to_come_back(60).await;
 }
 
 #[tokio::test]
 async fn reading_is_tried_again_and_changing_is_not() {
     let world = World::lab().await;
-    world.pihole.faults().next(1, GROUPS, Fault::Status(503));
-    let allow = "/api/domains/allow/exact";
-    world.pihole.faults().always(allow, Fault::Status(503));
+    let allowed = "/api/domains/allow/exact";
+    let allow = Trial {
+        tool: "whitelist_domain",
+        args: json!({ "domain": "a.example" }),
+        path: allowed,
+        ..groups(&world)
+    };
 
-    world.call("list_groups", json!({})).await;
-    let args = json!({ "domain": "a.example" });
-    let error = world.fail("whitelist_domain", args).await;
+    groups(&world).is_tried_again().await;
+    allow.is_not_tried_again().await;
 
-    assert_eq!(error.envelope().upstream_status, Some(503));
-    assert!(!error.envelope().retryable);
-    assert_eq!(world.writes(), [format!("POST {allow}")]);
+    assert_eq!(world.writes(), [format!("POST {allowed}")]);
 }
 
 #[tokio::test]
 async fn strange_answers_are_told_apart() {
     let world = World::lab().await;
-    for (fault, wanted) in [
-        (Fault::NotJson, "unexpected_answer"),
-        (Fault::CutBody, "cut"),
-        (Fault::Redirect("http://192.0.2.1/".into()), "redirect"),
-        (Fault::Oversized(17 << 20), "too_large"),
-    ] {
-        world.pihole.faults().always(GROUPS, fault);
-
-        let error = world.fail("list_groups", json!({})).await;
-
-        assert_eq!(
-            (error.code(), reason(&error)),
-            (Code::UpstreamRejected, wanted)
-        );
-        world.pihole.faults().clear();
-    }
+    let groups = groups(&world);
+    let page = Some("unexpected_answer");
+    groups.is_rejected(Fault::NotJson, page).await;
+    groups.tells_broken_answers_apart(17 << 20).await;
 }
 
 #[tokio::test]
 async fn statuses_keep_their_meaning_whatever_the_body_says() {
     let world = World::lab().await;
-    for (status, code) in [
-        (401, Code::UpstreamUnauthorized),
-        (403, Code::UpstreamUnauthorized),
-        (404, Code::UpstreamRejected),
-        (500, Code::UpstreamRejected),
-        (502, Code::UpstreamRejected),
-    ] {
-        world.pihole.faults().always(GROUPS, Fault::Status(status));
-
-        let error = world.fail("list_groups", json!({})).await;
-
-        assert_eq!(error.code(), code, "{status}");
-        world.pihole.faults().clear();
-    }
+    let own = [(404, Code::UpstreamRejected)];
+    groups(&world).keeps_statuses(&own).await;
 }
 
 #[tokio::test]
