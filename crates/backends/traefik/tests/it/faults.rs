@@ -3,87 +3,52 @@
 use std::time::Duration;
 
 use homelab_core::error::Code;
+use homelab_harness::{Trial, all_report_failure};
 use homelab_lab::Fault;
 use serde_json::json;
 
 use crate::world::{World, hint, reason};
 
-const ENTRY_POINTS: &str = "/api/entrypoints";
+/// The entry points, whose request goes wrong.
+fn entry_points(world: &World) -> Trial<'_> {
+    Trial {
+        bench: world,
+        faults: world.traefik.faults(),
+        tool: "list_entrypoints",
+        args: json!({}),
+        path: "/api/entrypoints",
+    }
+}
 
 #[tokio::test]
 async fn too_many_requests_say_when_to_come_back() {
     let world = World::lab().await;
-    let fault = Fault::RateLimited { retry_after_s: 60 };
-    world.traefik.faults().always(ENTRY_POINTS, fault);
-
-    let error = world.fail("list_entrypoints", json!({})).await;
-
-    assert_eq!(error.code(), Code::RateLimited);
-    assert_eq!(error.envelope().retry_after_s, Some(60));
+    entry_points(&world).says_when_to_come_back(60).await;
 }
 
 #[tokio::test]
 async fn reading_is_tried_again() {
     let world = World::lab().await;
-    world
-        .traefik
-        .faults()
-        .next(1, ENTRY_POINTS, Fault::Status(503));
-
-    world.call("list_entrypoints", json!({})).await;
+    entry_points(&world).is_tried_again().await;
 }
 
 #[tokio::test]
 async fn missing_addresses_pages_and_cut_answers_are_told_apart() {
     let world = World::lab().await;
-    for (fault, wanted) in [
-        (Fault::Status(404), "not_supported"),
-        (Fault::NotJson, "unexpected_answer"),
-        (Fault::CutBody, "cut"),
-        (Fault::Redirect("http://192.0.2.1/".into()), "redirect"),
-        (Fault::Oversized(9 << 20), "too_large"),
-    ] {
-        world.traefik.faults().always(ENTRY_POINTS, fault);
-
-        let error = world.fail("list_entrypoints", json!({})).await;
-
-        assert_eq!(
-            (error.code(), reason(&error)),
-            (Code::UpstreamRejected, wanted)
-        );
-        world.traefik.faults().clear();
-    }
+    entry_points(&world).tells_answers_apart(9 << 20).await;
 }
 
 #[tokio::test]
 async fn statuses_keep_their_meaning() {
     let world = World::lab().await;
-    for (status, code) in [
-        (401, Code::UpstreamUnauthorized),
-        (403, Code::UpstreamUnauthorized),
-        (400, Code::UpstreamRejected),
-        (500, Code::UpstreamRejected),
-        (502, Code::UpstreamRejected),
-    ] {
-        world
-            .traefik
-            .faults()
-            .always(ENTRY_POINTS, Fault::Status(status));
-
-        let error = world.fail("list_entrypoints", json!({})).await;
-
-        assert_eq!(error.code(), code, "{status}");
-        assert_eq!(error.envelope().upstream_status, Some(status));
-        assert_eq!(error.envelope().instance.as_deref(), Some("traefik"));
-        world.traefik.faults().clear();
-    }
+    let own = [(400, Code::UpstreamRejected)];
+    entry_points(&world).keeps_statuses(&own).await;
 }
 
 #[tokio::test]
 async fn every_reading_tool_reports_an_api_that_fails() {
     let world = World::lab().await;
-    world.traefik.faults().always("/api/", Fault::Status(500));
-    for (tool, args) in [
+    let calls = [
         ("list_routers", json!({})),
         ("list_services", json!({})),
         ("list_middlewares", json!({})),
@@ -92,11 +57,8 @@ async fn every_reading_tool_reports_an_api_that_fails() {
         ("get_router", json!({ "name": "blog@docker" })),
         ("get_service_health", json!({ "name": "blog@docker" })),
         ("get_certificate_status", json!({})),
-    ] {
-        let error = world.fail(tool, args).await;
-
-        assert_eq!(error.envelope().upstream_status, Some(500), "{tool}");
-    }
+    ];
+    all_report_failure(&world, world.traefik.faults(), "/api/", &calls).await;
 }
 
 #[tokio::test]
@@ -152,35 +114,24 @@ async fn a_password_is_asked_for_sent_and_never_told() {
 #[tokio::test]
 async fn a_slow_server_is_given_up_on() {
     let world = World::configured(json!({ "timeout_s": 1 })).await;
-    world
-        .traefik
-        .faults()
-        .always(ENTRY_POINTS, Fault::Delay(Duration::from_mins(1)));
-
-    let error = world.fail("list_entrypoints", json!({})).await;
-
-    assert_eq!(error.code(), Code::Timeout);
-    assert!(error.envelope().retryable);
+    entry_points(&world).gives_up().await;
 }
 
 #[tokio::test]
 async fn a_section_that_cannot_be_used_says_which_setting() {
     let mut world = World::lab().await;
-    for (settings, field) in [
-        (json!({ "url": "" }), "servers.traefik.url"),
-        (json!({ "username": "ops" }), "servers.traefik.password"),
-        (
-            json!({ "apply_timeout_s": 0 }),
-            "servers.traefik.apply_timeout_s",
-        ),
-        (json!({ "ssh_host": "nowhere" }), "servers.traefik.ssh_host"),
-        (json!({ "urll": "x" }), "servers.traefik.urll"),
+    for (settings, wrong) in [
+        (json!({ "url": "" }), "url"),
+        (json!({ "username": "ops" }), "password"),
+        (json!({ "apply_timeout_s": 0 }), "apply_timeout_s"),
+        (json!({ "ssh_host": "nowhere" }), "ssh_host"),
+        (json!({ "urll": "x" }), "urll"),
     ] {
         world.reopen(&settings);
-
-        let error = world.fail("list_routers", json!({})).await;
-
-        assert_eq!(error.code(), Code::NotConfigured);
-        assert_eq!(error.envelope().field.as_deref(), Some(field));
+        let routers = Trial {
+            tool: "list_routers",
+            ..entry_points(&world)
+        };
+        routers.names_setting(wrong).await;
     }
 }

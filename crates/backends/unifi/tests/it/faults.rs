@@ -1,85 +1,61 @@
 //! What every upstream can do wrong.
 
-use std::time::Duration;
-
 use homelab_core::error::Code;
+use homelab_harness::{NOWHERE, Trial};
 use homelab_lab::Fault;
 use serde_json::json;
 
 use crate::world::{PHONE, With, World, reason};
 
-const DEVICES: &str = "/proxy/network/integration/v1/sites/";
 const STATIONS: &str = "/proxy/network/api/s/default/stat/sta";
 const COMMAND: &str = "/proxy/network/api/s/default/cmd/stamgr";
+
+/// The devices, whose request goes wrong.
+fn devices(world: &World) -> Trial<'_> {
+    Trial {
+        bench: world,
+        faults: world.unifi.faults(),
+        tool: "list_devices",
+        args: json!({}),
+        path: "/proxy/network/integration/v1/sites/",
+    }
+}
 
 #[tokio::test]
 async fn too_many_requests_say_when_to_come_back() {
     let world = World::lab().await;
-    let fault = Fault::RateLimited { retry_after_s: 60 };
-    world.unifi.faults().always(DEVICES, fault);
-
-    let error = world.fail("list_devices", json!({})).await;
-
-    assert_eq!(error.code(), Code::RateLimited);
-    assert_eq!(error.envelope().retry_after_s, Some(60));
+    devices(&world).says_when_to_come_back(60).await;
 }
 
 #[tokio::test]
 async fn reading_is_tried_again_and_a_kick_is_not() {
     let world = World::lab().await;
-    world.unifi.faults().next(1, DEVICES, Fault::Status(503));
+    let kick = Trial {
+        tool: "reconnect_client",
+        args: json!({ "client": "phone" }),
+        path: COMMAND,
+        ..devices(&world)
+    };
 
-    world.call("list_devices", json!({})).await;
-    world.unifi.faults().always(COMMAND, Fault::Status(503));
-    let error = world
-        .fail("reconnect_client", json!({ "client": "phone" }))
-        .await;
+    devices(&world).is_tried_again().await;
+    kick.is_not_tried_again().await;
 
-    assert_eq!(error.envelope().upstream_status, Some(503));
     assert_eq!(world.writes(), [format!("POST {COMMAND}")]);
 }
 
 #[tokio::test]
 async fn pages_cut_and_large_answers_are_told_apart() {
     let world = World::lab().await;
-    for (fault, wanted) in [
-        (Fault::NotJson, "starting"),
-        (Fault::CutBody, "cut"),
-        (Fault::Redirect("http://192.0.2.1/".into()), "redirect"),
-        (Fault::Oversized(33 << 20), "too_large"),
-    ] {
-        world.unifi.faults().always(DEVICES, fault);
-
-        let error = world.fail("list_devices", json!({})).await;
-
-        assert_eq!(
-            (error.code(), reason(&error)),
-            (Code::UpstreamRejected, wanted)
-        );
-        world.unifi.faults().clear();
-    }
+    let devices = devices(&world);
+    devices.is_rejected(Fault::NotJson, Some("starting")).await;
+    devices.tells_broken_answers_apart(33 << 20).await;
 }
 
 #[tokio::test]
 async fn statuses_keep_their_meaning_whatever_the_body_says() {
     let world = World::lab().await;
-    for (status, code) in [
-        (401, Code::UpstreamUnauthorized),
-        (403, Code::UpstreamUnauthorized),
-        (404, Code::UpstreamRejected),
-        (400, Code::UpstreamRejected),
-        (500, Code::UpstreamRejected),
-        (502, Code::UpstreamRejected),
-    ] {
-        world.unifi.faults().always(DEVICES, Fault::Status(status));
-
-        let error = world.fail("list_devices", json!({})).await;
-
-        assert_eq!(error.code(), code, "{status}");
-        assert_eq!(error.envelope().upstream_status, Some(status));
-        assert_eq!(error.envelope().instance.as_deref(), Some("unifi"));
-        world.unifi.faults().clear();
-    }
+    let own = [(400, Code::UpstreamRejected), (404, Code::UpstreamRejected)];
+    devices(&world).keeps_statuses(&own).await;
 }
 
 #[tokio::test]
@@ -124,48 +100,26 @@ async fn details_that_fail_leave_the_rest() {
 async fn a_slow_console_is_given_up_on() {
     let mut world = World::lab().await;
     world.reopen(&json!({ "timeout_s": 5 }));
-    let late = Fault::Delay(Duration::from_mins(1));
-    world.unifi.faults().always(DEVICES, late);
-
-    let error = world.fail("list_devices", json!({})).await;
-
-    assert_eq!(error.code(), Code::Timeout);
-    assert!(error.envelope().retryable);
+    devices(&world).gives_up().await;
 }
 
 #[tokio::test]
 async fn a_console_that_is_gone_is_unreachable_and_its_tools_stay() {
     let mut world = World::lab().await;
-    world.reopen(&json!({ "url": "http://127.0.0.1:1" }));
-
-    let error = world.fail("list_devices", json!({})).await;
-    let health = world.health().await;
-
-    assert_eq!(
-        (error.code(), reason(&error)),
-        (Code::UpstreamUnreachable, "refused")
-    );
-    assert!(health.hint.expect("a hint").contains("servers.unifi.url"));
-    assert_eq!(world.server.tools().len(), 34);
+    world.reopen(&json!({ "url": NOWHERE }));
+    devices(&world).is_unreachable(34).await;
 }
 
 #[tokio::test]
 async fn a_section_that_cannot_be_used_says_which_setting() {
     let mut world = World::lab().await;
-    for (settings, field) in [
-        (json!({ "url": "" }), "servers.unifi.url"),
-        (json!({ "username": "" }), "servers.unifi.username"),
-        (
-            json!({ "restart_poll_ms": 1 }),
-            "servers.unifi.restart_poll_ms",
-        ),
-        (json!({ "apikey": "x" }), "servers.unifi.apikey"),
+    for (settings, wrong) in [
+        (json!({ "url": "" }), "url"),
+        (json!({ "username": "" }), "username"),
+        (json!({ "restart_poll_ms": 1 }), "restart_poll_ms"),
+        (json!({ "apikey": "x" }), "apikey"),
     ] {
         world.reopen(&settings);
-
-        let error = world.fail("list_devices", json!({})).await;
-
-        assert_eq!(error.code(), Code::NotConfigured);
-        assert_eq!(error.envelope().field.as_deref(), Some(field));
+        devices(&world).names_setting(wrong).await;
     }
 }
