@@ -24,6 +24,7 @@ pub mod api;
 mod archives;
 pub mod engine;
 mod env;
+pub mod ids;
 mod kind;
 mod learnt;
 pub mod names;

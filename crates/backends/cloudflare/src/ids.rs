@@ -1,100 +1,43 @@
 //! Ids and names of Cloudflare, each with a type of its own: what is not one never reaches an
 //! address or a parameter.
 
-use std::fmt;
-use std::str::FromStr;
-
 use homelab_backend::names::host;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-/// A text type that holds only what `read` makes of it.
-macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident: $noun:literal, $most:literal, $pattern:literal, $read:expr) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub(crate) struct $name(String);
-
-        impl FromStr for $name {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, String> {
-                let read: fn(&str) -> Option<String> = $read;
-                let found = (text.len() <= $most).then(|| read(text)).flatten();
-                found.map(Self).ok_or_else(|| format!("`{}` is not {}", shown(text), $noun))
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(&self.0)
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?
-                    .parse()
-                    .map_err(serde::de::Error::custom)
-            }
-        }
-
-        impl JsonSchema for $name {
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "maxLength": $most, "pattern": $pattern })
-            }
-        }
-    };
-}
+use homelab_backend::text_id;
 
 text_id! {
     /// An account's id.
-    AccountId: "an account's id (32 hexadecimal digits)", 32, "^[0-9a-fA-F]{32}$", hex_32
+    AccountId: "an account's id (32 hexadecimal digits)", 32, "^[0-9a-fA-F]{32}$", by hex_32
 }
 text_id! {
     /// A record's id.
-    RecordId: "a record's id (32 hexadecimal digits)", 32, "^[0-9a-fA-F]{32}$", hex_32
+    RecordId: "a record's id (32 hexadecimal digits)", 32, "^[0-9a-fA-F]{32}$", by hex_32
 }
 text_id! {
     /// A rule's id.
-    RuleId: "a rule's id (32 hexadecimal digits)", 32, "^[0-9a-fA-F]{32}$", hex_32
+    RuleId: "a rule's id (32 hexadecimal digits)", 32, "^[0-9a-fA-F]{32}$", by hex_32
 }
 text_id! {
     /// A zone's name, in Punycode.
-    ZoneName: "a zone's name such as `example.com`", 253, "^[^\\s/]+\\.[^\\s/]+$", |text| {
+    ZoneName: "a zone's name such as `example.com`", 253, "^[^\\s/]+\\.[^\\s/]+$", by |text| {
         let name = host(text)?;
         (name.contains('.') && !name.contains('*')).then_some(name)
     }
 }
 text_id! {
     /// A zone's name, the name of a host in it, or a zone's id.
-    ZoneArg: "a zone's name or id", 253, "^[^\\s/]+$", |text| {
+    ZoneArg: "a zone's name or id", 253, "^[^\\s/]+$", by |text| {
         hex_32(text).or_else(|| host(text).filter(|name| name.contains('.')))
     }
 }
 text_id! {
     /// A record's name: whole, below its zone, or `@` for the zone itself; in Punycode.
-    RecordName: "a name for a record", 253, "^[^\\s/]+\\.?$", |text| {
+    RecordName: "a name for a record", 253, "^[^\\s/]+\\.?$", by |text| {
         if text == "@" { Some(text.to_owned()) } else { host(text) }
     }
 }
 text_id! {
     /// A tunnel's id or name.
-    TunnelArg: "a tunnel's name or id", 100, "^[^/]+$", |text| {
+    TunnelArg: "a tunnel's name or id", 100, "^[^/]+$", by |text| {
         let plain = !text.trim().is_empty() && !text.contains(|one: char| one.is_control() || one == '/');
         plain.then(|| text.trim().to_owned())
     }
@@ -168,12 +111,6 @@ impl RecordName {
 fn hex_32(text: &str) -> Option<String> {
     let fits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     fits.then(|| text.to_ascii_lowercase())
-}
-
-/// What somebody wrote, short enough for an error.
-fn shown(text: &str) -> String {
-    let clean: String = text.chars().filter(|one| !one.is_control()).collect();
-    clean.chars().take(60).collect()
 }
 
 #[cfg(test)]

@@ -4,73 +4,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use homelab_backend::ids::shown;
+use homelab_backend::{as_text, text_id};
 use homelab_core::clock::Micros;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-/// A type that is read from a text and written as one.
-macro_rules! as_text {
-    ($name:ident, $most:expr, $pattern:literal) => {
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?
-                    .parse()
-                    .map_err(serde::de::Error::custom)
-            }
-        }
-
-        impl JsonSchema for $name {
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "maxLength": $most, "pattern": $pattern })
-            }
-        }
-    };
-}
-
-/// A text type that holds only what `valid` accepts.
-macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident: $noun:literal, $most:literal, $pattern:literal, $valid:expr) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub(crate) struct $name(String);
-
-        impl FromStr for $name {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, String> {
-                let valid: fn(&str) -> bool = $valid;
-                if text.len() <= $most && valid(text) {
-                    return Ok(Self(text.to_owned()));
-                }
-                Err(format!("`{}` is not {}", $crate::ids::shown(text), $noun))
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(&self.0)
-            }
-        }
-
-        $crate::ids::as_text!($name, $most, $pattern);
-    };
-}
-
-pub(crate) use {as_text, text_id};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 text_id! {
     /// A datastore's name.
@@ -300,11 +238,6 @@ impl Namespace {
             None => (Self::root(), &self.0),
         }
     }
-}
-
-/// The start of a text that is refused, as it may be shown.
-pub(crate) fn shown(text: &str) -> String {
-    text.chars().take(60).collect()
 }
 
 /// What the server calls a safe id.

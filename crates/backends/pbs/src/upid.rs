@@ -1,12 +1,6 @@
 //! Ids of tasks.
 
-use std::fmt;
-use std::str::FromStr;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use crate::ids::text_id;
+use homelab_backend::text_id;
 
 text_id! {
     /// A task's id as the server prints it. It has one field more than Proxmox VE's.

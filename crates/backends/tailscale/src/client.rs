@@ -92,7 +92,7 @@ impl Tailscale {
     /// # Errors
     /// `device_not_found`, or `ambiguous_device` if several have the name.
     pub(crate) async fn device(&self, which: &DeviceRef) -> ToolResult<Device> {
-        let name = which.as_str();
+        let name = which.as_ref();
         if is_id(name)
             && let Some(device) = self.device_by_id(name).await?
         {

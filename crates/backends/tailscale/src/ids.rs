@@ -5,80 +5,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use homelab_core::render::printable;
+use homelab_backend::ids::shown;
+use homelab_backend::{as_text, text_id};
 use ipnet::IpNet;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-/// Characters of a wrong text that its error repeats.
-const SHOWN: usize = 60;
-
-macro_rules! as_text {
-    ($name:ident, $most:literal, $pattern:literal) => {
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?
-                    .parse()
-                    .map_err(serde::de::Error::custom)
-            }
-        }
-
-        impl JsonSchema for $name {
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "maxLength": $most, "pattern": $pattern })
-            }
-        }
-    };
-}
-
-/// A text type that holds only what `valid` accepts.
-macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident: $noun:literal, $most:literal, $pattern:literal, $valid:expr) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub(crate) struct $name(String);
-
-        impl $name {
-            pub(crate) fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, String> {
-                let valid: fn(&str) -> bool = $valid;
-                if text.len() <= $most && valid(text) {
-                    return Ok(Self(text.to_owned()));
-                }
-                Err(format!("`{}` is not {}", shown(text), $noun))
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(&self.0)
-            }
-        }
-
-        as_text!($name, $most, $pattern);
-    };
-}
 
 text_id! {
     /// A device as a caller names it: node id, id, name, hostname or address.
@@ -210,10 +139,6 @@ impl fmt::Display for Route {
 }
 
 as_text!(Route, 49, "^[0-9A-Fa-f:.]+/[0-9]{1,3}$");
-
-fn shown(text: &str) -> String {
-    printable(text).chars().take(SHOWN).collect()
-}
 
 #[cfg(test)]
 mod tests {

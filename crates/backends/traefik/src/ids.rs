@@ -1,66 +1,6 @@
 //! Names of Traefik's objects.
 
-use std::fmt;
-use std::str::FromStr;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-/// A type that is read from a text that `valid` accepts, and written as one.
-macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident: $noun:literal, $most:literal, $pattern:literal, $valid:expr) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub(crate) struct $name(String);
-
-        impl FromStr for $name {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, String> {
-                let valid: fn(&str) -> bool = $valid;
-                if text.len() <= $most && valid(text) {
-                    return Ok(Self(text.to_owned()));
-                }
-                let shown: String = text.chars().take(80).collect();
-                Err(format!("`{}` is not {}", shown.escape_debug(), $noun))
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(&self.0)
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?
-                    .parse()
-                    .map_err(serde::de::Error::custom)
-            }
-        }
-
-        impl JsonSchema for $name {
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "maxLength": $most, "pattern": $pattern })
-            }
-        }
-    };
-}
+use homelab_backend::text_id;
 
 text_id! {
     /// A name that we give; it becomes a file's name too.

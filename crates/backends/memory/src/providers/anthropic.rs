@@ -43,17 +43,9 @@ impl Messages {
     pub(super) fn new(instance: &str, config: &LlmConfig, env: &Env) -> ToolResult<Self> {
         let asked = required("llm.model", config.model.as_deref())?.to_owned();
         let url = config.url.as_deref().filter(|url| !url.trim().is_empty());
-        let place = Place {
-            instance,
-            table: "llm",
-            url: address("llm.url", Some(url.unwrap_or(DEFAULT_URL)))?,
-            key: config
-                .api_key
-                .as_ref()
-                .or(config.anthropic_api_key.as_ref()),
-            timeout_s: config.timeout_s,
-            tls: &config.tls,
-        };
+        let url = address("llm.url", Some(url.unwrap_or(DEFAULT_URL)))?;
+        let mut place = Place::llm(instance, config, url);
+        place.key = place.key.or(config.anthropic_api_key.as_ref());
         Ok(Self {
             endpoint: Endpoint::new(place, env)?,
             model: format!("anthropic/{asked}"),

@@ -8,6 +8,8 @@ use homelab_core::secret::{Secret, SecretRef};
 use homelab_upstream::{Client, ClientConfig, Request, Response, TlsConfig, Url};
 use serde::Serialize;
 
+use crate::config::LlmConfig;
+
 /// Longest answer: 2,048 vectors of 384 numbers, or 500 of 1,536.
 const MOST_BYTES: usize = 24 * 1024 * 1024;
 
@@ -21,6 +23,20 @@ pub(super) struct Place<'a> {
     pub(super) key: Option<&'a SecretRef>,
     pub(super) timeout_s: u64,
     pub(super) tls: &'a TlsConfig,
+}
+
+impl<'a> Place<'a> {
+    /// That of the language model.
+    pub(super) fn llm(instance: &'a str, config: &'a LlmConfig, url: Url) -> Self {
+        Self {
+            instance,
+            table: "llm",
+            url,
+            key: config.api_key.as_ref(),
+            timeout_s: config.timeout_s,
+            tls: &config.tls,
+        }
+    }
 }
 
 /// A client of one endpoint.

@@ -5,6 +5,7 @@
 
 mod answer;
 mod anthropic;
+mod embedder;
 mod endpoint;
 mod ollama;
 mod openai;
@@ -16,6 +17,7 @@ use homelab_backend::Env;
 use homelab_core::error::ToolResult;
 use homelab_core::memory::{Embedder, LanguageModel};
 
+use self::embedder::Remote;
 use crate::config::{Chosen, Config, EmbeddingConfig, LlmConfig, LlmProvider};
 
 /// The models that a section asks for.
@@ -58,8 +60,8 @@ fn embedder(
     Ok(Some(match config.chosen() {
         Chosen::None => return Ok(None),
         Chosen::Builtin => builtin.clone(),
-        Chosen::Ollama => Arc::new(ollama::Vectors::new(instance, config, env)?),
-        Chosen::Openai => Arc::new(openai::Vectors::new(instance, config, env)?),
+        Chosen::Ollama => Arc::new(Remote::new(&ollama::EMBED, instance, config, env)?),
+        Chosen::Openai => Arc::new(Remote::new(&openai::EMBEDDINGS, instance, config, env)?),
     }))
 }
 

@@ -3,14 +3,14 @@
 use async_trait::async_trait;
 use homelab_backend::Env;
 use homelab_core::error::ToolResult;
-use homelab_core::memory::{Embedder, LanguageModel, Prompt, Purpose};
+use homelab_core::memory::{LanguageModel, Prompt};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer;
+use super::embedder::Api;
 use super::endpoint::{Endpoint, Place};
-use super::vectors::Dress;
-use crate::config::{EmbeddingConfig, LlmConfig, address, required};
+use crate::config::{LlmConfig, address, required};
 
 /// Tokens of context that are asked for at least; the server's own default may be less than a prompt has.
 const LEAST_CONTEXT: usize = 4096;
@@ -19,69 +19,21 @@ const MOST_CONTEXT: usize = 32_768;
 /// Characters of a token, at the low end, so that a prompt is not cut in silence.
 const CHARACTERS_A_TOKEN: usize = 3;
 
-/// Vectors of an embedding model.
-pub(super) struct Vectors {
-    endpoint: Endpoint,
-    model: String,
-    dress: Dress,
-    dimensions: Option<u32>,
-    batch: usize,
-}
+/// `POST /api/embed`.
+pub(super) const EMBED: Api = Api {
+    provider: "ollama",
+    operation: "embed",
+    path: "/api/embed",
+    question: |model, texts| json!({ "model": model, "input": texts, "truncate": true }),
+    read: |answer| {
+        let embedded: Embedded = answer.json()?;
+        Ok(embedded.embeddings)
+    },
+};
 
 #[derive(Deserialize)]
 struct Embedded {
     embeddings: Vec<Vec<f32>>,
-}
-
-impl Vectors {
-    pub(super) fn new(instance: &str, config: &EmbeddingConfig, env: &Env) -> ToolResult<Self> {
-        let model = required("embedding.model", config.model.as_deref())?.to_owned();
-        let place = Place {
-            instance,
-            table: "embedding",
-            url: address("embedding.url", config.url.as_deref())?,
-            key: config.api_key.as_ref(),
-            timeout_s: config.timeout_s,
-            tls: &config.tls,
-        };
-        Ok(Self {
-            endpoint: Endpoint::new(place, env)?,
-            dress: Dress::new("ollama", &model, config),
-            model,
-            dimensions: config.dimensions,
-            batch: config.batch,
-        })
-    }
-
-    fn body(&self, input: &[String]) -> Value {
-        let mut body = json!({ "model": self.model, "input": input, "truncate": true });
-        if let Some(dimensions) = self.dimensions {
-            body["dimensions"] = json!(dimensions);
-        }
-        body
-    }
-}
-
-#[async_trait]
-impl Embedder for Vectors {
-    fn model(&self) -> &str {
-        self.dress.name()
-    }
-
-    fn is_remote(&self) -> bool {
-        true
-    }
-
-    async fn embed(&self, texts: &[&str], purpose: Purpose) -> ToolResult<Vec<Vec<f32>>> {
-        let mut vectors = Vec::with_capacity(texts.len());
-        for batch in texts.chunks(self.batch) {
-            let body = self.body(&self.dress.dressed(batch, purpose));
-            let answer = self.endpoint.post("embed", "/api/embed", &body).await?;
-            let embedded: Embedded = answer.json()?;
-            vectors.extend(self.dress.checked(batch.len(), embedded.embeddings)?);
-        }
-        Ok(vectors)
-    }
 }
 
 /// Answers of a language model.
@@ -108,14 +60,8 @@ struct Message {
 impl Chat {
     pub(super) fn new(instance: &str, config: &LlmConfig, env: &Env) -> ToolResult<Self> {
         let asked = required("llm.model", config.model.as_deref())?.to_owned();
-        let place = Place {
-            instance,
-            table: "llm",
-            url: address("llm.url", config.url.as_deref())?,
-            key: config.api_key.as_ref(),
-            timeout_s: config.timeout_s,
-            tls: &config.tls,
-        };
+        let url = address("llm.url", config.url.as_deref())?;
+        let place = Place::llm(instance, config, url);
         Ok(Self {
             endpoint: Endpoint::new(place, env)?,
             model: format!("ollama/{asked}"),

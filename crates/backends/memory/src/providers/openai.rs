@@ -4,24 +4,27 @@
 use async_trait::async_trait;
 use homelab_backend::Env;
 use homelab_core::error::ToolResult;
-use homelab_core::memory::{Embedder, LanguageModel, Prompt, Purpose};
+use homelab_core::memory::{LanguageModel, Prompt};
 use homelab_upstream::Url;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer;
+use super::embedder::Api;
 use super::endpoint::{Endpoint, Place, unusable};
-use super::vectors::Dress;
-use crate::config::{EmbeddingConfig, LlmConfig, address, required};
+use crate::config::{LlmConfig, address, required};
 
-/// Vectors of an embedding model.
-pub(super) struct Vectors {
-    endpoint: Endpoint,
-    model: String,
-    dress: Dress,
-    dimensions: Option<u32>,
-    batch: usize,
-}
+/// `POST /embeddings`.
+pub(super) const EMBEDDINGS: Api = Api {
+    provider: "openai",
+    operation: "embeddings",
+    path: "/embeddings",
+    question: |model, texts| json!({ "model": model, "input": texts, "encoding_format": "float" }),
+    read: |answer| {
+        let embedded: Embedded = answer.json()?;
+        in_order(embedded.data)
+    },
+};
 
 #[derive(Deserialize)]
 struct Embedded {
@@ -33,61 +36,6 @@ struct Row {
     /// Which of the texts it is of; some servers answer in another order.
     index: usize,
     embedding: Vec<f32>,
-}
-
-impl Vectors {
-    pub(super) fn new(instance: &str, config: &EmbeddingConfig, env: &Env) -> ToolResult<Self> {
-        let model = required("embedding.model", config.model.as_deref())?.to_owned();
-        let place = Place {
-            instance,
-            table: "embedding",
-            url: address("embedding.url", config.url.as_deref())?,
-            key: config.api_key.as_ref(),
-            timeout_s: config.timeout_s,
-            tls: &config.tls,
-        };
-        Ok(Self {
-            endpoint: Endpoint::new(place, env)?,
-            dress: Dress::new("openai", &model, config),
-            model,
-            dimensions: config.dimensions,
-            batch: config.batch,
-        })
-    }
-
-    fn body(&self, input: &[String]) -> Value {
-        let mut body = json!({ "model": self.model, "input": input, "encoding_format": "float" });
-        if let Some(dimensions) = self.dimensions {
-            body["dimensions"] = json!(dimensions);
-        }
-        body
-    }
-}
-
-#[async_trait]
-impl Embedder for Vectors {
-    fn model(&self) -> &str {
-        self.dress.name()
-    }
-
-    fn is_remote(&self) -> bool {
-        true
-    }
-
-    async fn embed(&self, texts: &[&str], purpose: Purpose) -> ToolResult<Vec<Vec<f32>>> {
-        let mut vectors = Vec::with_capacity(texts.len());
-        for batch in texts.chunks(self.batch) {
-            let body = self.body(&self.dress.dressed(batch, purpose));
-            let answer = self
-                .endpoint
-                .post("embeddings", "/embeddings", &body)
-                .await?;
-            let embedded: Embedded = answer.json()?;
-            let rows = in_order(embedded.data)?;
-            vectors.extend(self.dress.checked(batch.len(), rows)?);
-        }
-        Ok(vectors)
-    }
 }
 
 /// The vectors in the order of their texts.
@@ -134,14 +82,7 @@ impl Chat {
         let asked = required("llm.model", config.model.as_deref())?.to_owned();
         let url = address("llm.url", config.url.as_deref())?;
         let longest = longest(&url);
-        let place = Place {
-            instance,
-            table: "llm",
-            url,
-            key: config.api_key.as_ref(),
-            timeout_s: config.timeout_s,
-            tls: &config.tls,
-        };
+        let place = Place::llm(instance, config, url);
         Ok(Self {
             endpoint: Endpoint::new(place, env)?,
             model: format!("openai/{asked}"),

@@ -335,7 +335,7 @@ async fn rename_targets(tailscale: &Tailscale, args: &RenameDevice) -> ToolResul
 async fn undo_rename(tailscale: &Tailscale, args: &RenameDevice) -> ToolResult<Option<Inverse>> {
     let device = tailscale.device(&args.device_id).await?;
     let before = device.short_name();
-    let same = args.name.as_str().split('.').next() == Some(before);
+    let same = args.name.as_ref().split('.').next() == Some(before);
     Ok((!same && !before.is_empty()).then(|| Inverse {
         tool: "rename_device".to_owned(),
         arguments: json!({ "device_id": device.key(), "name": before }),
@@ -347,7 +347,7 @@ async fn check_rename(
     args: &RenameDevice,
     done: &DeviceChanged,
 ) -> ToolResult<Vec<Mismatch>> {
-    let wanted = args.name.as_str().split('.').next().unwrap_or_default();
+    let wanted = args.name.as_ref().split('.').next().unwrap_or_default();
     let found = done.device.name.split('.').next().unwrap_or_default();
     let mismatch = (!wanted.eq_ignore_ascii_case(found)).then(|| Mismatch {
         field: "name",

@@ -175,7 +175,7 @@ impl ListDevices {
             && self
                 .tag
                 .as_ref()
-                .is_none_or(|tag| device.tags.iter().any(|one| one == tag.as_str()))
+                .is_none_or(|tag| device.tags.iter().any(|one| one == tag.as_ref()))
             && same(&self.user, &device.user)
             && same(&self.os, &device.os)
             && self.name.as_ref().is_none_or(named)

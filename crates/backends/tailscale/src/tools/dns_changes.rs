@@ -238,10 +238,7 @@ pub(crate) struct SetSearchPaths {
 
 impl SetSearchPaths {
     fn texts(&self) -> Vec<String> {
-        self.search_paths
-            .iter()
-            .map(|path| path.as_str().to_owned())
-            .collect()
+        self.search_paths.iter().map(ToString::to_string).collect()
     }
 }
 

@@ -268,7 +268,7 @@ async fn preview_create(tailscale: &Tailscale, args: &CreateKey) -> ToolResult<P
         impact.push("its devices need no approval".to_owned());
     }
     if !args.tags.is_empty() {
-        let tags: Vec<&str> = args.tags.iter().map(Tag::as_str).collect();
+        let tags: Vec<&str> = args.tags.iter().map(Tag::as_ref).collect();
         impact.push(format!("its devices get the tags {}", tags.join(", ")));
     }
     Ok(Preview {
@@ -323,11 +323,11 @@ pub(crate) async fn delete_auth_key(
 /// The key, if devices join with it: our own credentials are not deleted this way.
 async fn auth_key(tailscale: &Tailscale, args: &DeleteKey) -> ToolResult<KeyRow> {
     // Somebody may give the key instead of its id: it must not reach an address.
-    if args.key_id.as_str().contains("key-") {
+    if args.key_id.as_ref().contains("key-") {
         let message = "this is a key, not the id of one";
         return Err(ToolError::invalid("key_id", message).hint("call `list_auth_keys`"));
     }
-    let key = tailscale.key(args.key_id.as_str()).await?;
+    let key = tailscale.key(args.key_id.as_ref()).await?;
     match key.key_type.as_deref() {
         None | Some("auth") => Ok(key),
         Some(kind) => {

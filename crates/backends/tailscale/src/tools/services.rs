@@ -114,7 +114,7 @@ impl Tailscale {
             }
             ToolError::new(
                 Code::NotFound,
-                format!("no service `{}` in the tailnet", name.as_str()),
+                format!("no service `{}` in the tailnet", name.as_ref()),
             )
             .reason("object_not_found")
             .field("service")

@@ -64,7 +64,7 @@ async fn preview_tags(tailscale: &Tailscale, args: &SetTags) -> ToolResult<Previ
             device.user
         ));
     }
-    let tags: Vec<&str> = args.tags.iter().map(Tag::as_str).collect();
+    let tags: Vec<&str> = args.tags.iter().map(Tag::as_ref).collect();
     Ok(Preview {
         summary: format!("replace the tags of the device `{}`", device.name),
         changes: vec![Change {

@@ -94,7 +94,7 @@ impl Tailscale {
 
     /// The user that a caller names.
     async fn user(&self, which: &UserRef) -> ToolResult<User> {
-        let name = which.as_str();
+        let name = which.as_ref();
         let is = |user: &User| user.id == name || user.login_name.eq_ignore_ascii_case(name);
         self.users().await?.into_iter().find(is).ok_or_else(|| {
             ToolError::not_found(format!("no user `{name}` in the tailnet"))
