@@ -62,19 +62,6 @@ macro_rules! as_text {
 
 /// Makes a type of texts: what its error calls it, most bytes, its pattern in schemas, and which texts are
 /// one, a `fn(&str) -> bool`; or after `by`, what a text is kept as, a `fn(&str) -> Option<String>`.
-///
-/// ```
-/// homelab_backend::text_id! {
-///     /// A node's name.
-///     Node: "a node's name", 63, "^[a-z]+$", |text| text.bytes().all(|byte| byte.is_ascii_lowercase())
-/// }
-/// homelab_backend::text_id! {
-///     /// A user's name.
-///     User: "a user's name", 63, "^[A-Za-z]+$", by |text| Some(text.to_lowercase())
-/// }
-/// assert_eq!("PVE".parse::<Node>(), Err("`PVE` is not a node's name".to_owned()));
-/// assert_eq!("Root".parse::<User>().unwrap().to_string(), "root");
-/// ```
 #[macro_export]
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident: $noun:literal, $most:literal, $pattern:literal, by $read:expr) => {
