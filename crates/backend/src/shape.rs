@@ -46,6 +46,21 @@ pub fn outputs(kind: &Kind) -> Value {
     kind.catalogue().into_iter().map(output).collect()
 }
 
+/// What each tool may do, one line each: its effect and whether that varies with the arguments, its
+/// permission, its time limit and whether it gives secrets away; for a backend's snapshot of them.
+pub fn rules(kind: &Kind) -> String {
+    let rule = |info: ToolInfo| {
+        let spec = &info.spec;
+        let varies = if spec.varies { " varies" } else { "" };
+        let secret = if spec.secret { " secret" } else { "" };
+        let (name, effect, permission) = (spec.name, spec.effect.as_str(), spec.permission);
+        let seconds = spec.timeout.as_secs();
+        format!("{name}: {effect}{varies} {permission} {seconds}s{secret}")
+    };
+    let rules: Vec<String> = kind.catalogue().into_iter().map(rule).collect();
+    rules.join("\n")
+}
+
 /// What is wrong with a kind's tools, one line each; a backend's test asserts that it is empty.
 pub fn faults(kind: &Kind) -> Vec<String> {
     let catalogue = kind.catalogue();

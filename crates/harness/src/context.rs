@@ -32,6 +32,15 @@ pub fn context_with(progress: Progress) -> CallContext {
     }
 }
 
+/// A call over HTTP with an agent's key of this name and role.
+pub fn context_of(who: &str, role: Role) -> CallContext {
+    CallContext {
+        principal: Arc::new(Principal::new(who, who, CredentialKind::Agent, role)),
+        transport: Transport::Http,
+        ..context()
+    }
+}
+
 /// Reports of progress as they came: value, total, message.
 pub type Reports = Arc<Mutex<Vec<(f64, Option<f64>, String)>>>;
 

@@ -123,6 +123,12 @@ impl Trial<'_> {
             Ok(ran) => assert_eq!(ran.mismatches, [], "503, once: {} did not take", self.tool),
             Err(error) => panic!("503, once: {} failed: {error}", self.tool),
         }
+        // Otherwise the call never came to this path, and nothing was tried.
+        assert!(
+            self.faults.are_over(),
+            "503, once: nothing asked for {}",
+            self.path
+        );
     }
 
     /// A request that fails is the last one, and nobody is told to repeat it. How often it was sent is

@@ -14,26 +14,25 @@ mod answer;
 mod context;
 mod facts;
 mod faults;
+mod ground;
 
 use std::sync::Arc;
 
 use homelab_backend::{Env, Kind, Shared};
 use homelab_core::call::CallContext;
-use homelab_core::clock::{Clock, ManualClock, Micros, SeededEntropy};
+use homelab_core::clock::{Clock, ManualClock, Micros};
 use homelab_core::error::{ToolError, ToolResult};
-use homelab_core::keyring::Keyring;
-use homelab_core::observe::Silent;
-use homelab_core::redact::Redactor;
 use homelab_core::server::{Health, Server};
 use homelab_core::tool::{Effect, Inverse, Preview, Ran, Target};
-use homelab_store::{Database, Target as Place};
+use homelab_store::Database;
 use serde_json::Value;
 use tempfile::TempDir;
 
 pub use answer::{column, eventually, field, hint, reason, says};
-pub use context::{Reports, context, context_with, reporting};
+pub use context::{Reports, context, context_of, context_with, reporting};
 pub use facts::{Key, find, question, related};
 pub use faults::{NOWHERE, Trial, all_report_failure};
+pub use ground::{Ground, env};
 
 /// The day on which tests take place.
 pub const TODAY: &str = "2026-06-01T00:00:00Z";
@@ -60,7 +59,7 @@ pub struct Bench {
     kind: Kind,
     instance: &'static str,
     // Declared last: it must not vanish under a database that is open.
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 impl Bench {
@@ -77,9 +76,18 @@ impl Bench {
         clock: Arc<dyn Clock>,
         shared: Shared,
     ) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let database = database(&folder, Arc::clone(&clock)).await;
-        let env = env_of(&database, clock, shared);
+        let mut ground = Ground::new(clock).await;
+        ground.env.shared = shared;
+        Self::on(ground, instance, kind, settings)
+    }
+
+    /// Opens a server on a ground that the test has prepared.
+    pub fn on(ground: Ground, instance: &'static str, kind: Kind, settings: Value) -> Self {
+        let Ground {
+            env,
+            database,
+            folder,
+        } = ground;
         Self {
             server: kind.open(instance, settings, &env),
             env,
@@ -119,18 +127,28 @@ impl Bench {
 
     /// The result of a call that must succeed and take.
     pub async fn call(&self, tool: &str, args: Value) -> Value {
-        match self.run(tool, args).await {
+        self.call_in(tool, args, &context()).await
+    }
+
+    /// The same in a context of the test's own.
+    pub async fn call_in(&self, tool: &str, args: Value, ctx: &CallContext) -> Value {
+        match self.run_in(tool, args, ctx).await {
             Ok(ran) => {
                 assert_eq!(ran.mismatches, [], "{tool} did not take: {}", ran.output);
                 ran.output
             }
-            Err(error) => panic!("{tool} failed: {error}"),
+            Err(error) => panic!("{tool} failed for {}: {error}", ctx.principal.name),
         }
     }
 
     /// The error of a call that must fail.
     pub async fn fail(&self, tool: &str, args: Value) -> ToolError {
-        match self.run(tool, args).await {
+        self.fail_in(tool, args, &context()).await
+    }
+
+    /// The same in a context of the test's own.
+    pub async fn fail_in(&self, tool: &str, args: Value, ctx: &CallContext) -> ToolError {
+        match self.run_in(tool, args, ctx).await {
             Ok(ran) => panic!("{tool} answered {}", ran.output),
             Err(error) => error,
         }
@@ -217,34 +235,6 @@ pub async fn run(
         panic!("{tool} does not give {}: {error}", ran.output);
     }
     Ok(ran)
-}
-
-/// An environment for servers that the test opens itself, with its database in a folder of the test's.
-pub async fn env(folder: &TempDir, clock: Arc<dyn Clock>) -> Env {
-    let database = database(folder, Arc::clone(&clock)).await;
-    env_of(&database, clock, Shared::default())
-}
-
-async fn database(folder: &TempDir, clock: Arc<dyn Clock>) -> Database {
-    let path = folder.path().join("homelab.db");
-    let entropy = Arc::new(SeededEntropy::new(1));
-    Database::open(&Place::Sqlite { path }, clock, entropy)
-        .await
-        .expect("a database")
-}
-
-fn env_of(database: &Database, clock: Arc<dyn Clock>, shared: Shared) -> Env {
-    let entropy = SeededEntropy::new(2);
-    let key = Keyring::generate(&entropy);
-    Env {
-        stores: database.stores(),
-        keyring: Arc::new(Keyring::parse(&key).expect("a generated key")),
-        clock,
-        entropy: Arc::new(entropy),
-        redactor: Redactor::default(),
-        observer: Arc::new(Silent),
-        shared,
-    }
 }
 
 fn index(server: &dyn Server, tool: &str) -> usize {

@@ -53,6 +53,11 @@ impl Faults {
         self.lock().clear();
     }
 
+    /// Whether every fault that was to happen has happened, and none lasts.
+    pub fn are_over(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     /// The fault of a request to this path, used up by it; the one armed first wins.
     pub(crate) fn take(&self, path: &str) -> Option<Fault> {
         let mut armed = self.lock();
@@ -93,5 +98,6 @@ mod tests {
             .collect();
 
         assert_eq!(taken, [true, false, true, false]);
+        assert!(faults.are_over());
     }
 }

@@ -5,7 +5,7 @@ use homelab_core::policy::Role;
 use rstest::rstest;
 use serde_json::json;
 
-use crate::world::{Engine, Mode, World, context, reason, text};
+use crate::world::{Engine, Mode, World, context_of, reason, text};
 
 #[rstest]
 #[tokio::test]
@@ -199,12 +199,13 @@ async fn the_settings_say_who_is_which_agent() {
         )
         .await;
 
-    let run = async |who: &str| {
-        let context = context(who, Role::Operator);
-        crate::world::run(&*server, &context, "ccpm_check_inbox", json!({})).await
+    let inbox = async |who: &str| {
+        let context = context_of(who, Role::Operator);
+        let ran = homelab_harness::run(&*server, "ccpm_check_inbox", json!({}), &context).await;
+        ran.expect("an inbox").output
     };
-    let ci = run("ci").await.expect("an inbox");
-    let anybody = run("anybody").await.expect("an inbox");
+    let ci = inbox("ci").await;
+    let anybody = inbox("anybody").await;
 
     assert_eq!(ci["items"].as_array().map(Vec::len), Some(1));
     assert_eq!(anybody["items"].as_array().map(Vec::len), Some(0));

@@ -2,20 +2,16 @@
 
 use std::time::Duration;
 
-use homelab_backend_ccpm::kind;
-use homelab_core::error::{Code, ToolError, ToolResult};
-use homelab_core::policy::Role;
-use homelab_core::server::{HealthStatus, Server};
+use homelab_core::error::{Code, ToolError};
+use homelab_core::server::HealthStatus;
 use homelab_lab::Fault;
 use homelab_lab::ccpm_legacy::{CcpmLegacy, TOKEN};
 use serde_json::{Value, json};
-use std::sync::Arc;
 
-use crate::world::{Engine, Mode, World, context, reason, run};
+use crate::world::{Engine, Mode, World, reason};
 
 struct Old {
     service: CcpmLegacy,
-    server: Arc<dyn Server>,
     world: World,
 }
 
@@ -27,7 +23,7 @@ impl Old {
 
     async fn with(more: Value) -> Self {
         let service = CcpmLegacy::start().await.expect("a port");
-        let world = World::empty(Mode::Embedded, Engine::Sqlite)
+        let mut world = World::empty(Mode::Embedded, Engine::Sqlite)
             .await
             .expect("SQLite");
         let mut settings = json!({
@@ -37,33 +33,16 @@ impl Old {
         for (name, value) in more.as_object().expect("an object") {
             settings[name] = value.clone();
         }
-        Self {
-            server: kind().open("ccpm", settings, &world.env),
-            service,
-            world,
-        }
-    }
-
-    async fn run(&self, tool: &str, arguments: Value) -> ToolResult<Value> {
-        run(
-            &*self.server,
-            &context("claude", Role::Operator),
-            tool,
-            arguments,
-        )
-        .await
+        world.reopen_with(settings);
+        Self { service, world }
     }
 
     async fn call(&self, tool: &str, arguments: Value) -> Value {
-        let result = self.run(tool, arguments).await;
-        result.unwrap_or_else(|error| panic!("{tool}: {error}"))
+        self.world.call("claude", tool, arguments).await
     }
 
     async fn fail(&self, tool: &str, arguments: Value) -> ToolError {
-        match self.run(tool, arguments).await {
-            Ok(output) => panic!("{tool} answered {output}"),
-            Err(error) => error,
-        }
+        self.world.fail("claude", tool, arguments).await
     }
 
     /// How often this was asked.
@@ -92,7 +71,7 @@ async fn its_records_are_read_and_its_values_pass_through() {
         .await;
     let sprint = old.call("ccpm_get_active_sprint", json!({})).await;
     let board = old.call("ccpm_board", json!({ "sprint_id": "none" })).await;
-    let health = old.server.health().await;
+    let health = old.world.health().await;
 
     assert_eq!(agents["items"][1]["id"], "2");
     assert_eq!(agents["items"][1]["status"], "napping");

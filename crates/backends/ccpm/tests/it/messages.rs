@@ -8,7 +8,7 @@ use homelab_core::policy::{Grants, Pattern, Role};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::world::{Engine, Mode, World, context, reason, text};
+use crate::world::{Engine, Mode, World, context_of, reason, text};
 
 fn message(to: impl Into<Value>) -> Value {
     json!({ "to": to.into(), "subject": "The fan", "body": "It is loud." })
@@ -139,7 +139,7 @@ async fn all_are_written_to_with_a_permission_of_its_own(
     let Some(world) = World::open(mode, Engine::Sqlite).await else {
         return;
     };
-    let mut narrow = context("boss", Role::Operator);
+    let mut narrow = context_of("boss", Role::Operator);
     let mut principal = (*narrow.principal).clone();
     principal.grants = Grants {
         allow: Vec::new(),
@@ -148,9 +148,8 @@ async fn all_are_written_to_with_a_permission_of_its_own(
     narrow.principal = Arc::new(principal);
 
     let refused = world
-        .run_in(&narrow, "ccpm_send_message", message("@all"))
-        .await
-        .expect_err("it is denied");
+        .fail_in("ccpm_send_message", message("@all"), &narrow)
+        .await;
     let sent = world
         .call("boss", "ccpm_send_message", message("@all"))
         .await;
@@ -239,18 +238,17 @@ async fn waiting_ends_with_the_message_and_reports_progress(
         return;
     };
     let reports = Arc::new(Mutex::new(0));
-    let mut ctx = context("builder", Role::Operator);
+    let mut ctx = context_of("builder", Role::Operator);
     let counted = reports.clone();
     ctx.progress = Progress::to(move |_| *counted.lock().expect("a counter") += 1);
 
-    let waiting = world.run_in(&ctx, "ccpm_wait_for_message", json!({ "timeout_s": 60 }));
+    let waiting = world.call_in("ccpm_wait_for_message", json!({ "timeout_s": 60 }), &ctx);
     let sending = world.call("boss", "ccpm_send_message", message("builder"));
     let (waited, _) = tokio::join!(waiting, sending);
     let nobody = world
         .call("scout", "ccpm_wait_for_message", json!({ "timeout_s": 1 }))
         .await;
 
-    let waited = waited.expect("a message");
     assert_eq!(waited["message"]["body"], "It is loud.");
     assert_eq!(waited["timed_out"], false);
     assert!(*reports.lock().expect("a counter") >= 1);

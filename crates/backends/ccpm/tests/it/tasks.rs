@@ -1,7 +1,6 @@
 //! Tasks, reports, sprints and the board.
 
 use homelab_core::error::Code;
-use homelab_core::tool::Inverse;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -240,7 +239,8 @@ async fn a_change_of_a_task_can_be_undone_and_minds_its_version(
     let task = world.task("boss", json!({ "title": "old" })).await;
     let change = json!({ "id": task, "title": "new", "assignee": "scout", "labels": ["x"] });
 
-    let undo = inverse(&world, "ccpm_update_task", &change).await;
+    let undo = world.inverse("ccpm_update_task", change.clone()).await;
+    let undo = undo.expect("it can be undone");
     let changed = world.call("boss", "ccpm_update_task", change).await;
     let stale = world
         .fail(
@@ -250,12 +250,9 @@ async fn a_change_of_a_task_can_be_undone_and_minds_its_version(
         )
         .await;
     let undone = world.call("boss", &undo.tool, undo.arguments).await;
-    let back = inverse(
-        &world,
-        "ccpm_update_task_status",
-        &json!({ "id": task, "status": "todo" }),
-    )
-    .await;
+    let todo = json!({ "id": task, "status": "todo" });
+    let back = world.inverse("ccpm_update_task_status", todo).await;
+    let back = back.expect("it can be undone");
 
     assert_eq!(changed["task"]["assignee"], "scout");
     assert_eq!(reason(&stale), "version_conflict");
@@ -263,22 +260,6 @@ async fn a_change_of_a_task_can_be_undone_and_minds_its_version(
     assert_eq!(undone["task"].get("assignee"), None);
     assert_eq!(undone["task"].get("labels"), None);
     assert_eq!(back.arguments["status"], "backlog");
-}
-
-async fn inverse(world: &World, tool: &str, arguments: &Value) -> Inverse {
-    let index = world
-        .server
-        .tools()
-        .iter()
-        .position(|info| info.spec.name == tool);
-    let inverse = world
-        .server
-        .inverse(index.expect("a tool"), arguments.clone());
-    let inverse = inverse
-        .expect("a hook")
-        .await
-        .expect("it can be worked out");
-    inverse.expect("it can be undone")
 }
 
 #[rstest]

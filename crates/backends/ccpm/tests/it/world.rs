@@ -1,6 +1,7 @@
 //! The server under test in both modes, on both databases. The remote mode's other service is our own,
 //! behind its real HTTP door on a loopback port.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -9,19 +10,13 @@ use homelab_backend::{Env, Shared};
 use homelab_backend_ccpm::kind;
 use homelab_ccpm::{Identities, Parts, Service, Settings};
 use homelab_core::audit::AuditKey;
-use homelab_core::call::{
-    CallContext, Caller, Confirmer, CredentialKind, Principal, Progress, Transport,
-};
-use homelab_core::clock::{Clock, Entropy, ManualClock, Micros, OsEntropy};
+use homelab_core::call::{Caller, CredentialKind};
+use homelab_core::clock::ManualClock;
 use homelab_core::error::{ToolError, ToolResult};
-use homelab_core::id::RequestId;
-use homelab_core::keyring::Keyring;
-use homelab_core::observe::Silent;
 use homelab_core::policy::{Grants, Role, RoleDefaults};
 use homelab_core::redact::Redactor;
 use homelab_core::secret::Secret;
-use homelab_core::server::{Registry, Server};
-use homelab_core::store::Stores;
+use homelab_core::server::Registry;
 use homelab_gateway::approval::{ApprovalParts, ApprovalService, Faults};
 use homelab_gateway::auth::keys::{NewKey, generate};
 use homelab_gateway::auth::{AuthParts, Authenticator, WithoutKey};
@@ -31,17 +26,16 @@ use homelab_gateway::pipeline::{Dispatcher, DispatcherParts, PipelineOptions};
 use homelab_gateway::rest::{CcpmDoor, Readiness};
 use homelab_gateway::transport::http::{HttpOptions, HttpParts, router};
 use homelab_gateway::transport::listen::{self, Limits};
+use homelab_harness::{Bench, Ground, today};
+use homelab_store::Target;
 use homelab_store::audit_writer::AuditWriter;
-use homelab_store::{Database, Target};
 use homelab_testkit::Postgres;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// The day on which every test takes place.
-const TODAY: &str = "2026-06-01T00:00:00Z";
+pub(crate) use homelab_harness::{context_of, reason};
 
 /// Where the service is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,12 +53,17 @@ pub(crate) enum Engine {
 
 /// A server, and agents that call it.
 pub(crate) struct World {
-    pub(crate) server: Arc<dyn Server>,
-    pub(crate) env: Env,
+    bench: Bench,
     pub(crate) clock: Arc<ManualClock>,
     running: Option<JoinHandle<()>>,
-    _database: Database,
-    _folder: TempDir,
+}
+
+impl Deref for World {
+    type Target = Bench;
+
+    fn deref(&self) -> &Bench {
+        &self.bench
+    }
 }
 
 impl Drop for World {
@@ -92,79 +91,50 @@ impl World {
 
     /// Without agents.
     pub(crate) async fn empty(mode: Mode, engine: Engine) -> Option<Self> {
-        let folder = tempfile::tempdir().expect("a folder");
-        let target = match engine {
-            Engine::Sqlite => Target::Sqlite {
-                path: folder.path().join("homelab.db"),
-            },
-            Engine::Postgres => postgres()?,
+        let clock = today();
+        let mut ground = match engine {
+            Engine::Sqlite => Ground::new(clock.clone()).await,
+            Engine::Postgres => Ground::over(postgres()?, clock.clone()).await,
         };
-        let clock = Arc::new(ManualClock::at(Micros::from_rfc3339(TODAY).expect("a day")));
-        let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-        let database = Database::open(&target, clock.clone(), entropy.clone()).await;
-        let database = database.expect("a database");
-        let stores = database.stores();
-        let service = Arc::new(Service::new(Parts {
-            store: stores.ccpm.clone(),
-            signals: stores.signals.clone(),
-            audit: Some(stores.audit.clone()),
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-            settings: Settings::default(),
-            version: "0.0.0".to_owned(),
-        }));
-        let env = env(&stores, &clock, service.clone());
+        let service = Arc::new(service(&ground.env));
+        ground.env.shared = Shared::default().with(service.clone());
         let (settings, running) = match mode {
             Mode::Embedded => (json!({}), None),
             Mode::Remote => {
-                let (settings, running) = serve(&stores, &clock, service).await;
+                let (settings, running) = serve(&ground.env, service).await;
                 (settings, Some(running))
             }
         };
         Some(Self {
-            server: kind().open("ccpm", settings, &env),
-            env,
+            bench: Bench::on(ground, "ccpm", kind(), settings),
             clock,
             running,
-            _database: database,
-            _folder: folder,
         })
     }
 
-    /// Calls a tool as the pipeline does, as an operator of this name: its arguments fit the input
-    /// schema, its result the output schema.
-    pub(crate) async fn run(&self, who: &str, tool: &str, args: Value) -> ToolResult<Value> {
-        self.run_in(&context(who, Role::Operator), tool, args).await
+    /// Opens the server anew, with other settings.
+    pub(crate) fn reopen_with(&mut self, settings: Value) {
+        self.bench.reopen_with(settings);
     }
 
-    pub(crate) async fn run_in(
-        &self,
-        ctx: &CallContext,
-        tool: &str,
-        args: Value,
-    ) -> ToolResult<Value> {
-        run(&*self.server, ctx, tool, args).await
-    }
-
-    /// The result of a call that must succeed.
+    /// The result of a call as an operator of this name, which must succeed.
     pub(crate) async fn call(&self, who: &str, tool: &str, args: Value) -> Value {
-        match self.run(who, tool, args).await {
-            Ok(output) => output,
-            Err(error) => panic!("{tool} failed for {who}: {error}"),
-        }
+        self.call_in(tool, args, &context_of(who, Role::Operator))
+            .await
     }
 
-    /// The same as an administrator.
-    pub(crate) async fn admin(&self, who: &str, tool: &str, args: Value) -> ToolResult<Value> {
-        self.run_in(&context(who, Role::Admin), tool, args).await
-    }
-
-    /// The error of a call that must fail.
+    /// The error of such a call that must fail.
     pub(crate) async fn fail(&self, who: &str, tool: &str, args: Value) -> ToolError {
-        match self.run(who, tool, args).await {
-            Ok(output) => panic!("{tool} answered {output}"),
-            Err(error) => error,
-        }
+        self.fail_in(tool, args, &context_of(who, Role::Operator))
+            .await
+    }
+
+    /// Calls a tool as an administrator of this name.
+    pub(crate) async fn admin(&self, who: &str, tool: &str, args: Value) -> ToolResult<Value> {
+        let ran = self
+            .run_in(tool, args, &context_of(who, Role::Admin))
+            .await?;
+        Ok(ran.output)
     }
 
     /// A new task of this title; its id.
@@ -184,52 +154,10 @@ impl World {
     }
 }
 
-/// Calls a tool of any server.
-pub(crate) async fn run(
-    server: &dyn Server,
-    ctx: &CallContext,
-    tool: &str,
-    args: Value,
-) -> ToolResult<Value> {
-    let mut tools = server.tools().iter();
-    let index = tools
-        .position(|info| info.spec.name == tool)
-        .unwrap_or_else(|| panic!("no tool `{tool}`"));
-    let info = &server.tools()[index];
-    let input = Value::Object((*info.input_schema).clone());
-    if let Err(error) = jsonschema::validate(&input, &args) {
-        panic!("{tool} does not take {args}: {error}");
-    }
-    let output = server.run(index, args, ctx).await?.output;
-    let schema = Value::Object((*info.output_schema).clone());
-    if let Err(error) = jsonschema::validate(&schema, &output) {
-        panic!("{tool} does not give {output}: {error}");
-    }
-    Ok(output)
-}
-
-pub(crate) fn context(who: &str, role: Role) -> CallContext {
-    CallContext {
-        principal: Arc::new(Principal::new(who, who, CredentialKind::Agent, role)),
-        request_id: RequestId::new("r"),
-        transport: Transport::Http,
-        session: None,
-        peer: None,
-        deadline: None,
-        cancel: CancellationToken::new(),
-        progress: Progress::default(),
-        confirm: Confirmer::default(),
-    }
-}
-
 pub(crate) fn text(value: &Value) -> String {
     let text = value.as_str();
     text.unwrap_or_else(|| panic!("no text: {value}"))
         .to_owned()
-}
-
-pub(crate) fn reason(error: &ToolError) -> &str {
-    error.envelope().reason.as_deref().unwrap_or_default()
 }
 
 fn postgres() -> Option<Target> {
@@ -239,26 +167,20 @@ fn postgres() -> Option<Target> {
     })
 }
 
-pub(crate) fn env(stores: &Stores, clock: &Arc<ManualClock>, service: Arc<Service>) -> Env {
-    let key = Keyring::generate(&OsEntropy);
-    Env {
-        stores: stores.clone(),
-        keyring: Arc::new(Keyring::parse(&key).expect("a generated key")),
-        clock: clock.clone(),
-        entropy: Arc::new(OsEntropy),
-        redactor: Redactor::default(),
-        observer: Arc::new(Silent),
-        shared: Shared::default().with(service),
-    }
+fn service(env: &Env) -> Service {
+    Service::new(Parts {
+        store: env.stores.ccpm.clone(),
+        signals: env.stores.signals.clone(),
+        audit: Some(env.stores.audit.clone()),
+        clock: env.clock.clone(),
+        entropy: env.entropy.clone(),
+        settings: Settings::default(),
+        version: "0.0.0".to_owned(),
+    })
 }
 
 /// Serves the contract's routes; the settings of a client with a key that may act for everybody.
-async fn serve(
-    stores: &Stores,
-    clock: &Arc<ManualClock>,
-    service: Arc<Service>,
-) -> (Value, JoinHandle<()>) {
-    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+async fn serve(env: &Env, service: Arc<Service>) -> (Value, JoinHandle<()>) {
     let (row, secret) = generate(
         NewKey {
             name: "gateway-2".to_owned(),
@@ -267,12 +189,12 @@ async fn serve(
             grants: Grants::default(),
             expires_at: None,
         },
-        &**clock,
-        &*entropy,
+        &*env.clock,
+        &*env.entropy,
     );
-    stores.keys.insert(row).await.expect("a new key");
+    env.stores.keys.insert(row).await.expect("a new key");
     let shutdown = CancellationToken::new();
-    let app = router(door(stores, clock, service, &shutdown));
+    let app = router(door(env, service, &shutdown));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("a bound port");
     let running = tokio::spawn(async move {
@@ -289,13 +211,13 @@ async fn serve(
 }
 
 /// What the program puts together, around this service.
-fn door(
-    stores: &Stores,
-    clock: &Arc<ManualClock>,
-    service: Arc<Service>,
-    shutdown: &CancellationToken,
-) -> HttpParts {
-    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+fn door(env: &Env, service: Arc<Service>, shutdown: &CancellationToken) -> HttpParts {
+    let Env {
+        stores,
+        clock,
+        entropy,
+        ..
+    } = env;
     let metrics = Metrics::new(Build {
         version: "0",
         commit: "",
@@ -347,8 +269,8 @@ fn door(
         authenticator: Authenticator::new(AuthParts {
             keys: stores.keys.clone(),
             audit,
-            clock: clock.clone() as Arc<dyn Clock>,
-            entropy,
+            clock: clock.clone(),
+            entropy: entropy.clone(),
             metrics,
             without_key: WithoutKey::Refused,
         }),

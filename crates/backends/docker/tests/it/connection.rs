@@ -39,7 +39,7 @@ async fn a_missing_socket_is_told_with_where_to_look() {
     let world = World::at(std::path::Path::new("/nonexistent/docker.sock")).await;
 
     let error = world.fail("list_containers", json!({})).await;
-    let health = world.server.health().await;
+    let health = world.health().await;
 
     assert_eq!(
         (error.code(), reason(&error)),
@@ -82,14 +82,14 @@ async fn a_stopped_engine_is_told_and_works_again_when_it_is_back() {
     let stopped = world
         .fail("stop_container", json!({ "container": "survivor" }))
         .await;
-    let health = world.server.health().await;
+    let health = world.health().await;
     engine.restart().unwrap();
     let back = world.call("list_containers", json!({})).await;
 
     assert_eq!(stopped.code(), Code::UpstreamUnreachable);
     assert_eq!(health.status, HealthStatus::Down);
     assert_eq!(back["items"][0]["name"], "survivor");
-    assert_eq!(world.server.health().await.status, HealthStatus::Ok);
+    assert_eq!(world.health().await.status, HealthStatus::Ok);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,7 +174,7 @@ async fn several_hosts_are_told_apart_and_one_that_is_down_does_not_hide_the_oth
         (reason(&unknown), hint(&unknown)),
         ("docker_host_unknown", "did you mean `attic`?")
     );
-    assert_eq!(world.server.health().await.status, HealthStatus::Degraded);
+    assert_eq!(world.health().await.status, HealthStatus::Degraded);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,40 +1,18 @@
 //! What engines tell of the lab, from engines that play the documented API.
 
-use std::time::Duration;
-
 use homelab_backend::Shared;
 use homelab_core::error::Code;
-use homelab_core::facts::{Entity, EntityKind, Facts, FactsQuery, Reference, Relation, Wellness};
+use homelab_core::facts::{EntityKind, Reference, Relation, Wellness};
 use homelab_core::inventory::Status;
+use homelab_harness::{find, question, related};
 use homelab_lab::Fault;
 use homelab_lab::docker::{ContainerSeed, Docker};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use crate::world::World;
 
 fn at(engine: &Docker) -> Value {
     json!({ "url": format!("tcp://{}", engine.address()), "plain": true })
-}
-
-fn query() -> FactsQuery {
-    FactsQuery {
-        addresses: true,
-        deadline: Instant::now() + Duration::from_secs(20),
-    }
-}
-
-async fn tell(world: &World) -> Facts {
-    let query = query();
-    let facts = world.server.facts(&query).expect("a server that tells");
-    facts.await.expect("facts")
-}
-
-fn find<'a>(facts: &'a Facts, id: &str) -> &'a Entity {
-    let mut entities = facts.entities.iter();
-    entities
-        .find(|entity| entity.id == id)
-        .unwrap_or_else(|| panic!("no {id}: {facts:?}"))
 }
 
 fn seed(name: &str, service: &str, needs: &str) -> ContainerSeed {
@@ -69,7 +47,7 @@ async fn engines_projects_and_containers_are_told_with_ports_health_and_links() 
     )
     .await;
 
-    let facts = tell(&world).await;
+    let facts = world.tell().await;
 
     assert_eq!(facts.gaps, [""; 0]);
     let told = find(&facts, "nas");
@@ -96,10 +74,7 @@ async fn engines_projects_and_containers_are_told_with_ports_health_and_links() 
             (8001, Some(80), "127.0.0.1".parse().ok())
         ]
     );
-    let to = |relation: Relation| {
-        let mut links = web.links.iter().filter(|link| link.relation == relation);
-        links.next().map(|link| link.to.clone())
-    };
+    let to = |relation: Relation| related(web, relation).into_iter().next();
     assert_eq!(
         to(Relation::RunsOn),
         Some(Reference::id(EntityKind::Engine, "nas"))
@@ -137,20 +112,14 @@ async fn an_engine_that_is_down_is_a_gap_and_all_of_them_an_error() {
     )
     .await;
 
-    let facts = tell(&world).await;
+    let facts = world.tell().await;
 
     assert!(facts.incomplete);
     assert!(facts.gaps[0].contains("vps"), "{:?}", facts.gaps);
     find(&facts, "nas/alone");
 
     one.faults().always("/", Fault::Status(500));
-    let query = query();
-    let error = world
-        .server
-        .facts(&query)
-        .expect("facts")
-        .await
-        .expect_err("no facts");
+    let error = world.try_tell(&question()).await.expect_err("no facts");
     assert_eq!(error.code(), Code::UpstreamRejected);
     assert_eq!(error.envelope().instance.as_deref(), Some("docker"));
 }

@@ -20,7 +20,7 @@ async fn the_engine_is_known_for_what_it_is() {
     };
 
     let info = world.call("get_system_info", json!({})).await;
-    let health = world.server.health().await;
+    let health = world.health().await;
     let images = world.call("list_images", json!({})).await;
 
     assert!(

@@ -157,18 +157,18 @@ async fn all_means_all_that_nothing_uses_and_labels_and_age_narrow_it() {
 async fn only_a_call_that_removes_something_is_held() {
     let world = World::at(std::path::Path::new("/nonexistent")).await;
 
-    assert_eq!(world.effect("prune_system", json!({})), Some(Effect::Read));
+    assert_eq!(world.effect("prune_system", json!({})), Effect::Read);
     assert_eq!(
         world.effect("prune_system", json!({ "dry_run": true })),
-        Some(Effect::Read)
+        Effect::Read
     );
     assert_eq!(
         world.effect("prune_system", json!({ "dry_run": false })),
-        Some(Effect::Destructive)
+        Effect::Destructive
     );
     assert_eq!(
         world.effect("prune_system", json!({ "dry_run": "no" })),
-        Some(Effect::Destructive)
+        Effect::Destructive
     );
     let error = world.fail("prune_system", json!({})).await;
     assert_eq!(error.code(), homelab_core::error::Code::UpstreamUnreachable);

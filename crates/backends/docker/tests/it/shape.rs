@@ -1,6 +1,6 @@
 //! What a model sees of the server.
 
-use homelab_backend::shape::{faults, listing, outputs};
+use homelab_backend::shape::{faults, listing, outputs, rules};
 use homelab_backend_docker::kind;
 
 /// The names of the table, in its order, then the extras.
@@ -86,23 +86,7 @@ fn results_have_the_reviewed_form() {
 
 #[test]
 fn permissions_and_effects_are_as_reviewed() {
-    let rules: Vec<String> = kind()
-        .catalogue()
-        .iter()
-        .map(|info| {
-            let spec = &info.spec;
-            let varies = if spec.varies { " at most" } else { "" };
-            format!(
-                "{}: {}{varies} {} {}s",
-                spec.name,
-                spec.effect.as_str(),
-                spec.permission,
-                spec.timeout.as_secs()
-            )
-        })
-        .collect();
-
-    insta::assert_snapshot!(rules.join("\n"));
+    insta::assert_snapshot!(rules(&kind()));
 }
 
 #[test]

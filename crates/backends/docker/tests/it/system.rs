@@ -16,7 +16,7 @@ async fn the_engine_is_described_with_its_version_machine_and_disk() {
     let quick = world
         .call("get_system_info", json!({ "disk": false }))
         .await;
-    let health = world.server.health().await;
+    let health = world.health().await;
 
     assert_eq!(
         (&info["engine"], &info["api_used"]),

@@ -145,10 +145,7 @@ async fn an_allocation_is_previewed_with_its_network_as_target() {
     let world = World::demo().await;
     let args = json!({ "network": "bench", "hostname": "h" });
 
-    let preview = world
-        .preview("homelab_allocate_ip", args.clone())
-        .await
-        .unwrap();
+    let preview = world.preview("homelab_allocate_ip", args.clone()).await;
     let targets = world.targets("homelab_allocate_ip", args.clone()).await;
 
     assert_eq!(
@@ -188,10 +185,7 @@ async fn releasing_says_who_still_uses_the_address() {
     let world = World::demo().await;
     let args = json!({ "ip": "192.0.2.70" });
 
-    let preview = world
-        .preview("homelab_release_ip", args.clone())
-        .await
-        .unwrap();
+    let preview = world.preview("homelab_release_ip", args.clone()).await;
     let targets = world.targets("homelab_release_ip", args.clone()).await;
     let done = world.call("homelab_release_ip", args).await;
 

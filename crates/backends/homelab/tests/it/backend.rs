@@ -30,7 +30,7 @@ async fn with_wrong_settings_it_lists_its_tools_and_says_what_is_wrong() {
         .run(0, json!({}), &context())
         .await
         .unwrap_err();
-    let health = world.server.health().await;
+    let health = world.health().await;
 
     assert_eq!(world.server.tools().len(), kind().catalogue().len());
     assert_eq!(error.code(), Code::NotConfigured);
@@ -67,7 +67,7 @@ async fn a_certificate_file_that_is_missing_does_not_hide_the_tools() {
 async fn health_counts_the_inventory() {
     let world = World::demo().await;
 
-    let health = world.server.health().await;
+    let health = world.health().await;
 
     assert_eq!(health.status, HealthStatus::Ok);
     assert!(

@@ -83,11 +83,10 @@ async fn a_preview_shows_what_would_change_and_changes_nothing() {
     let world = World::demo().await;
     let args = json!({ "name": "nas-main", "os": "DSM 8", "clear": ["location"] });
 
-    let preview = world.preview("homelab_upsert_device", args).await.unwrap();
+    let preview = world.preview("homelab_upsert_device", args).await;
     let added = world
         .preview("homelab_upsert_device", json!({ "name": "n" }))
-        .await
-        .unwrap();
+        .await;
 
     assert_eq!(preview.summary, "change the device `nas-main`");
     assert_eq!(
@@ -170,10 +169,7 @@ async fn a_device_with_services_is_deleted_only_by_force() {
         .fail("homelab_delete_device", json!({ "name": "nas-main" }))
         .await;
     let forced = json!({ "name": "nas-main", "force": true });
-    let preview = world
-        .preview("homelab_delete_device", forced.clone())
-        .await
-        .unwrap();
+    let preview = world.preview("homelab_delete_device", forced.clone()).await;
     let done = world.call("homelab_delete_device", forced).await;
 
     assert_eq!(
@@ -268,8 +264,7 @@ async fn a_changed_service_can_be_changed_back_but_a_new_one_not_removed() {
         .unwrap();
     let preview = world
         .preview("homelab_upsert_service", change.clone())
-        .await
-        .unwrap();
+        .await;
     world.call("homelab_upsert_service", change).await;
     world.call(&inverse.tool, inverse.arguments).await;
 

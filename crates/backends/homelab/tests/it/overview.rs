@@ -39,7 +39,7 @@ async fn an_empty_inventory_has_a_summary_too() {
 #[tokio::test]
 async fn the_summary_fails_with_the_database() {
     let world = World::demo().await;
-    world.close_database().await;
+    world.database.close().await;
 
     let error = world
         .fail("homelab_infrastructure_summary", json!({}))

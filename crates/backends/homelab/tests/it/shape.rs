@@ -1,6 +1,6 @@
 //! What a model sees of the server.
 
-use homelab_backend::shape::{faults, listing, outputs};
+use homelab_backend::shape::{faults, listing, outputs, rules};
 use homelab_backend_homelab::kind;
 use homelab_core::tool::Effect;
 
@@ -62,22 +62,7 @@ fn results_have_the_reviewed_form() {
 
 #[test]
 fn permissions_effects_and_hooks_are_as_reviewed() {
-    let rules: Vec<String> = kind()
-        .catalogue()
-        .iter()
-        .map(|info| {
-            let spec = &info.spec;
-            let secret = if spec.secret { " secret" } else { "" };
-            let seconds = spec.timeout.as_secs();
-            let (name, permission) = (spec.name, spec.permission);
-            format!(
-                "{name}: {} {permission} {seconds}s{secret}",
-                spec.effect.as_str()
-            )
-        })
-        .collect();
-
-    insta::assert_snapshot!(rules.join("\n"));
+    insta::assert_snapshot!(rules(&kind()));
 }
 
 #[test]

@@ -401,15 +401,8 @@ async fn servers_can_be_chosen_and_an_unknown_one_is_refused() {
 #[tokio::test]
 async fn only_a_dry_run_is_a_read() {
     let world = World::of(json!({})).await;
-    let index = world
-        .server
-        .tools()
-        .iter()
-        .position(|info| info.spec.name == SYNC)
-        .expect("the tool");
+    let effect = |args: Value| world.effect(SYNC, args);
 
-    let effect = |args: Value| world.server.effect(index, args);
-
-    assert_eq!(effect(json!({ "dry_run": true })), Some(Effect::Read));
-    assert_eq!(effect(json!({})), Some(Effect::Write));
+    assert_eq!(effect(json!({ "dry_run": true })), Effect::Read);
+    assert_eq!(effect(json!({})), Effect::Write);
 }

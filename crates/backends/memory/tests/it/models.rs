@@ -30,7 +30,7 @@ async fn an_endpoint_that_is_down_costs_neither_a_memory_nor_a_search() {
     assert_eq!(found["results"][0]["content"], "nas01 has four disks");
     assert_eq!(found["degraded"], json!(["vector"]));
     ollama.faults().clear();
-    let current = world.folder.env.shared.get::<Current>().expect("it leads");
+    let current = world.env.shared.get::<Current>().expect("it leads");
     let service = current.service().expect("a service");
     let worked = service.reindex(false).await.expect("it answers again");
     assert_eq!(worked.embedded, 1);
@@ -53,21 +53,14 @@ async fn another_model_takes_over_and_the_old_vectors_go() {
     let embedding = json!({ "url": server.url(), "model": openai::EMBEDDING_MODEL });
     let settings = json!({ "embedding": embedding });
     let kind = homelab_backend_memory::kind();
-    let _other = kind.open("memory", settings, &world.folder.env);
+    let _other = kind.open("memory", settings, &world.env);
 
-    let current = world.folder.env.shared.get::<Current>().expect("it leads");
+    let current = world.env.shared.get::<Current>().expect("it leads");
     let service = current.service().expect("a service");
     let worked = service.reindex(false).await.expect("it answers");
 
     assert_eq!((worked.embedded, worked.forgotten), (1, 1));
-    let models = world
-        .folder
-        .env
-        .stores
-        .memories
-        .models()
-        .await
-        .expect("a list");
+    let models = world.env.stores.memories.models().await.expect("a list");
     let names: Vec<&str> = models.iter().map(|one| one.model.as_str()).collect();
     assert_eq!(names, ["openai/text-embedding-lab"]);
 }

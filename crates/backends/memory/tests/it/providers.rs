@@ -6,6 +6,7 @@ use std::time::Duration;
 use homelab_backend_memory::{Config, Models, models};
 use homelab_core::error::Code;
 use homelab_core::memory::{Embedder, LanguageModel, Prompt, Purpose};
+use homelab_harness::{Ground, today};
 use homelab_lab::anthropic::{self, Anthropic};
 use homelab_lab::ollama::Ollama;
 use homelab_lab::openai::{self, OpenAi};
@@ -13,7 +14,7 @@ use homelab_lab::{Fault, RequestLog, Saying, Vectors};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::world::{Folder, Numbered, reason};
+use crate::world::{Numbered, ground, reason};
 
 /// Whoever is asked.
 enum Endpoint {
@@ -97,12 +98,12 @@ impl Endpoint {
     }
 }
 
-async fn chosen(section: Value) -> (Models, Folder) {
-    let folder = Folder::open().await;
+async fn chosen(section: Value) -> (Models, Ground) {
+    let ground = ground(today()).await;
     let config: Config = serde_json::from_value(section).expect("a section");
     let builtin = Arc::new(Numbered("builtin/test"));
-    let models = models("memory", &config, builtin, &folder.env).expect("usable settings");
-    (models, folder)
+    let models = models("memory", &config, builtin, &ground.env).expect("usable settings");
+    (models, ground)
 }
 
 async fn embedder(endpoint: &Endpoint, more: Value) -> Arc<dyn Embedder> {

@@ -148,7 +148,7 @@ async fn a_correction_keeps_what_was_said_before_and_can_be_taken_back() {
 async fn as_of_answers_what_held_then() {
     let world = World::open().await;
     let id = world.add("alice", "nas01 is 192.0.2.5").await;
-    world.folder.clock.advance_seconds(10 * 24 * 60 * 60);
+    world.clock.advance_seconds(10 * 24 * 60 * 60);
     let change = json!({ "memory_id": id, "content": "nas01 is 192.0.2.6" });
     world.call("alice", "update_memory", change).await;
 
@@ -261,7 +261,7 @@ async fn lists_come_in_pages_and_take_conditions() {
         let content = format!("number {number} of the list");
         let args = json!({ "content": content, "category": category });
         world.call("alice", "add_memory", args).await;
-        world.folder.clock.advance_seconds(1);
+        world.clock.advance_seconds(1);
     }
 
     let first = world
@@ -295,7 +295,7 @@ async fn a_measured_state_is_not_told_for_ever() {
     world.call("alice", "add_memory", args).await;
     assert_eq!(world.found("alice", "disk").await.len(), 1);
 
-    world.folder.clock.advance_seconds(3 * 24 * 60 * 60);
+    world.clock.advance_seconds(3 * 24 * 60 * 60);
 
     assert_eq!(world.found("alice", "disk").await, [""; 0]);
     let all = json!({ "query": "disk", "include_expired": true });

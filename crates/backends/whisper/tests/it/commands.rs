@@ -149,7 +149,7 @@ async fn a_read_is_sent_as_the_words_that_were_judged() {
 }
 
 fn effect(world: &World, args: Value) -> Effect {
-    world.effect("whisper_ssh_command", args).unwrap()
+    world.effect("whisper_ssh_command", args)
 }
 
 #[tokio::test]
@@ -174,7 +174,7 @@ async fn only_a_plain_command_of_the_list_counts_as_a_read() {
     }
     let on_many = |command: &str, sudo: bool| {
         let args = json!({ "command": command, "hosts": ["*"], "sudo": sudo });
-        world.effect("whisper_run_on_hosts", args).unwrap()
+        world.effect("whisper_run_on_hosts", args)
     };
     assert_eq!(on_many("uptime", false), Effect::Read);
     assert_eq!(on_many("uptime", true), Effect::Destructive);
@@ -233,10 +233,7 @@ async fn a_preview_says_what_runs_where_and_that_it_cannot_be_foreseen() {
     };
     let args = json!({ "command": "reboot", "cwd": "/srv", "stdin": "yes", "sudo": true });
 
-    let preview = world
-        .preview("whisper_ssh_command", args.clone())
-        .await
-        .unwrap();
+    let preview = world.preview("whisper_ssh_command", args.clone()).await;
     let targets = world.targets("whisper_ssh_command", args).await;
 
     assert!(

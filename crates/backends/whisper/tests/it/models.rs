@@ -190,10 +190,7 @@ async fn a_deletion_warns_of_a_model_in_use_and_names_its_target() {
     let world = World::ollama().await;
     let args = json!({ "model_name": "llama3.1:8b" });
 
-    let preview = world
-        .preview("ollama_delete_model", args.clone())
-        .await
-        .unwrap();
+    let preview = world.preview("ollama_delete_model", args.clone()).await;
     let targets = world.targets("ollama_delete_model", args).await;
 
     assert!(preview.summary.contains("llama3.1:8b"));
@@ -204,7 +201,7 @@ async fn a_deletion_warns_of_a_model_in_use_and_names_its_target() {
     );
     assert!(
         world
-            .preview("ollama_delete_model", json!({ "model_name": "no" }))
+            .try_preview("ollama_delete_model", json!({ "model_name": "no" }))
             .await
             .is_err()
     );
@@ -249,13 +246,13 @@ async fn without_hosts_the_ssh_tools_name_the_setting_and_ollama_works() {
 #[tokio::test]
 async fn health_tells_the_version_or_what_is_wrong() {
     let world = World::ollama().await;
-    let well = world.server.health().await;
+    let well = world.health().await;
     assert!(well.message.starts_with("Ollama "), "{well:?}");
     assert!(well.message.contains("no SSH hosts"), "{well:?}");
     assert_eq!(well.hint, None);
 
     let world = World::ollama_with(json!({ "ollama": { "url": "http://127.0.0.1:9" } })).await;
-    let down = world.server.health().await;
+    let down = world.health().await;
     assert!(down.hint.unwrap().contains("ollama.url"));
 }
 

@@ -1,4 +1,4 @@
-use homelab_backend::shape::{faults, listing, outputs};
+use homelab_backend::shape::{faults, listing, outputs, rules};
 use homelab_backend_whisper::kind;
 use homelab_core::server::aggregated_name;
 use homelab_core::tool::Effect;
@@ -50,22 +50,7 @@ fn results_have_the_reviewed_form() {
 
 #[test]
 fn permissions_and_effects_are_as_reviewed() {
-    let rules: Vec<String> = kind()
-        .catalogue()
-        .iter()
-        .map(|info| {
-            let spec = &info.spec;
-            let varies = if spec.varies { " varies" } else { "" };
-            let seconds = spec.timeout.as_secs();
-            let (name, permission) = (spec.name, spec.permission);
-            format!(
-                "{name}: {}{varies} {permission} {seconds}s",
-                spec.effect.as_str()
-            )
-        })
-        .collect();
-
-    insta::assert_snapshot!(rules.join("\n"));
+    insta::assert_snapshot!(rules(&kind()));
 }
 
 #[test]

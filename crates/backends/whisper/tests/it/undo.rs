@@ -114,7 +114,7 @@ async fn a_file_that_is_too_large_is_not_kept_and_the_preview_says_so() {
         world.inverse("whisper_write_file", args.clone()).await,
         None
     );
-    let preview = world.preview("whisper_write_file", args).await.unwrap();
+    let preview = world.preview("whisper_write_file", args).await;
     assert!(preview.impact[0].contains("too large"), "{preview:?}");
 }
 
@@ -127,10 +127,7 @@ async fn a_preview_shows_the_lines_that_differ_and_the_target() {
     std::fs::write(&path, "a = 1\nb = 2\nc = 3\n").unwrap();
     let args = json!({ "file_path": path, "content": "a = 1\nb = 7\nc = 3\n", "mode": "0600" });
 
-    let preview = world
-        .preview("whisper_write_file", args.clone())
-        .await
-        .unwrap();
+    let preview = world.preview("whisper_write_file", args.clone()).await;
     let targets = world.targets("whisper_write_file", args).await;
 
     assert_eq!(
@@ -160,22 +157,26 @@ async fn previews_of_new_binary_and_removed_files_say_what_happens() {
         return;
     };
     let new = json!({ "file_path": world.path("new"), "content": "x" });
-    let created = world.preview("whisper_write_file", new).await.unwrap();
+    let created = world.preview("whisper_write_file", new).await;
     assert!(created.summary.starts_with("create "), "{created:?}");
 
     let path = world.path("blob");
     std::fs::write(&path, [0_u8, 1]).unwrap();
     let args = json!({ "file_path": path, "content": "text" });
-    let binary = world.preview("whisper_write_file", args).await.unwrap();
+    let binary = world.preview("whisper_write_file", args).await;
     assert_eq!(binary.changes[0].field, "sha256");
 
     let removed = world
         .preview("whisper_delete_file", json!({ "file_path": path }))
-        .await
-        .unwrap();
+        .await;
     assert!(removed.summary.contains("(2 bytes)"), "{removed:?}");
     assert_eq!(removed.impact, ["its content is kept for undo"]);
 
     let outside = json!({ "file_path": "/etc/passwd", "content": "" });
-    assert!(world.preview("whisper_write_file", outside).await.is_err());
+    assert!(
+        world
+            .try_preview("whisper_write_file", outside)
+            .await
+            .is_err()
+    );
 }
