@@ -138,21 +138,25 @@ impl Lab {
 
     /// Starts the server; it ends with the returned value. Its port comes with it.
     pub(crate) fn serve(&self) -> anyhow::Result<(Proc, u16)> {
-        let port = free_port()?;
-        let listen = format!("127.0.0.1:{port}");
-        start(&mut self.command(&["serve", "--listen", &listen]), port)
+        self.serve_with(|_| {})
     }
 
     /// The same, to be held against a yardstick: a read of a device also looks for what is remembered
     /// of it, which no yardstick does.
     pub(crate) fn serve_alike(&self, rules: Option<&Value>) -> anyhow::Result<(Proc, u16)> {
+        self.serve_with(|command| {
+            command.env("HOMELAB__SERVERS__MEMORY__ENABLED", "false");
+            if let Some(rules) = rules {
+                command.env("HOMELAB__POLICY__RULES", rules.to_string());
+            }
+        })
+    }
+
+    fn serve_with(&self, set: impl FnOnce(&mut Command)) -> anyhow::Result<(Proc, u16)> {
         let port = free_port()?;
         let listen = format!("127.0.0.1:{port}");
         let mut command = self.command(&["serve", "--listen", &listen]);
-        command.env("HOMELAB__SERVERS__MEMORY__ENABLED", "false");
-        if let Some(rules) = rules {
-            command.env("HOMELAB__POLICY__RULES", rules.to_string());
-        }
+        set(&mut command);
         start(&mut command, port)
     }
 }

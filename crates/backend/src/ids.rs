@@ -9,9 +9,11 @@ pub use {schemars, serde};
 /// Characters of a refused text that its error repeats.
 const SHOWN: usize = 60;
 
-/// The beginning of a text that is refused, as its error may show it.
+/// The beginning of a text that is refused, as its error may show it: in one line.
 pub fn shown(text: &str) -> String {
-    printable(text).chars().take(SHOWN).collect()
+    let clean = printable(text);
+    let shown = clean.chars().filter(|letter| !letter.is_control());
+    shown.take(SHOWN).collect()
 }
 
 /// Gives a type that has `FromStr` and `Display` the traits of serde and a schema: a text of at most so
@@ -149,7 +151,7 @@ mod tests {
 
     #[test]
     fn an_error_shows_the_beginning_alone_and_nothing_a_terminal_obeys() {
-        let long = super::shown(&format!("\u{1b}[2Ja{}", "b".repeat(200)));
+        let long = super::shown(&format!("\u{1b}[2Ja\n{}", "b".repeat(200)));
 
         assert_eq!(long, format!("a{}", "b".repeat(59)));
     }

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use homelab_backend::ids::shown;
 use homelab_core::net::{Cidr, Ip};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -251,14 +252,6 @@ fn plain(text: &str) -> bool {
 fn field_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     !text.is_empty() && text.bytes().all(plain)
-}
-
-/// The beginning of a text that is not what it should be.
-fn shown(text: &str) -> String {
-    text.chars()
-        .filter(|letter| !letter.is_control())
-        .take(60)
-        .collect()
 }
 
 #[cfg(test)]
